@@ -1,0 +1,8 @@
+//! The shell of agent-sync: everything that touches the world. The pure part is `agent-sync-core`.
+
+pub mod backend;
+pub mod config;
+pub mod engine;
+pub mod repo;
+pub mod report;
+pub mod state;
