@@ -1,1 +1,299 @@
-//! See docs/design.md.
+//! What the engine knows of a place where artifacts live. It knows no backend by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use agent_sync_core::kind::Kind;
+use agent_sync_core::markdown::{Dialect, Hunk};
+use agent_sync_core::model::{Properties, Value};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub mod notion;
+
+/// Asked right before every request that writes: the lease must be held long enough (rule 11) and the run not
+/// be told to stop.
+pub trait WriteGate: Send + Sync {
+    /// `Err` says why no write may start now.
+    fn may_write(&self) -> Result<(), String>;
+}
+
+/// Who we are on that backend.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Id of the user that our writes are attributed to.
+    pub id: String,
+    /// Whether that user is a bot (and so never a person's own edit).
+    pub bot: bool,
+}
+
+/// Where a kind lives on a backend, as remembered in the state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The container's id (Notion: database).
+    pub database: String,
+    /// The table's id (Notion: data source).
+    pub data_source: String,
+    /// Property ids by configured property name; ids survive a rename. As the backend gives them (Notion:
+    /// percent-encoded).
+    pub properties: BTreeMap<String, String>,
+}
+
+/// What is wrong with the schema of a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drift {
+    /// Configured name of the property.
+    pub property: String,
+    /// What is wrong and what to do: a sentence each, with periods.
+    pub message: String,
+    /// Whether `init` can repair it without losing a value.
+    pub repairable: bool,
+}
+
+/// Answer to a read of a schema.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    /// The place with the property ids as they are now.
+    pub place: Place,
+    /// Empty when everything that is mapped is there with its type.
+    pub drift: Vec<Drift>,
+    /// Option names that exist now, by configured property name of select properties.
+    pub options: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// How a page is, apart from its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// In its database.
+    Alive,
+    /// Archived: alive, but not listed; left alone.
+    Archived,
+    /// In the trash: deleted.
+    Trashed,
+    /// Alive under another parent.
+    Moved,
+}
+
+/// A page as listed or read, without its body.
+#[derive(Clone, Debug)]
+pub struct RemotePage {
+    /// Backend id of the page, lower case.
+    pub page: String,
+    /// Address for people.
+    pub url: String,
+    /// The id property's text, if it has one.
+    pub id: Option<String>,
+    /// Mapped values by configured name. Select values are mapped to the configured (file) spelling where they
+    /// are known options, else raw. Relations are page ids. A relation cut by the backend (25) was completed.
+    pub properties: Properties,
+    /// Last edit, cut to the minute by the backend.
+    pub edited: Timestamp,
+    /// Who edited last.
+    pub edited_by: Option<String>,
+    /// Creation, cut to the minute.
+    pub created: Timestamp,
+    /// Who created it.
+    pub created_by: Option<String>,
+    /// Whether it lives.
+    pub life: Life,
+}
+
+/// Answer to a listing.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// The pages.
+    pub pages: Vec<RemotePage>,
+    /// Whether this is every live page of the place (no filter, nothing cut).
+    pub whole: bool,
+    /// Begin of the first request by the backend's clock: its `Date` less the time that the request took.
+    pub began: Timestamp,
+}
+
+/// A page's body as read.
+#[derive(Clone, Debug)]
+pub struct BodyRead {
+    /// Text in the backend's dialect.
+    pub text: String,
+    /// False when the backend gave only a part; such a body is never written.
+    pub complete: bool,
+    /// Begin of the request by the backend's clock.
+    pub began: Timestamp,
+}
+
+/// What a direct read says of a page.
+#[derive(Clone, Debug)]
+pub enum Presence {
+    /// It is there; see its `life`.
+    Found(Box<RemotePage>),
+    /// Not shared with us, or gone; the two cannot be told apart.
+    NotFound,
+}
+
+/// Requests made, for the report. Keys are `METHOD path` with ids replaced by `{id}`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Requests {
+    /// Answered requests (attempts count each) by endpoint.
+    pub by_endpoint: BTreeMap<String, u64>,
+    /// Attempts after the first.
+    pub retries: u64,
+    /// Time spent waiting for the rate window or a Retry-After, in milliseconds.
+    pub waited_ms: u64,
+}
+
+/// Why a backend did not do what was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum BackendError {
+    /// Token, capability, sharing, schema: a person must change something (exit 3).
+    #[error("{message} {remedy}")]
+    Refused {
+        /// What is refused; a sentence.
+        message: String,
+        /// What to do; a sentence.
+        remedy: String,
+    },
+    /// The object does not exist or is not shared with us.
+    #[error("{message} {remedy}")]
+    NotFound {
+        /// What was not found; a sentence.
+        message: String,
+        /// What to do; a sentence.
+        remedy: String,
+    },
+    /// This content is not accepted (HTTP 400 and the like): trouble of one artifact, not of the run.
+    #[error("{message}")]
+    Rejected {
+        /// The backend's reason, with its request id.
+        message: String,
+    },
+    /// A conditional write met another text than expected; nothing of it is known to be written.
+    #[error("the page was changed meanwhile: {message}")]
+    Stale {
+        /// The backend's reason.
+        message: String,
+    },
+    /// A write whose answer never came, or came as 5xx: it may have taken effect (rule 13).
+    #[error("no clear answer to a write: {message}")]
+    Ambiguous {
+        /// What happened.
+        message: String,
+        /// The id of what was saved, where the backend told.
+        committed: Option<String>,
+    },
+    /// Nothing was written; retries are used up or the service is away (exit 4).
+    #[error("{message}")]
+    Unavailable {
+        /// What happened, with the request id.
+        message: String,
+    },
+    /// The write gate was closed: lease lost or the run was told to stop. Nothing was sent.
+    #[error("no write may start: {0}")]
+    Closed(String),
+}
+
+/// A store that artifacts are synced with. Reads are retried inside; a write is sent once, except after 429 and
+/// 529, which mean that it did not happen.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// Name in the configuration.
+    fn name(&self) -> &str;
+
+    /// Name for people, e.g. `Notion`.
+    fn label(&self) -> &'static str;
+
+    /// Grammar of its bodies.
+    fn dialect(&self) -> Dialect;
+
+    /// How long after an unanswered create the object may still appear (rule 12).
+    fn settle_time(&self) -> std::time::Duration;
+
+    /// Every later write asks this first. Without a gate no write is possible.
+    fn set_gate(&self, gate: Arc<dyn WriteGate>);
+
+    /// Who we are: 1 request.
+    async fn identity(&self) -> Result<Identity, BackendError>;
+
+    /// Finds the places of these kinds: by configured id, else as known from the state, else by title under the
+    /// parent. Kinds that have none are left out. A place known from the state costs nothing; otherwise 1 request
+    /// for the parent's children and 2 per kind found.
+    async fn locate(
+        &self,
+        kinds: &[&Kind],
+        known: &BTreeMap<String, Place>,
+    ) -> Result<BTreeMap<String, Place>, BackendError>;
+
+    /// Creates the places of these kinds (none exists), relations last so that targets exist. `existing` are the
+    /// places of other kinds, as relation targets.
+    async fn create_places(
+        &self,
+        kinds: &[&Kind],
+        existing: &BTreeMap<String, Place>,
+    ) -> Result<BTreeMap<String, Place>, BackendError>;
+
+    /// Adds what is missing and can be added without losing a value (properties, options). `places` are all known.
+    async fn repair(
+        &self,
+        kind: &Kind,
+        place: &Place,
+        places: &BTreeMap<String, Place>,
+    ) -> Result<Schema, BackendError>;
+
+    /// Reads the schema: 1 request.
+    async fn schema(&self, kind: &Kind, place: &Place) -> Result<Schema, BackendError>;
+
+    /// Lists pages, whole or edited at or after `since`: 1 request per 100 pages.
+    async fn list(
+        &self,
+        kind: &Kind,
+        place: &Place,
+        since: Option<Timestamp>,
+        page_limit: Option<usize>,
+    ) -> Result<Listing, BackendError>;
+
+    /// Live pages that have one of these ids: 1 request per 100 ids (rule 12).
+    async fn find(
+        &self,
+        kind: &Kind,
+        place: &Place,
+        ids: &[String],
+    ) -> Result<Vec<RemotePage>, BackendError>;
+
+    /// One page without its body: 1 request.
+    async fn page(&self, kind: &Kind, place: &Place, page: &str) -> Result<Presence, BackendError>;
+
+    /// One page's body: 1 request.
+    async fn body(&self, page: &str) -> Result<BodyRead, BackendError>;
+
+    /// Creates a page with properties and body: 1 request. Values as in [`RemotePage::properties`].
+    async fn create(
+        &self,
+        kind: &Kind,
+        place: &Place,
+        properties: &Properties,
+        body: &str,
+    ) -> Result<RemotePage, BackendError>;
+
+    /// Sets (`Some`) or clears (`None`) these properties: 1 request. The caller has just read the page.
+    async fn set_properties(
+        &self,
+        kind: &Kind,
+        place: &Place,
+        page: &str,
+        values: &BTreeMap<String, Option<Value>>,
+    ) -> Result<RemotePage, BackendError>;
+
+    /// Replaces each hunk's `old` by its `new`: 1 request (at most 100 hunks). Answers with the body afterwards.
+    async fn edit_body(&self, page: &str, hunks: &[Hunk]) -> Result<BodyRead, BackendError>;
+
+    /// Writes at the end of a body that was read as empty: 1 request. Answers with the body afterwards.
+    async fn append_body(&self, page: &str, text: &str) -> Result<BodyRead, BackendError>;
+
+    /// Moves the page to the trash: 1 request.
+    async fn trash(&self, kind: &Kind, place: &Place, page: &str) -> Result<RemotePage, BackendError>;
+
+    /// Takes the page out of the trash: 1 request.
+    async fn untrash(&self, kind: &Kind, place: &Place, page: &str) -> Result<RemotePage, BackendError>;
+
+    /// Requests so far.
+    fn requests(&self) -> Requests;
+}

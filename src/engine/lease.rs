@@ -1,0 +1,1 @@
+//! The lease (rule 11).
