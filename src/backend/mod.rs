@@ -207,8 +207,14 @@ pub trait Backend: Send + Sync {
     /// How long after an unanswered create the object may still appear (rule 12).
     fn settle_time(&self) -> std::time::Duration;
 
+    /// The backend's clock as of its last answer; none before the first.
+    fn now(&self) -> Option<Timestamp>;
+
     /// Every later write asks this first. Without a gate no write is possible.
     fn set_gate(&self, gate: Arc<dyn WriteGate>);
+
+    /// Why no write may start now, if so: what the gate says.
+    fn closed(&self) -> Option<String>;
 
     /// Who we are: 1 request.
     async fn identity(&self) -> Result<Identity, BackendError>;

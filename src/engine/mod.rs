@@ -1,3 +1,569 @@
-//! See docs/design.md.
+//! The engine: observe, plan, execute, record. It orders all effects and knows no backend by name.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use agent_sync_core::kind::Kinds;
+use agent_sync_core::model::{Key, Selector, Side};
+
+use crate::backend::{Backend, BackendError};
+use crate::config::{Config, ConfigError};
+use crate::repo::git::{Git, GitError, Oid, Remote};
+use crate::repo::{ScanError, Tree};
+use crate::report::{BackendReport, Outcome, Report};
+use crate::state::{GitStore, StateError, Store};
+
+mod book;
+mod damage;
+mod execute;
+mod finish;
+mod history;
+mod init;
 pub mod lease;
+mod log;
+mod observe;
+mod remote;
+mod restore;
+mod sync;
+mod work;
+
+pub use book::Keep;
+use history::Published;
+use lease::{Lease, LeaseError, Timing};
+
+/// What is asked of a run.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What to do.
+    pub command: Command,
+    /// Folder that holds the repository.
+    pub directory: PathBuf,
+    /// The configuration, where it was named.
+    pub config: Option<PathBuf>,
+    /// Only these backends; empty: all that are configured.
+    pub backends: Vec<String>,
+    /// Only these kinds; empty: all.
+    pub kinds: Vec<String>,
+    /// Only these artifacts; empty: all.
+    pub artifacts: Vec<Selector>,
+    /// The side that wins conflicts.
+    pub force: Option<Side>,
+    /// Guards that may be passed once.
+    pub allow: Allow,
+    /// Whether push and sync may run off the default branch.
+    pub any_branch: bool,
+    /// Plan, print, write nothing.
+    pub dry_run: bool,
+    /// Compare everything.
+    pub full: bool,
+    /// Another state ref than the configured one.
+    pub state_ref: Option<String>,
+    /// The environment, read once.
+    pub env: BTreeMap<String, String>,
+}
+
+/// Guards that a person allowed to pass, once (rule 9).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allow {
+    /// So many deletions.
+    pub delete: Option<usize>,
+    /// So many overwritten artifacts.
+    pub change: Option<usize>,
+    /// A default branch whose history was rewritten.
+    pub history: bool,
+}
+
+/// What a run does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Find or create the databases.
+    Init,
+    /// What differs.
+    Status,
+    /// What differs, as text.
+    Diff,
+    /// Backend to repository.
+    Pull,
+    /// Repository to backend.
+    Push,
+    /// Both.
+    Sync,
+    /// Would anything need a person?
+    Check,
+    /// Answer conflicts.
+    Resolve(Keep),
+    /// Bring a replaced version back.
+    Restore {
+        /// The side to be written.
+        side: Side,
+        /// The run that replaced it; the last one by default.
+        at: Option<String>,
+    },
+    /// Past runs.
+    Log {
+        /// At most so many.
+        limit: usize,
+    },
+}
+
+impl Command {
+    /// Its name on the command line.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Status => "status",
+            Self::Diff => "diff",
+            Self::Pull => "pull",
+            Self::Push => "push",
+            Self::Sync => "sync",
+            Self::Check => "check",
+            Self::Resolve(_) => "resolve",
+            Self::Restore { .. } => "restore",
+            Self::Log { .. } => "log",
+        }
+    }
+
+    /// Whether it may write anything but the report.
+    fn writes(&self) -> bool {
+        !matches!(self, Self::Status | Self::Diff | Self::Check | Self::Log { .. })
+    }
+}
+
+/// Why a run ended without doing what was asked; each has an exit code.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Bad arguments or configuration (2).
+    #[error("{0}")]
+    Usage(String),
+    /// The backend, the remote or GitHub refuses (3).
+    #[error("{0}")]
+    Refused(String),
+    /// Try again later (4).
+    #[error("{0}")]
+    Unavailable(String),
+    /// A safety limit stopped the run before its first write (5).
+    #[error("{0}")]
+    Guarded(String),
+    /// A newer run will do it (0).
+    #[error("{0}")]
+    Superseded(String),
+    /// Another run moved the state: observe again.
+    #[error("the state was changed by another run meanwhile, more than once. Run it again.")]
+    Moved,
+    /// A broken internal invariant (70).
+    #[error("{0}")]
+    Bug(String),
+}
+
+impl From<BackendError> for RunError {
+    fn from(error: BackendError) -> Self {
+        match error {
+            BackendError::Refused { .. }
+            | BackendError::NotFound { .. }
+            | BackendError::Rejected { .. } => Self::Refused(error.to_string()),
+            BackendError::Stale { .. }
+            | BackendError::Ambiguous { .. }
+            | BackendError::Unavailable { .. }
+            | BackendError::Closed(_) => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<StateError> for RunError {
+    fn from(error: StateError) -> Self {
+        match error {
+            StateError::Moved => Self::Moved,
+            StateError::Refused { .. } => Self::Refused(error.to_string()),
+            StateError::Unavailable { .. } => Self::Unavailable(error.to_string()),
+            StateError::NewerFormat { .. } | StateError::Corrupt { .. } => Self::Usage(error.to_string()),
+            StateError::InvalidPath { .. } | StateError::Failed { .. } => Self::Bug(error.to_string()),
+        }
+    }
+}
+
+impl From<GitError> for RunError {
+    fn from(error: GitError) -> Self {
+        if error.is_refusal() {
+            Self::Refused(error.to_string())
+        } else if error.is_outage() {
+            Self::Unavailable(error.to_string())
+        } else {
+            Self::Usage(error.to_string())
+        }
+    }
+}
+
+impl From<LeaseError> for RunError {
+    fn from(error: LeaseError) -> Self {
+        match error {
+            LeaseError::State(error) => error.into(),
+            error => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<ConfigError> for RunError {
+    fn from(error: ConfigError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<ScanError> for RunError {
+    fn from(error: ScanError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+/// The parts of a run that every command needs.
+struct Session<'a> {
+    request: &'a Request,
+    config: Config,
+    git: Git,
+    tree: Tree,
+    store: Arc<dyn Store>,
+    remote: Option<String>,
+    refs: Remote,
+    run: String,
+}
+
+/// Runs a command once.
+///
+/// # Errors
+/// [`RunError`], each with an exit code; the report so far is lost only where nothing was done.
+pub async fn run(request: &Request) -> Result<Report, RunError> {
+    let started = Instant::now();
+    let run = run_id();
+    let mut last = RunError::Moved;
+    // Losing the race on the state means observing again (rule 16); twice is bad luck, more is a fault.
+    for _ in 0..3 {
+        match attempt(request, &run).await {
+            Err(RunError::Moved) => last = RunError::Moved,
+            Err(error) => return Err(error),
+            Ok(mut report) => {
+                report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                return Ok(report);
+            }
+        }
+    }
+    Err(last)
+}
+
+/// Begins with the time, so that runs sort; the rest keeps two runs of a millisecond apart. Names only; no
+/// decision depends on this clock.
+fn run_id() -> String {
+    let now = jiff::Timestamp::now();
+    let salt = std::process::id();
+    format!("{}-{salt}", now.strftime("%Y%m%dT%H%M%S%3fZ"))
+}
+
+async fn attempt(request: &Request, run: &str) -> Result<Report, RunError> {
+    let git = Git::open(&request.directory).await?;
+    let root = git.root().to_path_buf();
+    let env = |name: &str| request.env.get(name).cloned();
+    let config = Config::load(&root, request.config.as_deref(), &env)?;
+    check_selection(request, &config)?;
+    let state_ref = request.state_ref.clone().unwrap_or_else(|| config.state.reference.clone());
+    let remote = git.remote().await?;
+    let branch = git.default_branch(config.repository.default_branch.as_deref()).await?;
+    let refs = git.sync_refs(&state_ref, &branch).await?;
+    let store: Arc<dyn Store> = Arc::new(GitStore::new(git.clone(), &state_ref, remote.clone())?);
+    let tree = Tree::open(&root)?;
+    let mut session =
+        Session { request, config, git, tree, store, remote, refs, run: run.to_owned() };
+    if let Command::Log { limit } = request.command {
+        return log::log(&session, limit).await;
+    }
+    if request.command.writes() && !request.dry_run {
+        check_branch(&session, &branch).await?;
+        let lease = acquire(&session, &request.env).await?;
+        // The refs may have moved while we waited for the lease.
+        session.refs = session.git.sync_refs(&state_ref, &branch).await?;
+        let gate = lease.gate();
+        let listener = listen(gate.clone());
+        let result = match check_branch(&session, &branch).await {
+            Ok(()) => all_backends(&session, Some(gate)).await,
+            Err(error) => Err(error),
+        };
+        listener.abort();
+        if let Err(error) = lease.release().await {
+            tracing::debug!(%error, "the lease could not be released; it lapses by itself");
+        }
+        return result;
+    }
+    tokio::select! {
+        result = all_backends(&session, None) => result,
+        () = signal() => Err(RunError::Unavailable("The run was told to stop.".to_owned())),
+    }
+}
+
+async fn acquire(
+    session: &Session<'_>,
+    env: &BTreeMap<String, String>,
+) -> Result<Lease, RunError> {
+    let actor = env.get("GITHUB_RUN_ID").map(|id| format!("{} ({id})", session.run));
+    let name = actor.unwrap_or_else(|| session.run.clone());
+    tokio::select! {
+        lease = Lease::acquire(session.store.clone(), &name, Timing::default()) => Ok(lease?),
+        () = signal() => Err(RunError::Unavailable("The run was told to stop.".to_owned())),
+    }
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// A signal closes the gate: what is in flight ends, nothing new starts, and the run records and exits.
+fn listen(gate: Arc<lease::Gate>) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        signal().await;
+        gate.stop("the run was told to stop");
+    })
+}
+
+fn check_selection(request: &Request, config: &Config) -> Result<(), RunError> {
+    for kind in &request.kinds {
+        if !config.kinds.contains_key(kind) {
+            let known: Vec<_> = config.kinds.keys().map(String::as_str).collect();
+            return Err(RunError::Usage(format!(
+                "There is no kind `{kind}`. Configured are: {}.",
+                known.join(", ")
+            )));
+        }
+    }
+    for name in &request.backends {
+        if !config.backends.iter().any(|backend| backend.name() == name) {
+            let known: Vec<_> = config.backends.iter().map(|backend| backend.name()).collect();
+            return Err(RunError::Usage(format!(
+                "There is no backend `{name}`. Configured are: {}.",
+                known.join(", ")
+            )));
+        }
+    }
+    for selector in &request.artifacts {
+        if let Some(kind) = selector.kind.as_ref().filter(|kind| !config.kinds.contains_key(*kind)) {
+            return Err(RunError::Usage(format!("There is no kind `{kind}`.")));
+        }
+    }
+    Ok(())
+}
+
+/// Rule 15: a run that writes stands on the remote default branch's head, or on commits on top of it.
+async fn check_branch(session: &Session<'_>, branch: &str) -> Result<(), RunError> {
+    let (Some(_), Some(published)) = (&session.remote, &session.refs.default_head) else {
+        return Ok(());
+    };
+    if session.request.command == Command::Init {
+        return Ok(());
+    }
+    let Some(head) = session.git.head().await? else {
+        return Err(RunError::Usage(format!(
+            "There is no commit here, but the remote has a branch `{branch}`. Get it with `git pull`."
+        )));
+    };
+    let descends = session.git.is_ancestor(published, &head).await?;
+    if descends != Some(true) {
+        let ci = session.request.env.get("CI").is_some_and(|value| value == "true")
+            || session.request.env.contains_key("GITHUB_ACTIONS");
+        let message = format!(
+            "The remote branch `{branch}` has commits that are not in this checkout, so nothing was written."
+        );
+        return Err(match ci {
+            true => RunError::Superseded(format!("{message} A newer run will do it.")),
+            false => RunError::Usage(format!("{message} Get them with `git pull`, then run it again.")),
+        });
+    }
+    let guarded = matches!(session.request.command, Command::Push | Command::Sync);
+    if guarded && !session.request.any_branch {
+        let current = session.git.branch().await?;
+        let on_it = match &current {
+            Some(current) => current == branch,
+            None => head == *published,
+        };
+        if !on_it {
+            return Err(RunError::Usage(format!(
+                "This is {}, not `{branch}`, so nothing was written. Switch to `{branch}`, or pass `--any-branch` \
+                 to write what this branch holds.",
+                current.map_or_else(|| "a detached HEAD".to_owned(), |name| format!("branch `{name}`"))
+            )));
+        }
+    }
+    Ok(())
+}
+
+async fn all_backends(
+    session: &Session<'_>,
+    gate: Option<Arc<lease::Gate>>,
+) -> Result<Report, RunError> {
+    let mut report = Report::new(session.request.command.name(), session.request.dry_run);
+    let mut book = book::Book::load(session.store.clone()).await?;
+    let published = published(session, &book).await?;
+    for config in &session.config.backends {
+        let asked = session.request.backends.iter().any(|name| name == config.name());
+        if !session.request.backends.is_empty() && !asked {
+            continue;
+        }
+        let Some((backend, shared)) = crate::backend::connect(config, &session.request.env)? else {
+            let message = format!(
+                "The backend `{}` is of a type that this version cannot sync yet; it was left out.",
+                config.name()
+            );
+            match asked {
+                true => return Err(RunError::Usage(message)),
+                false => report.notices.push(message),
+            }
+            continue;
+        };
+        if let Some(gate) = &gate {
+            backend.set_gate(gate.clone());
+        }
+        let kinds: Kinds = session
+            .config
+            .kinds
+            .iter()
+            .filter(|(name, _)| shared.contains(*name))
+            .filter(|(name, _)| session.request.kinds.is_empty() || session.request.kinds.contains(name))
+            .map(|(name, kind)| (name.clone(), kind.clone()))
+            .collect();
+        let mut turn = Turn {
+            session,
+            backend: backend.as_ref(),
+            kinds,
+            book: &mut book,
+            published: &published,
+            report: &mut report,
+            gate: gate.clone(),
+        };
+        let result = match &session.request.command {
+            Command::Init => init::init(&mut turn).await,
+            Command::Restore { side, at } => restore::restore(&mut turn, *side, at.as_deref()).await,
+            _ => {
+                let work = sync::sync(&mut turn);
+                match &gate {
+                    // Reading may take long and changes nothing: a signal ends it at once.
+                    Some(_) => work.await,
+                    None => work.await,
+                }
+            }
+        };
+        report.backends.push(BackendReport {
+            name: backend.name().to_owned(),
+            requests: backend.requests(),
+        });
+        result?;
+    }
+    report.state_commit = book.commit_id().map(str::to_owned);
+    report.settle();
+    Ok(report)
+}
+
+/// The default branch as it counts, after the guard against rewritten history (rules 9 and 15).
+async fn published(session: &Session<'_>, book: &book::Book) -> Result<Published, RunError> {
+    if session.remote.is_none() {
+        return Ok(Published::WorkingTree);
+    }
+    let head = session.refs.default_head.clone();
+    let stored = book.meta.content.as_deref().and_then(|id| id.parse::<Oid>().ok());
+    let (Some(tip), Some(content)) = (&head, stored) else {
+        return Ok(Published::Branch { head, since: None });
+    };
+    if session.git.is_ancestor(&content, tip).await? == Some(true) {
+        return Ok(Published::Branch { head, since: Some(content) });
+    }
+    if session.request.allow.history || !session.request.command.writes() {
+        return Ok(Published::Branch { head, since: None });
+    }
+    Err(RunError::Guarded(format!(
+        "The remote default branch no longer holds commit {content}, up to which it was synced: its history was \
+         rewritten or moved back. Nothing was changed. If that was meant, pass `--allow history`: what differs \
+         then is compared without a base."
+    )))
+}
+
+/// One backend's part of a run.
+struct Turn<'a> {
+    session: &'a Session<'a>,
+    backend: &'a dyn Backend,
+    kinds: Kinds,
+    book: &'a mut book::Book,
+    published: &'a Published,
+    report: &'a mut Report,
+    gate: Option<Arc<lease::Gate>>,
+}
+
+impl Turn<'_> {
+    fn selected(&self, key: &Key) -> bool {
+        let artifacts = &self.session.request.artifacts;
+        artifacts.is_empty() || artifacts.iter().any(|selector| selector.matches(key))
+    }
+
+    /// The places of the kinds that take part; every kind must have one.
+    async fn places(&mut self) -> Result<BTreeMap<String, crate::backend::Place>, RunError> {
+        let kinds: Vec<_> = self.kinds.values().collect();
+        let known = self.book.backend(self.backend.name()).places.clone();
+        Ok(self.backend.locate(&kinds, &known).await?)
+    }
+
+    /// What the state says about the mapping (rule 9).
+    fn check_mapping(&self) -> Result<(), RunError> {
+        let stored = &self.book.meta.mapping;
+        if !stored.is_empty() && *stored != self.session.config.mapping_hash {
+            return Err(RunError::Guarded(
+                "The kinds or the property mapping in the configuration changed since the last `init`. Nothing \
+                 was changed. Run `agent-sync init` to take the new mapping over."
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, message: &str) -> Result<bool, RunError> {
+        Ok(self.book.commit(&self.session.run, message).await?)
+    }
+
+    fn message(&self, summary: &str) -> String {
+        let env = &self.session.request.env;
+        let mut message = format!("{summary}\n\nRun: {}\n", self.session.run);
+        if let Some(actor) = env.get("GITHUB_ACTOR") {
+            message.push_str(&format!("Actor: {}\n", crate::report::one_line(actor)));
+        }
+        if let (Some(server), Some(repository), Some(id)) =
+            (env.get("GITHUB_SERVER_URL"), env.get("GITHUB_REPOSITORY"), env.get("GITHUB_RUN_ID"))
+        {
+            let link = crate::report::one_line(&format!("{server}/{repository}/actions/runs/{id}"));
+            message.push_str(&format!("Link: {link}\n"));
+        }
+        message
+    }
+}
+
+/// Names of artifacts, for messages.
+fn names(keys: &BTreeSet<Key>) -> String {
+    keys.iter().map(Key::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The outcome of an error, for reports and exit codes.
+impl RunError {
+    /// Its outcome.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Usage(_) => Outcome::Usage,
+            Self::Refused(_) => Outcome::Refused,
+            Self::Unavailable(_) | Self::Moved => Outcome::Unavailable,
+            Self::Guarded(_) => Outcome::Guarded,
+            Self::Superseded(_) => Outcome::Superseded,
+            Self::Bug(_) => Outcome::Bug,
+        }
+    }
+}

@@ -4,3 +4,4 @@ pub mod document;
 pub mod kind;
 pub mod markdown;
 pub mod model;
+pub mod plan;

@@ -1,0 +1,573 @@
+//! The state as the engine works with it: records, proposals, cursors, intents, decisions (design §7).
+//!
+//! Tree of the state commit: `format` (kept by the store), `meta.json`, `index.jsonl` (a line per artifact and backend),
+//! `texts/<aa>/<rest of sha256>` (base texts; Git keeps one blob for equal files, so a text that the repository
+//! has costs nothing), `intents/<run>.json`, `replaced/<run>/…` (what a write replaced, whole).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use agent_sync_core::markdown::Hunk;
+use agent_sync_core::model::{Key, Properties, Side, Stretch, Value};
+use agent_sync_core::plan::{Content, Pair};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::backend::Place;
+use crate::state::{Snapshot, StateError, Store};
+
+/// Id of a text: its SHA-256 in lower-case hex.
+pub fn text_id(text: &[u8]) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn text_path(id: &str) -> String {
+    let (head, tail) = id.split_at(id.len().min(2));
+    format!("texts/{head}/{tail}")
+}
+
+/// What is known about one artifact on one backend: a line of `index.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Name of the backend.
+    pub backend: String,
+    /// The artifact.
+    #[serde(flatten)]
+    pub key: Key,
+    /// Backend id of its page.
+    pub page: String,
+    /// Address of the page for people.
+    #[serde(default)]
+    pub url: String,
+    /// Path of its file, as last seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Digest of the file when every stretch of it was at its base and nothing was proposed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clean: Option<String>,
+    /// Bases by stretch; see [`stretch_name`].
+    #[serde(default)]
+    pub bases: BTreeMap<String, Pair>,
+    /// Open proposals by stretch, oldest first (rule 15).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub proposed: BTreeMap<String, Vec<Pair>>,
+    /// When the page was edited and read.
+    #[serde(default)]
+    pub seen: Seen,
+    /// Fields of a newer version, kept as they are.
+    #[serde(flatten)]
+    pub other: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The minutes of rule 6.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The page's last edit, as it was when its body was last read or written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<Timestamp>,
+    /// Minute in which that read began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<Timestamp>,
+    /// Minute of our body write, where it was our last request to the page and its answer is our base.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrote: Option<Timestamp>,
+    /// Id of the body's text at that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Digest of that body's canonical form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// Name of a stretch in a record.
+pub fn stretch_name(stretch: &Stretch) -> String {
+    match stretch {
+        Stretch::Body => "body".to_owned(),
+        Stretch::Property(name) => format!("property:{name}"),
+    }
+}
+
+impl Record {
+    /// A record of a page without any base.
+    pub fn new(backend: &str, key: &Key, page: &str, url: &str) -> Self {
+        Self {
+            backend: backend.to_owned(),
+            key: key.clone(),
+            page: page.to_owned(),
+            url: url.to_owned(),
+            path: None,
+            clean: None,
+            bases: BTreeMap::new(),
+            proposed: BTreeMap::new(),
+            seen: Seen::default(),
+            other: serde_json::Map::new(),
+        }
+    }
+
+    /// The base of a stretch.
+    pub fn base(&self, stretch: &Stretch) -> Option<&Pair> {
+        self.bases.get(&stretch_name(stretch))
+    }
+
+    /// The open proposals of a stretch, oldest first.
+    pub fn proposals(&self, stretch: &Stretch) -> &[Pair] {
+        self.proposed.get(&stretch_name(stretch)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Proposes a pair, as the newest.
+    pub fn propose(&mut self, stretch: &Stretch, pair: Pair) {
+        let open = self.proposed.entry(stretch_name(stretch)).or_default();
+        open.retain(|old| !old.same(&pair));
+        open.push(pair);
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.bases
+            .values()
+            .chain(self.proposed.values().flatten())
+            .flat_map(|pair| [pair.local.as_ref(), pair.remote.as_ref()])
+            .flatten()
+            .filter_map(Content::text)
+            .chain(self.seen.text.as_deref())
+    }
+}
+
+/// How far a database has been listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// Everything edited before this was taken up or is recorded as pending.
+    pub since: Timestamp,
+    /// Begin of the last whole listing.
+    pub whole: Timestamp,
+    /// Pages in the last whole listing.
+    pub count: usize,
+}
+
+/// What is known about one backend.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BackendMeta {
+    /// Where each kind lives.
+    #[serde(default)]
+    pub places: BTreeMap<String, Place>,
+    /// Cursor of each kind.
+    #[serde(default)]
+    pub cursors: BTreeMap<String, Cursor>,
+    /// Fields of a newer version.
+    #[serde(flatten)]
+    pub other: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A person's answer to a conflict; holds for exactly the versions behind the fingerprint (rule 17).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// The conflict.
+    pub fingerprint: String,
+    /// The artifact.
+    #[serde(flatten)]
+    pub key: Key,
+    /// The stretch.
+    pub stretch: Stretch,
+    /// Whose content stays.
+    pub keep: Keep,
+    /// The run that recorded it.
+    pub run: String,
+}
+
+/// What a decision keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// The repository's.
+    Local,
+    /// The backend's.
+    Remote,
+    /// Both as they are: the pair becomes the base and nothing is written.
+    Both,
+    /// Nobody's for now; the conflict is not reported until a side changes.
+    Skip,
+}
+
+/// `meta.json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Meta {
+    /// Head of the remote default branch when the state was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// Hash of what decides the meaning of the records.
+    #[serde(default)]
+    pub mapping: String,
+    /// By name.
+    #[serde(default)]
+    pub backends: BTreeMap<String, BackendMeta>,
+    /// Runs with open intents.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub intents: BTreeSet<String>,
+    /// Recorded decisions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<Decision>,
+    /// Fields of a newer version.
+    #[serde(flatten)]
+    pub other: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What a run is about to send (rule 16).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Name of the backend.
+    pub backend: String,
+    /// The artifact.
+    #[serde(flatten)]
+    pub key: Key,
+    /// The page; none for a page to be created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    /// The file's body that is being sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local: Option<Content>,
+    /// Text of the page before, as an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// What is replaced there. Empty with a body to be created or appended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hunks: Vec<Hunk>,
+    /// The backend's clock when the intent was recorded.
+    pub at: Timestamp,
+}
+
+/// What a write replaced (rule 10).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// Name of the backend.
+    pub backend: String,
+    /// The artifact.
+    #[serde(flatten)]
+    pub key: Key,
+    /// The side that was written.
+    pub side: Side,
+    /// Why: `push`, `pull`, `force`, `decision`, `restore`, `delete`.
+    pub reason: String,
+    /// Values before the write, for the properties that it changed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, Option<Value>>,
+    /// Whether `text` holds what was there: locally the whole file, remotely the body.
+    #[serde(default)]
+    pub text: bool,
+    /// Path of the file, for the local side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+impl Replaced {
+    fn folder(&self, run: &str) -> String {
+        let side = match self.side {
+            Side::Local => "local",
+            Side::Remote => "remote",
+        };
+        format!("replaced/{run}/{}/{}/{}/{side}", self.backend, self.key.kind, self.key.id)
+    }
+}
+
+/// The state of one run.
+pub struct Book {
+    store: Arc<dyn Store>,
+    snapshot: Snapshot,
+    /// `meta.json`.
+    pub meta: Meta,
+    /// Records by backend and artifact.
+    pub records: BTreeMap<(String, Key), Record>,
+    /// Intents left by runs that did not end.
+    pub left_intents: Vec<Intent>,
+    intents: Vec<Intent>,
+    texts: BTreeMap<String, Vec<u8>>,
+    replaced: BTreeMap<String, Option<Vec<u8>>>,
+    stored_meta: Meta,
+    stored_records: BTreeMap<(String, Key), Record>,
+    stored_texts: BTreeSet<String>,
+    stored_intents: BTreeSet<String>,
+}
+
+fn parse<T: for<'a> Deserialize<'a>>(path: &str, bytes: &[u8]) -> Result<T, StateError> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| StateError::Corrupt { path: path.to_owned(), reason: error.to_string() })
+}
+
+fn json<T: Serialize>(path: &str, value: &T) -> Result<Vec<u8>, StateError> {
+    let mut bytes = serde_json::to_vec_pretty(value)
+        .map_err(|error| StateError::Corrupt { path: path.to_owned(), reason: error.to_string() })?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+impl Book {
+    /// Reads the state: two files, and the intents of runs that did not end.
+    ///
+    /// # Errors
+    /// What the store says, and [`StateError::Corrupt`].
+    pub async fn load(store: Arc<dyn Store>) -> Result<Self, StateError> {
+        let snapshot = store.load().await?;
+        let mut meta = Meta::default();
+        let mut records = BTreeMap::new();
+        let mut left_intents = Vec::new();
+        if snapshot.commit.is_some() {
+            let wanted = ["meta.json", "index.jsonl"].map(str::to_owned);
+            let files = store.read_many(&snapshot, &wanted).await?;
+            if let Some(bytes) = files.get("meta.json") {
+                meta = parse("meta.json", bytes)?;
+            }
+            if let Some(bytes) = files.get("index.jsonl") {
+                for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                    let record: Record = parse("index.jsonl", line)?;
+                    records.insert((record.backend.clone(), record.key.clone()), record);
+                }
+            }
+            for run in &meta.intents {
+                let path = format!("intents/{run}.json");
+                if let Some(bytes) = store.read(&snapshot, &path).await? {
+                    left_intents.extend(parse::<Vec<Intent>>(&path, &bytes)?);
+                }
+            }
+        }
+        let stored_texts = live(&records, &left_intents);
+        Ok(Self {
+            store,
+            snapshot,
+            stored_meta: meta.clone(),
+            stored_records: records.clone(),
+            stored_texts,
+            stored_intents: meta.intents.clone(),
+            meta,
+            records,
+            left_intents,
+            intents: Vec::new(),
+            texts: BTreeMap::new(),
+            replaced: BTreeMap::new(),
+        })
+    }
+
+    /// Whether there is a state at all.
+    pub fn exists(&self) -> bool {
+        self.snapshot.commit.is_some()
+    }
+
+    /// The commit of the state, once there is one.
+    pub fn commit_id(&self) -> Option<&str> {
+        self.snapshot.commit.as_deref()
+    }
+
+    /// The meta of a backend.
+    pub fn backend(&mut self, name: &str) -> &mut BackendMeta {
+        self.meta.backends.entry(name.to_owned()).or_default()
+    }
+
+    /// The record of an artifact on a backend.
+    pub fn record(&self, backend: &str, key: &Key) -> Option<&Record> {
+        self.records.get(&(backend.to_owned(), key.clone()))
+    }
+
+    /// Keeps a text for the next commit and gives its id. Only texts that a record or an intent names are stored.
+    pub fn keep(&mut self, text: &str) -> String {
+        let id = text_id(text.as_bytes());
+        if !self.texts.contains_key(&id) {
+            self.texts.insert(id.clone(), text.as_bytes().to_vec());
+        }
+        id
+    }
+
+    /// A stored or kept text.
+    ///
+    /// # Errors
+    /// What the store says; [`StateError::Corrupt`] if the text is missing.
+    pub async fn text(&self, id: &str) -> Result<String, StateError> {
+        let missing = |reason: &str| StateError::Corrupt { path: text_path(id), reason: reason.to_owned() };
+        let bytes = match self.texts.get(id) {
+            Some(bytes) => bytes.clone(),
+            None => self
+                .store
+                .read(&self.snapshot, &text_path(id))
+                .await?
+                .ok_or_else(|| missing("the text is missing"))?,
+        };
+        String::from_utf8(bytes).map_err(|_| missing("the text is not UTF-8"))
+    }
+
+    /// Records what is about to be sent; stored by the next [`Book::commit`].
+    pub fn intend(&mut self, intent: Intent) {
+        self.intents.push(intent);
+    }
+
+    /// The intents that this run recorded are done: the next commit forgets them.
+    pub fn settle_intents(&mut self) {
+        self.intents.clear();
+    }
+
+    /// Keeps what a write replaces (rule 10). The first one of a run wins: it is what people had.
+    ///
+    /// # Errors
+    /// [`StateError::Corrupt`] if it cannot be put in JSON.
+    pub fn replace(
+        &mut self,
+        run: &str,
+        replaced: &Replaced,
+        text: Option<&str>,
+    ) -> Result<(), StateError> {
+        let folder = replaced.folder(run);
+        let path = format!("{folder}.json");
+        if self.replaced.contains_key(&path) {
+            return Ok(());
+        }
+        let bytes = json(&path, replaced)?;
+        self.replaced.insert(path, Some(bytes));
+        if let Some(text) = text {
+            self.replaced.insert(format!("{folder}.text"), Some(text.as_bytes().to_vec()));
+        }
+        Ok(())
+    }
+
+    /// Every replaced version of an artifact, newest run first: (run, what, text).
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn replaced(
+        &self,
+        key: &Key,
+        side: Side,
+    ) -> Result<Vec<(String, Replaced, Option<String>)>, StateError> {
+        let mut found = Vec::new();
+        for path in self.store.list(&self.snapshot, "replaced").await? {
+            let Some(run) = path.split('/').nth(1) else { continue };
+            if !path.ends_with(".json") {
+                continue;
+            }
+            // The folder names the artifact; only its own files are read.
+            let needle = format!("/{}/{}/", key.kind, key.id);
+            if !path.contains(&needle) {
+                continue;
+            }
+            let Some(bytes) = self.store.read(&self.snapshot, &path).await? else { continue };
+            let replaced: Replaced = parse(&path, &bytes)?;
+            if replaced.key != *key || replaced.side != side {
+                continue;
+            }
+            let text = match replaced.text {
+                true => {
+                    let path = path.replace(".json", ".text");
+                    let bytes = self.store.read(&self.snapshot, &path).await?;
+                    bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+                }
+                false => None,
+            };
+            found.push((run.to_owned(), replaced, text));
+        }
+        // Run ids begin with their time.
+        found.sort_by(|a, b| b.0.cmp(&a.0));
+        Ok(found)
+    }
+
+    /// Whether a commit would change anything.
+    pub fn changed(&self) -> bool {
+        self.meta != self.stored_meta
+            || self.records != self.stored_records
+            || !self.replaced.is_empty()
+            || !self.intents.is_empty()
+            || !self.left_intents.is_empty()
+    }
+
+    /// Writes the state as one commit, if anything changed; true if a commit was made.
+    ///
+    /// # Errors
+    /// [`StateError::Moved`] if somebody else wrote meanwhile: observe again (rule 16).
+    pub async fn commit(&mut self, run: &str, message: &str) -> Result<bool, StateError> {
+        self.meta.intents = match self.intents.is_empty() {
+            true => BTreeSet::new(),
+            false => BTreeSet::from([run.to_owned()]),
+        };
+        // The content commit alone is no news (rule 14): it moves with the next commit that has some.
+        let mut quiet = self.meta.clone();
+        quiet.content.clone_from(&self.stored_meta.content);
+        for (name, backend) in &mut quiet.backends {
+            if let Some(stored) = self.stored_meta.backends.get(name) {
+                for (kind, cursor) in &mut backend.cursors {
+                    if let Some(old) = stored.cursors.get(kind) {
+                        if old.whole == cursor.whole && old.count == cursor.count {
+                            cursor.clone_from(old);
+                        }
+                    }
+                }
+            }
+        }
+        let nothing = quiet == self.stored_meta
+            && self.records == self.stored_records
+            && self.replaced.is_empty()
+            && self.intents.is_empty();
+        if nothing {
+            return Ok(false);
+        }
+        let mut change: BTreeMap<String, Option<Vec<u8>>> = std::mem::take(&mut self.replaced);
+        change.insert("meta.json".to_owned(), Some(json("meta.json", &self.meta)?));
+        if self.records != self.stored_records || !self.exists() {
+            let mut index = Vec::new();
+            for record in self.records.values() {
+                serde_json::to_writer(&mut index, record).map_err(|error| StateError::Corrupt {
+                    path: "index.jsonl".to_owned(),
+                    reason: error.to_string(),
+                })?;
+                index.push(b'\n');
+            }
+            change.insert("index.jsonl".to_owned(), Some(index));
+        }
+        for run in self.stored_intents.difference(&self.meta.intents) {
+            change.insert(format!("intents/{run}.json"), None);
+        }
+        if !self.intents.is_empty() {
+            let path = format!("intents/{run}.json");
+            let bytes = json(&path, &self.intents)?;
+            change.insert(path, Some(bytes));
+        }
+        let texts = live(&self.records, &self.intents);
+        for id in texts.difference(&self.stored_texts) {
+            let Some(bytes) = self.texts.get(id) else {
+                return Err(StateError::Corrupt {
+                    path: text_path(id),
+                    reason: "a record names a text that was not kept".to_owned(),
+                });
+            };
+            change.insert(text_path(id), Some(bytes.clone()));
+        }
+        for id in self.stored_texts.difference(&texts) {
+            change.insert(text_path(id), None);
+        }
+        self.snapshot = self.store.commit(&self.snapshot, message, &change).await?;
+        self.stored_meta = self.meta.clone();
+        self.stored_records = self.records.clone();
+        self.stored_texts = texts;
+        self.stored_intents = self.meta.intents.clone();
+        self.left_intents.clear();
+        Ok(true)
+    }
+}
+
+fn live(records: &BTreeMap<(String, Key), Record>, intents: &[Intent]) -> BTreeSet<String> {
+    let mut texts: BTreeSet<String> =
+        records.values().flat_map(Record::texts).map(str::to_owned).collect();
+    for intent in intents {
+        texts.extend(intent.before.clone());
+        texts.extend(intent.local.as_ref().and_then(Content::text).map(str::to_owned));
+    }
+    texts
+}
+
+/// Properties of a record's bases on the remote side, for pages that were not listed.
+pub fn remote_properties(record: &Record) -> Properties {
+    record
+        .bases
+        .iter()
+        .filter_map(|(name, pair)| {
+            let name = name.strip_prefix("property:")?;
+            match &pair.remote {
+                Some(Content::Value(value)) => Some((name.to_owned(), value.clone())),
+                _ => None,
+            }
+        })
+        .collect()
+}

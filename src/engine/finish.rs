@@ -1,0 +1,289 @@
+//! Recording: proposals that the default branch holds become bases, minutes and cursors move, one commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use agent_sync_core::model::{Key, Side, Stretch};
+use agent_sync_core::plan::{self, Existence, Pair, Step};
+
+use super::RunError;
+use super::book::{Book, Cursor, Decision, Record, Seen, stretch_name};
+use super::execute::Executed;
+use super::history::{self, HeldFile, Published};
+use super::observe::{World, local_contents, minute};
+use super::work::{Action, Task};
+use crate::backend::Backend;
+use crate::repo::Tree;
+use crate::repo::git::Git;
+
+/// What recording needs.
+pub struct Pen<'a> {
+    /// The repository.
+    pub git: &'a Git,
+    /// The working tree.
+    pub tree: &'a Tree,
+    /// The backend.
+    pub backend: &'a dyn Backend,
+    /// The state.
+    pub book: &'a mut Book,
+    /// What was observed.
+    pub world: &'a World,
+    /// The default branch.
+    pub published: &'a Published,
+    /// This run's id.
+    pub run: &'a str,
+    /// Whether every artifact was looked at (no selection), so that cursors may move.
+    pub whole: bool,
+}
+
+/// Takes proposals over that the default branch holds, for these artifacts (rule 15). Gives the versions read.
+///
+/// # Errors
+/// What git says.
+pub async fn adopt(
+    git: &Git,
+    tree: &Tree,
+    book: &mut Book,
+    world: &World,
+    published: &Published,
+    backend: &str,
+    keys: &BTreeSet<Key>,
+) -> Result<BTreeMap<Key, Vec<Option<HeldFile>>>, RunError> {
+    let mut paths: BTreeMap<Key, String> =
+        world.scan.files.iter().map(|(key, entry)| (key.clone(), entry.path.clone())).collect();
+    for key in keys {
+        if let Some(path) = world.made.get(key) {
+            paths.insert(key.clone(), path.clone());
+        }
+    }
+    let held = history::held(git, tree, published, &world.kinds, &paths, keys).await?;
+    for (key, versions) in &held {
+        let Some(kind) = world.kinds.get(&key.kind) else { continue };
+        let contents: Vec<BTreeMap<Stretch, _>> = versions
+            .iter()
+            .flatten()
+            .map(|file| local_contents(world, kind, key, &file.path, &file.text))
+            .collect();
+        let Some(record) = book.records.get_mut(&(backend.to_owned(), key.clone())) else { continue };
+        let mut moved = Vec::new();
+        for stretch in stretches(record) {
+            let name = stretch_name(&stretch);
+            let mut base = record.bases.remove(&name);
+            let mut proposed = record.proposed.remove(&name).unwrap_or_default();
+            let versions: Vec<_> = contents
+                .iter()
+                .map(|contents| contents.get(&stretch).cloned().flatten())
+                .collect();
+            if plan::adopt(&mut base, &mut proposed, &versions) {
+                moved.push(stretch.clone());
+            }
+            if let Some(base) = base {
+                record.bases.insert(name.clone(), base);
+            }
+            if !proposed.is_empty() {
+                record.proposed.insert(name, proposed);
+            }
+        }
+        // The base moved past what these decisions were about (rule 17).
+        book.meta
+            .decisions
+            .retain(|decision| decision.key != *key || !moved.contains(&decision.stretch));
+    }
+    Ok(held)
+}
+
+fn stretches(record: &Record) -> Vec<Stretch> {
+    record
+        .proposed
+        .keys()
+        .map(|name| match name.strip_prefix("property:") {
+            Some(name) => Stretch::Property(name.to_owned()),
+            None => Stretch::Body,
+        })
+        .collect()
+}
+
+/// Brings the records up to date with what was observed and done.
+///
+/// # Errors
+/// What git or the state says.
+pub async fn finish(
+    pen: &mut Pen<'_>,
+    tasks: &BTreeMap<Key, Task>,
+    executed: &Executed,
+) -> Result<(), RunError> {
+    let name = pen.backend.name().to_owned();
+    for artifact in pen.world.artifacts.values().filter(|artifact| !artifact.blocked) {
+        if let Some(file) = &artifact.file {
+            pen.book.keep(&file.text);
+        }
+        if let Some(text) = artifact.body.as_ref().and_then(|body| body.text.as_ref()) {
+            pen.book.keep(text);
+        }
+        let slot = (name.clone(), artifact.key.clone());
+        let task = tasks.get(&artifact.key);
+        let outcome = executed.outcomes.get(&artifact.key);
+        let remote_done = outcome.map_or(Action::None, |outcome| outcome.remote);
+        let page = artifact.page.as_ref();
+        if artifact.existence == Existence::Both && !pen.book.records.contains_key(&slot) {
+            let Some(page) = page else { continue };
+            let record = Record::new(&name, &artifact.key, &page.page, &page.url);
+            pen.book.records.insert(slot.clone(), record);
+        }
+        let Some(record) = pen.book.records.get_mut(&slot) else { continue };
+        if let Some(page) = page {
+            if remote_done == Action::None && record.page != page.page {
+                record.page.clone_from(&page.page);
+                record.url.clone_from(&page.url);
+            }
+        }
+        let read = artifact.body.as_ref().and_then(|body| Some((body, body.began?)));
+        if let (Some(page), Some((body, began)), Action::None) = (page, read, remote_done) {
+            let began = minute(began);
+            record.seen = Seen {
+                edited: Some(page.edited),
+                read: Some(began),
+                wrote: None,
+                text: Some(body.id.clone()),
+                digest: Some(body.digest.clone()),
+            };
+        }
+        if let Some(path) = outcome.and_then(|outcome| outcome.path.clone()).or_else(|| artifact.path.clone()) {
+            if artifact.file_digest.is_some() || outcome.is_some_and(|outcome| outcome.path.is_some()) {
+                record.path = Some(path);
+            }
+        }
+        for (stretch, step) in &artifact.steps {
+            let Some(seen) = artifact.stretches.get(stretch) else { continue };
+            let now = Pair { local: seen.local.clone(), remote: seen.remote.clone() };
+            let agreed = task.is_some_and(|task| task.agree.contains(stretch));
+            if agreed {
+                record.propose(stretch, now);
+            } else if *step == Step::Nothing && seen.base.as_ref().is_some_and(|base| base.same(&now)) {
+                // Both sides are back at the base: what was proposed since is void (rule 15).
+                record.proposed.remove(&stretch_name(stretch));
+            } else if *step == Step::Nothing && record.proposals(stretch).is_empty() {
+                // Proved by the traces of a run that did not end (rule 16).
+                if let Some(pair) = seen.proposed.iter().find(|pair| pair.same(&now)) {
+                    record.propose(stretch, pair.clone());
+                }
+            }
+        }
+    }
+    for (key, task) in tasks {
+        for (conflict, keep) in &task.decisions {
+            pen.book.meta.decisions.retain(|old| old.fingerprint != conflict.fingerprint);
+            pen.book.meta.decisions.push(Decision {
+                fingerprint: conflict.fingerprint.clone(),
+                key: key.clone(),
+                stretch: conflict.stretch.clone(),
+                keep: *keep,
+                run: pen.run.to_owned(),
+            });
+        }
+    }
+    publish(pen, executed, &name).await?;
+    cursors(pen, tasks, executed, &name);
+    Ok(())
+}
+
+/// Moves bases, marks artifacts that are wholly agreed, and forgets those that are gone.
+async fn publish(
+    pen: &mut Pen<'_>,
+    executed: &Executed,
+    name: &str,
+) -> Result<(), RunError> {
+    let keys: BTreeSet<Key> = pen
+        .world
+        .artifacts
+        .keys()
+        .filter(|key| {
+            pen.book.record(name, key).is_some_and(|record| !record.proposed.is_empty())
+                || gone(pen.world, executed, key)
+        })
+        .cloned()
+        .collect();
+    let held =
+        adopt(pen.git, pen.tree, pen.book, pen.world, pen.published, name, &keys).await?;
+    for (key, artifact) in &pen.world.artifacts {
+        let slot = (name.to_owned(), key.clone());
+        if gone(pen.world, executed, key) {
+            let published = held.get(key).and_then(|versions| versions.first());
+            let absent = match pen.published {
+                Published::WorkingTree => true,
+                Published::Branch { head: None, .. } => true,
+                Published::Branch { .. } => published.is_none_or(Option::is_none),
+            };
+            if absent {
+                pen.book.records.remove(&slot);
+                pen.book.meta.decisions.retain(|decision| decision.key != *key);
+            }
+            continue;
+        }
+        let outcome = executed.outcomes.get(key);
+        let file = outcome.and_then(|outcome| outcome.file.as_ref()).or(artifact.file.as_ref());
+        let (Some(record), Some(kind)) = (pen.book.records.get_mut(&slot), pen.world.kinds.get(&key.kind)) else {
+            continue;
+        };
+        let Some(file) = file else {
+            record.clean = None;
+            continue;
+        };
+        let path = record.path.clone().unwrap_or_default();
+        let contents = local_contents(pen.world, kind, key, &path, &file.text);
+        let agreed = !artifact.blocked
+            && record.proposed.is_empty()
+            && file.document.findings.is_empty()
+            && artifact.local_only.is_empty()
+            && contents.iter().all(|(stretch, content)| {
+                let base = record.base(stretch).cloned().unwrap_or_default();
+                base.holds(Side::Local, content.as_ref())
+            })
+            && contents.keys().all(|stretch| artifact.stretches.contains_key(stretch));
+        record.clean = agreed.then(|| super::book::text_id(file.text.as_bytes()));
+    }
+    Ok(())
+}
+
+/// Whether the artifact is on neither side any more.
+fn gone(world: &World, executed: &Executed, key: &Key) -> bool {
+    let Some(artifact) = world.artifacts.get(key) else { return false };
+    let outcome = executed.outcomes.get(key);
+    artifact.existence == Existence::Gone
+        || outcome.is_some_and(|outcome| {
+            outcome.remote == Action::Delete || outcome.local == Action::Delete
+        })
+}
+
+/// A cursor moves only when all that was listed was taken up (rule 6); what is open keeps it where it is.
+fn cursors(pen: &mut Pen<'_>, tasks: &BTreeMap<Key, Task>, executed: &Executed, name: &str) {
+    if !pen.whole {
+        return;
+    }
+    for (kind, listed) in &pen.world.listed {
+        let open = pen.world.artifacts.values().any(|artifact| {
+            let task = tasks.get(&artifact.key);
+            let outcome = executed.outcomes.get(&artifact.key);
+            artifact.key.kind == *kind
+                && (artifact.blocked
+                    || task.is_some_and(|task| task.waiting || !task.conflicts.is_empty())
+                    || outcome.is_some_and(|outcome| !outcome.stale.is_empty()))
+        });
+        let loose = pen.world.findings.iter().any(|finding| finding.url.is_some());
+        if open || loose || executed.stop.is_some() {
+            continue;
+        }
+        let cursors = &mut pen.book.backend(name).cursors;
+        let old = cursors.get(kind).cloned();
+        let (whole, count) = match (listed.whole, &old) {
+            (true, _) => (listed.began, listed.count),
+            (false, Some(old)) => (old.whole, old.count),
+            (false, None) => continue,
+        };
+        // The listing of a small database is made on every run and is no news.
+        let whole = match &old {
+            Some(old) if count <= 100 && old.count == count => old.whole,
+            _ => whole,
+        };
+        cursors.insert(kind.clone(), Cursor { since: listed.began, whole, count });
+    }
+}

@@ -1,0 +1,114 @@
+//! What the default branch holds (rule 15), read only for artifacts with open proposals.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use agent_sync_core::kind::Kinds;
+use agent_sync_core::model::Key;
+
+use super::RunError;
+use crate::repo::Tree;
+use crate::repo::git::{Git, Oid};
+
+/// The default branch as it counts for this run.
+#[derive(Clone, Debug)]
+pub enum Published {
+    /// There is no remote: the working tree counts.
+    WorkingTree,
+    /// The remote default branch: its head, and the content commit of the state.
+    Branch {
+        /// Head at the start of the run; none while the branch has no commit.
+        head: Option<Oid>,
+        /// Content commit of the state, where it is still in the branch's history.
+        since: Option<Oid>,
+    },
+}
+
+/// A version of a file on the default branch.
+#[derive(Clone, Debug)]
+pub struct HeldFile {
+    /// Path of the file.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// The artifact that a path belongs to, by folder and file name.
+pub fn key_of(kinds: &Kinds, path: &str) -> Option<Key> {
+    let name = path.rsplit('/').next()?;
+    kinds
+        .values()
+        .filter(|kind| path.strip_prefix(&kind.folder).is_some_and(|rest| rest.starts_with('/')))
+        .find_map(|kind| {
+            let id = kind.file_id.captures(name)?.get(1)?;
+            Some(Key::new(&kind.name, id.as_str()))
+        })
+}
+
+/// Versions of these artifacts on the default branch, newest first; `None` where a version has no file. The first
+/// one is the branch as it is now.
+///
+/// # Errors
+/// What git says.
+pub async fn held(
+    git: &Git,
+    tree: &Tree,
+    published: &Published,
+    kinds: &Kinds,
+    paths: &BTreeMap<Key, String>,
+    keys: &BTreeSet<Key>,
+) -> Result<BTreeMap<Key, Vec<Option<HeldFile>>>, RunError> {
+    let mut versions: BTreeMap<Key, Vec<Option<HeldFile>>> = BTreeMap::new();
+    if keys.is_empty() {
+        return Ok(versions);
+    }
+    let (head, since) = match published {
+        Published::WorkingTree => {
+            for key in keys {
+                let text = paths.get(key).and_then(|path| {
+                    Some(HeldFile { path: path.clone(), text: tree.read(path).ok()? })
+                });
+                versions.insert(key.clone(), vec![text]);
+            }
+            return Ok(versions);
+        }
+        Published::Branch { head: None, .. } => return Ok(versions),
+        Published::Branch { head: Some(head), since } => (head, since),
+    };
+    let names: BTreeSet<&str> = keys.iter().map(|key| key.kind.as_str()).collect();
+    let folders: Vec<String> = kinds
+        .values()
+        .filter(|kind| names.contains(kind.name.as_str()))
+        .map(|kind| kind.folder.clone())
+        .collect();
+    let mut found: BTreeMap<Key, Vec<Option<(String, Oid)>>> =
+        keys.iter().map(|key| (key.clone(), vec![None])).collect();
+    for (path, blob) in git.tree_files(head, &folders).await? {
+        let key = key_of(kinds, &path).filter(|key| keys.contains(key));
+        if let Some(first) = key.and_then(|key| found.get_mut(&key)).and_then(|list| list.first_mut()) {
+            *first = Some((path, blob));
+        }
+    }
+    if let Some(since) = since.as_ref().filter(|since| *since != head) {
+        for version in git.versions_since(Some(since), head, &folders).await? {
+            let key = key_of(kinds, &version.path).filter(|key| keys.contains(key));
+            if let Some(list) = key.and_then(|key| found.get_mut(&key)) {
+                list.push(version.blob.map(|blob| (version.path, blob)));
+            }
+        }
+    }
+    let blobs: Vec<Oid> =
+        found.values().flatten().flatten().map(|(_, blob)| blob.clone()).collect();
+    let texts = git.blobs(&blobs).await?;
+    for (key, list) in found {
+        let list = list
+            .into_iter()
+            .map(|version| {
+                let (path, blob) = version?;
+                let text = String::from_utf8(texts.get(&blob)?.clone()).ok()?;
+                Some(HeldFile { path, text })
+            })
+            .collect();
+        versions.insert(key, list);
+    }
+    Ok(versions)
+}

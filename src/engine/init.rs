@@ -1,0 +1,75 @@
+//! init: finds or creates the databases of the shared kinds, and adds what is missing in them.
+
+use super::{RunError, Turn};
+use crate::report::ArtifactReport;
+
+/// Runs `init` on one backend. Requests: 1 for our identity, 1 for the parent's children where a database is not
+/// known yet, 2 for each found, 1 for each created, 1 for each schema, 1 for each repair.
+///
+/// # Errors
+/// What the backend says; a schema that cannot be repaired without losing a value.
+pub(super) async fn init(turn: &mut Turn<'_>) -> Result<(), RunError> {
+    turn.backend.identity().await?;
+    let name = turn.backend.name().to_owned();
+    let mut places = turn.places().await?;
+    let missing: Vec<_> =
+        turn.kinds.values().filter(|kind| !places.contains_key(&kind.name)).cloned().collect();
+    let dry = turn.session.request.dry_run;
+    for kind in &missing {
+        turn.report.artifacts.push(entry(&name, &kind.name, &kind.database, "create-database"));
+    }
+    if !dry && !missing.is_empty() {
+        let wanted: Vec<_> = missing.iter().collect();
+        let made = turn.backend.create_places(&wanted, &places).await?;
+        places.extend(made);
+        // A database that was made and not recorded would be found by its title; recording it is cheaper.
+        turn.book.backend(&name).places.extend(places.clone());
+        let message = turn.message(&format!("init: {} databases created", missing.len()));
+        turn.commit(&message).await?;
+    }
+    let mut unrepairable = Vec::new();
+    for kind in turn.kinds.values() {
+        let Some(place) = places.get(&kind.name).cloned() else { continue };
+        if missing.iter().any(|made| made.name == kind.name) {
+            continue;
+        }
+        let schema = turn.backend.schema(kind, &place).await?;
+        if schema.drift.is_empty() {
+            places.insert(kind.name.clone(), schema.place);
+            continue;
+        }
+        let hopeless: Vec<_> = schema.drift.iter().filter(|drift| !drift.repairable).collect();
+        if !hopeless.is_empty() {
+            unrepairable.extend(
+                hopeless.iter().map(|drift| format!("\"{}\": {}", kind.database, drift.message)),
+            );
+            continue;
+        }
+        turn.report.artifacts.push(entry(&name, &kind.name, &kind.database, "repair-database"));
+        if !dry {
+            let repaired = turn.backend.repair(kind, &place, &places).await?;
+            places.insert(kind.name.clone(), repaired.place);
+        }
+    }
+    if !unrepairable.is_empty() {
+        return Err(RunError::Refused(unrepairable.join(" ")));
+    }
+    if !dry {
+        turn.book.backend(&name).places.extend(places);
+        turn.book.meta.mapping.clone_from(&turn.session.config.mapping_hash);
+        let message = turn.message(&format!("init: {}", turn.report.summary()));
+        turn.commit(&message).await?;
+    }
+    Ok(())
+}
+
+fn entry(backend: &str, kind: &str, database: &str, action: &str) -> ArtifactReport {
+    ArtifactReport {
+        backend: backend.to_owned(),
+        kind: kind.to_owned(),
+        id: database.to_owned(),
+        action: action.to_owned(),
+        reason: String::new(),
+        ..ArtifactReport::default()
+    }
+}

@@ -1,0 +1,31 @@
+//! log: past runs, from the commits of the state.
+
+use super::{RunError, Session};
+use crate::report::{LogLine, Report};
+
+/// Reads the newest runs. No request to a backend.
+///
+/// # Errors
+/// What the state says.
+pub(super) async fn log(session: &Session<'_>, limit: usize) -> Result<Report, RunError> {
+    let snapshot = session.store.load().await?;
+    let mut report = Report::new("log", false);
+    report.state_commit.clone_from(&snapshot.commit);
+    if snapshot.commit.is_some() {
+        for entry in session.store.history(&snapshot, limit).await? {
+            let field = |name: &str| {
+                entry.message.lines().find_map(|line| line.strip_prefix(name)).map(|text| text.trim().to_owned())
+            };
+            report.log.push(LogLine {
+                commit: entry.commit.clone(),
+                time: entry.time.to_string(),
+                summary: entry.message.lines().next().unwrap_or_default().to_owned(),
+                run: field("Run:"),
+                actor: field("Actor:"),
+                link: field("Link:"),
+            });
+        }
+    }
+    report.settle();
+    Ok(report)
+}

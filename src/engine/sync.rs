@@ -1,0 +1,436 @@
+//! status, diff, check, pull, push, sync and resolve: one observation, one plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use agent_sync_core::model::{Finding, Key, Selector, Side, Stretch};
+use agent_sync_core::plan::{self, Conflict};
+
+use super::book::{Decision, Keep, Record};
+use super::damage;
+use super::execute::{self, Executed, Hands};
+use super::finish::{self, Pen};
+use super::observe::{self, Artifact, Eyes, World};
+use super::work::{self, Action, Mode, Task};
+use super::{Command, RunError, Turn};
+use crate::backend::Place;
+use crate::report::{ArtifactReport, ConflictReport, Sides};
+
+/// Runs the command on one backend.
+///
+/// # Errors
+/// What stops a run.
+pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
+    turn.check_mapping()?;
+    let identity = turn.backend.identity().await?;
+    let places = turn.places().await?;
+    let missing: Vec<&str> =
+        turn.kinds.keys().filter(|name| !places.contains_key(*name)).map(String::as_str).collect();
+    if !missing.is_empty() {
+        return not_initialised(turn, &places, &missing);
+    }
+    let name = turn.backend.name().to_owned();
+    turn.book.backend(&name).places.extend(places.clone());
+    let artifacts = turn.session.request.artifacts.clone();
+    let selected = move |key: &Key| {
+        artifacts.is_empty() || artifacts.iter().any(|selector: &Selector| selector.matches(key))
+    };
+    let eyes = Eyes {
+        tree: &turn.session.tree,
+        backend: turn.backend,
+        book: turn.book,
+        kinds: turn.kinds.clone(),
+        places,
+        selected: &selected,
+        full: turn.session.request.full,
+        full_every: turn.session.config.full_every,
+        identity,
+        git: &turn.session.git,
+        published: turn.published,
+        forget: turn.session.request.allow.history,
+    };
+    let observation = observe::observe(eyes);
+    let mut world = match &turn.gate {
+        // Reading changes nothing, so a signal ends it at once.
+        Some(_) => tokio::select! {
+            world = observation => world?,
+            () = super::signal() => {
+                return Err(RunError::Unavailable("The run was told to stop; nothing was written.".to_owned()));
+            }
+        },
+        None => observation.await?,
+    };
+    check_selected(turn, &world)?;
+    let mode = mode(&turn.session.request.command, turn.session.request.force);
+    let decisions = turn.book.meta.decisions.clone();
+    let tasks: BTreeMap<Key, Task> = world
+        .artifacts
+        .iter()
+        .filter_map(|(key, artifact)| Some((key.clone(), work::task(artifact, mode, &decisions)?)))
+        .collect();
+    let mut executed = Executed::default();
+    let writes = turn.session.request.command.writes() && !turn.session.request.dry_run;
+    if let Command::Resolve(keep) = turn.session.request.command {
+        if writes {
+            resolve(turn, &tasks, keep)?;
+        }
+    } else if turn.session.request.command.writes() {
+        guard(turn, &world, &tasks).await?;
+        if writes {
+            check_schema(turn, &mut world, &tasks).await?;
+            let mut hands = Hands {
+                tree: &turn.session.tree,
+                backend: turn.backend,
+                book: turn.book,
+                bot: world.identity.id.clone(),
+                world: &mut world,
+                run: &turn.session.run,
+            };
+            executed = execute::execute(&mut hands, &tasks).await?;
+        }
+    }
+    if writes {
+        let mut pen = Pen {
+            git: &turn.session.git,
+            tree: &turn.session.tree,
+            backend: turn.backend,
+            book: turn.book,
+            world: &world,
+            published: turn.published,
+            run: &turn.session.run,
+            whole: turn.session.request.artifacts.is_empty(),
+        };
+        finish::finish(&mut pen, &tasks, &executed).await?;
+    }
+    report(turn, &world, &tasks, &executed, writes).await?;
+    if writes {
+        turn.book.meta.mapping.clone_from(&turn.session.config.mapping_hash);
+        if let super::Published::Branch { head: Some(head), .. } = turn.published {
+            turn.book.meta.content = Some(head.to_string());
+        }
+        let message = turn.message(&format!(
+            "{}: {}",
+            turn.session.request.command.name(),
+            turn.report.summary()
+        ));
+        turn.commit(&message).await?;
+    }
+    match executed.stop {
+        Some(error) => {
+            turn.report.stopped = Some(RunError::from(error));
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+fn mode(command: &Command, force: Option<Side>) -> Mode {
+    match command {
+        Command::Pull => Mode { pull: true, push: false, force },
+        Command::Push => Mode { pull: false, push: true, force },
+        _ => Mode { pull: true, push: true, force },
+    }
+}
+
+fn not_initialised(
+    turn: &mut Turn<'_>,
+    places: &BTreeMap<String, Place>,
+    missing: &[&str],
+) -> Result<(), RunError> {
+    let databases: Vec<String> = missing
+        .iter()
+        .filter_map(|name| turn.kinds.get(*name))
+        .map(|kind| format!("\"{}\"", kind.database))
+        .collect();
+    let databases = databases.join(", ");
+    if !turn.session.request.command.writes() && places.is_empty() && !turn.book.exists() {
+        turn.report.notices.push(format!(
+            "{} is not initialised: `agent-sync init` would create the databases {databases}, and `agent-sync sync` \
+             a page for each file.",
+            turn.backend.label()
+        ));
+        return Ok(());
+    }
+    Err(RunError::Refused(format!(
+        "{} has no database {databases} under the parent page. Share it with the connection if it exists, or \
+         run `agent-sync init`, which creates it.",
+        turn.backend.label()
+    )))
+}
+
+/// An artifact that was named must exist somewhere.
+fn check_selected(turn: &Turn<'_>, world: &World) -> Result<(), RunError> {
+    for selector in &turn.session.request.artifacts {
+        let known = world.scan.files.keys().any(|key| selector.matches(key))
+            || world.page_of.keys().any(|key| selector.matches(key));
+        if !known {
+            let kind = selector.kind.as_ref().map(|kind| format!("{kind}/")).unwrap_or_default();
+            return Err(RunError::Usage(format!(
+                "There is no artifact `{kind}{}` in the repository or in {}.",
+                selector.id,
+                turn.backend.label()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Rule 9, before the first write.
+async fn guard(
+    turn: &mut Turn<'_>,
+    world: &World,
+    tasks: &BTreeMap<Key, Task>,
+) -> Result<(), RunError> {
+    let name = turn.backend.name();
+    let mut existing: BTreeMap<String, usize> = BTreeMap::new();
+    let known = turn.book.records.values().filter(|record| record.backend == name);
+    let keys: BTreeSet<&Key> =
+        known.map(|record: &Record| &record.key).chain(world.scan.files.keys()).collect();
+    for key in keys {
+        *existing.entry(key.kind.clone()).or_default() += 1;
+    }
+    let halved = damage::halved(turn.backend.dialect(), turn.book, world, tasks).await?;
+    let damage = work::damage(world, tasks, &existing, &halved);
+    let limits = &turn.session.config.limits;
+    let allow = &turn.session.request.allow;
+    let stops = plan::guard(
+        &damage,
+        limits.max_delete.0,
+        limits.max_change.0,
+        allow.delete,
+        allow.change,
+    );
+    match stops.is_empty() {
+        true => Ok(()),
+        false => {
+            let messages: Vec<String> = stops.into_iter().map(|stop| stop.message).collect();
+            Err(RunError::Guarded(messages.join(" ")))
+        }
+    }
+}
+
+/// Reads the schema of every database that will be written to: what is mapped must be there.
+async fn check_schema(
+    turn: &mut Turn<'_>,
+    world: &mut World,
+    tasks: &BTreeMap<Key, Task>,
+) -> Result<(), RunError> {
+    let written: BTreeSet<String> = tasks
+        .iter()
+        .filter(|(_, task)| task.writes_remote())
+        .map(|(key, _)| key.kind.clone())
+        .collect();
+    let backend = turn.backend;
+    let jobs = written.iter().filter_map(|name| {
+        let kind = turn.kinds.get(name)?;
+        let place = world.places.get(name)?;
+        Some(async move { Ok::<_, RunError>((name.clone(), backend.schema(kind, place).await?)) })
+    });
+    let schemas = futures::future::try_join_all(jobs).await?;
+    for (name, schema) in schemas {
+        let Some(kind) = turn.kinds.get(&name) else { continue };
+        if !schema.drift.is_empty() {
+            let drift: Vec<&str> = schema.drift.iter().map(|drift| drift.message.as_str()).collect();
+            return Err(RunError::Refused(format!(
+                "The database \"{}\" does not have what is mapped to it, so nothing was written. {}",
+                kind.database,
+                drift.join(" ")
+            )));
+        }
+        world.places.insert(name.clone(), schema.place.clone());
+        turn.book.backend(backend.name()).places.insert(name, schema.place);
+    }
+    Ok(())
+}
+
+/// Records a person's answer to the open conflicts that were named.
+fn resolve(
+    turn: &mut Turn<'_>,
+    tasks: &BTreeMap<Key, Task>,
+    keep: Keep,
+) -> Result<(), RunError> {
+    let conflicts: Vec<&Conflict> = tasks.values().flat_map(|task| &task.conflicts).collect();
+    if conflicts.is_empty() {
+        return Err(RunError::Usage("There is no open conflict of that artifact.".to_owned()));
+    }
+    for conflict in conflicts {
+        turn.book.meta.decisions.retain(|old| old.fingerprint != conflict.fingerprint);
+        turn.book.meta.decisions.push(Decision {
+            fingerprint: conflict.fingerprint.clone(),
+            key: conflict.key.clone(),
+            stretch: conflict.stretch.clone(),
+            keep,
+            run: turn.session.run.clone(),
+        });
+    }
+    Ok(())
+}
+
+/// Puts what was planned or done into the report.
+async fn report(
+    turn: &mut Turn<'_>,
+    world: &World,
+    tasks: &BTreeMap<Key, Task>,
+    executed: &Executed,
+    wrote: bool,
+) -> Result<(), RunError> {
+    let mut findings: Vec<Finding> = world.findings.clone();
+    findings.extend(executed.findings.iter().cloned());
+    findings.sort();
+    findings.dedup();
+    turn.report.findings.extend(findings);
+    turn.report.unchanged += world.unchanged;
+    let resolving = matches!(turn.session.request.command, Command::Resolve(_));
+    for (key, artifact) in &world.artifacts {
+        let Some(task) = tasks.get(key) else { continue };
+        let outcome = executed.outcomes.get(key).cloned().unwrap_or_default();
+        let (remote, local) = match wrote && !resolving {
+            true => (outcome.remote, outcome.local),
+            false => (task.remote, task.local),
+        };
+        let record = turn.book.record(turn.backend.name(), key);
+        let url = artifact
+            .page
+            .as_ref()
+            .map(|page| page.url.clone())
+            .or_else(|| record.map(|record| record.url.clone()));
+        let path = outcome.path.clone().or_else(|| artifact.path.clone());
+        let open = if resolving { &[][..] } else { task.conflicts.as_slice() };
+        for conflict in open {
+            let texts = texts(turn, artifact, conflict).await?;
+            turn.report.conflicts.push(ConflictReport::new(
+                conflict,
+                turn.backend.label(),
+                path.as_deref(),
+                url.as_deref(),
+                artifact,
+                texts,
+            ));
+        }
+        let entry = ArtifactReport {
+            backend: turn.backend.name().to_owned(),
+            kind: key.kind.clone(),
+            id: key.id.clone(),
+            path,
+            url,
+            action: action(remote, local, !open.is_empty(), !outcome.stale.is_empty(), task).to_owned(),
+            reason: reason(artifact, task, &outcome.stale),
+            sides: Sides { remote, local },
+        };
+        if entry.action == "unchanged" {
+            turn.report.unchanged += 1;
+            continue;
+        }
+        if turn.session.request.command == Command::Diff {
+            let texts = difference(turn, artifact, task).await?;
+            turn.report.diffs.extend(texts);
+        }
+        turn.report.artifacts.push(entry);
+    }
+    Ok(())
+}
+
+fn action(remote: Action, local: Action, conflict: bool, stale: bool, task: &Task) -> &'static str {
+    match (remote, local) {
+        (Action::Create, _) => "create-page",
+        (_, Action::Create) => "create-file",
+        (Action::Delete, _) => "trash-page",
+        (_, Action::Delete) => "delete-file",
+        (Action::Revive, _) => "restore-page",
+        (Action::Edit, Action::Edit) => "merge",
+        (Action::Edit, _) => "push",
+        (_, Action::Edit) => "pull",
+        _ if conflict => "conflict",
+        _ if stale => "changed-meanwhile",
+        _ if task.waiting => "waiting",
+        _ => "unchanged",
+    }
+}
+
+fn reason(artifact: &Artifact, task: &Task, stale: &BTreeSet<Stretch>) -> String {
+    let list = |stretches: &mut dyn Iterator<Item = &Stretch>| {
+        stretches.map(Stretch::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let mut parts = Vec::new();
+    if !task.push.is_empty() {
+        parts.push(format!("changed in the repository: {}", list(&mut task.push.keys())));
+    }
+    if !task.pull.is_empty() {
+        parts.push(format!("changed in the backend: {}", list(&mut task.pull.keys())));
+    }
+    if !task.conflicts.is_empty() {
+        let mut stretches = task.conflicts.iter().map(|conflict| &conflict.stretch);
+        parts.push(format!("changed on both sides: {}", list(&mut stretches)));
+    }
+    if !stale.is_empty() {
+        parts.push(format!("changed during the run, left for the next: {}", list(&mut stale.iter())));
+    }
+    if task.waiting {
+        let waiting: Vec<&str> = artifact
+            .steps
+            .values()
+            .filter_map(|step| match step {
+                plan::Step::Push(_) => Some("a change waits for push"),
+                plan::Step::Pull(_) => Some("a change waits for pull"),
+                _ => None,
+            })
+            .take(1)
+            .collect();
+        parts.extend(waiting.iter().map(|text| (*text).to_owned()));
+        if waiting.is_empty() {
+            parts.push("waits for the other direction".to_owned());
+        }
+    }
+    if parts.is_empty() {
+        let text = match artifact.existence {
+            plan::Existence::CreateRemote => "new in the repository",
+            plan::Existence::CreateLocal => "new in the backend",
+            plan::Existence::TrashRemote => "deleted in the repository",
+            plan::Existence::DeleteLocal => "trashed in the backend",
+            _ => "equal",
+        };
+        parts.push(text.to_owned());
+    }
+    parts.join("; ")
+}
+
+/// Base, local and remote of a conflict as text for people.
+async fn texts(
+    turn: &Turn<'_>,
+    artifact: &Artifact,
+    conflict: &Conflict,
+) -> Result<[Option<String>; 3], RunError> {
+    damage::three_texts(turn.backend.dialect(), turn.book, &turn.kinds, artifact, conflict).await
+}
+
+async fn difference(
+    turn: &Turn<'_>,
+    artifact: &Artifact,
+    task: &Task,
+) -> Result<Vec<crate::report::Difference>, RunError> {
+    let mut all = Vec::new();
+    let stretches: BTreeSet<&Stretch> = task
+        .push
+        .keys()
+        .chain(task.pull.keys())
+        .chain(task.conflicts.iter().map(|conflict| &conflict.stretch))
+        .collect();
+    let every: Vec<Stretch> = match stretches.is_empty() {
+        true => artifact.stretches.keys().cloned().collect(),
+        false => stretches.into_iter().cloned().collect(),
+    };
+    for stretch in every {
+        let Some(seen) = artifact.stretches.get(&stretch) else { continue };
+        let shown = plan::conflict(&artifact.key, &stretch, seen, None);
+        let texts =
+            damage::three_texts(turn.backend.dialect(), turn.book, &turn.kinds, artifact, &shown).await?;
+        let conflict = task.conflicts.iter().any(|conflict| conflict.stretch == stretch);
+        all.push(crate::report::Difference {
+            key: artifact.key.clone(),
+            path: artifact.path.clone(),
+            stretch,
+            conflict,
+            texts,
+        });
+    }
+    Ok(all)
+}

@@ -1,0 +1,206 @@
+//! From decisions about stretches to work on artifacts: direction of the command, force, decisions, guards.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use agent_sync_core::model::{Key, Side, Stretch};
+use agent_sync_core::plan::{self, Conflict, Damage, Existence, Observed, Pair, RemotePresence, Step};
+
+use super::book::{Decision, Keep};
+use super::observe::{Artifact, World};
+
+/// Which ways a command lets changes go, and who wins.
+#[derive(Clone, Copy, Debug)]
+pub struct Mode {
+    /// The backend's changes go to files.
+    pub pull: bool,
+    /// The files' changes go to the backend.
+    pub push: bool,
+    /// The side that wins conflicts.
+    pub force: Option<Side>,
+}
+
+/// What is done on a side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing.
+    #[default]
+    None,
+    /// Make the page or the file.
+    Create,
+    /// Change it.
+    Edit,
+    /// Take the page out of the trash, then change it.
+    Revive,
+    /// Trash the page or delete the file.
+    Delete,
+}
+
+/// Work on one artifact.
+#[derive(Clone, Debug, Default)]
+pub struct Task {
+    /// On the page.
+    pub remote: Action,
+    /// On the file.
+    pub local: Action,
+    /// Stretches whose content goes to the backend, with the pair that both sides come from.
+    pub push: BTreeMap<Stretch, Option<Pair>>,
+    /// Stretches whose content goes to the file.
+    pub pull: BTreeMap<Stretch, Option<Pair>>,
+    /// Stretches found equal, or taken as they are by a decision: proposed, nothing is written.
+    pub agree: BTreeSet<Stretch>,
+    /// Stretches whose losing text was chosen by force or a decision.
+    pub settled: BTreeSet<Stretch>,
+    /// Decisions that `--force` makes.
+    pub decisions: Vec<(Conflict, Keep)>,
+    /// What a person has to choose.
+    pub conflicts: Vec<Conflict>,
+    /// The other direction has something to do.
+    pub waiting: bool,
+}
+
+impl Task {
+    /// Whether the task writes to the backend.
+    pub fn writes_remote(&self) -> bool {
+        self.remote != Action::None
+    }
+}
+
+fn deleted(side: Side, artifact: &Artifact) -> Conflict {
+    let seen = artifact.stretches.get(&Stretch::Body).cloned().unwrap_or_default();
+    plan::conflict(&artifact.key, &Stretch::Body, &seen, Some(side))
+}
+
+fn choice(conflict: &Conflict, mode: Mode, decisions: &[Decision]) -> Option<(Keep, bool)> {
+    let decided = decisions
+        .iter()
+        .find(|decision| decision.fingerprint == conflict.fingerprint)
+        .map(|decision| (decision.keep, false));
+    let forced = mode.force.map(|side| match side {
+        Side::Local => (Keep::Local, true),
+        Side::Remote => (Keep::Remote, true),
+    });
+    // Force is the newer word.
+    forced.or(decided)
+}
+
+/// The work on one artifact; `None` if there is none.
+pub fn task(artifact: &Artifact, mode: Mode, decisions: &[Decision]) -> Option<Task> {
+    let mut task = Task::default();
+    if artifact.blocked {
+        return None;
+    }
+    match artifact.existence {
+        Existence::Both => both(artifact, mode, decisions, &mut task),
+        Existence::CreateRemote => one(mode.push, &mut task, |task| task.remote = Action::Create),
+        Existence::CreateLocal => one(mode.pull, &mut task, |task| task.local = Action::Create),
+        Existence::TrashRemote => one(mode.push, &mut task, |task| task.remote = Action::Delete),
+        Existence::DeleteLocal => one(mode.pull, &mut task, |task| task.local = Action::Delete),
+        Existence::DeletedAgainstEdit(side) => clash(artifact, side, mode, decisions, &mut task),
+        Existence::Gone | Existence::LeftAlone => return None,
+    }
+    Some(task)
+}
+
+fn one(allowed: bool, task: &mut Task, act: impl FnOnce(&mut Task)) {
+    match allowed {
+        true => act(task),
+        false => task.waiting = true,
+    }
+}
+
+fn both(artifact: &Artifact, mode: Mode, decisions: &[Decision], task: &mut Task) {
+    for (stretch, step) in &artifact.steps {
+        match step {
+            Step::Nothing => {}
+            Step::Agree => {
+                task.agree.insert(stretch.clone());
+            }
+            Step::Push(base) => one(mode.push, task, |task| {
+                task.push.insert(stretch.clone(), base.clone());
+            }),
+            Step::Pull(base) => one(mode.pull, task, |task| {
+                task.pull.insert(stretch.clone(), base.clone());
+            }),
+            Step::Conflict(conflict) => {
+                let Some((keep, forced)) = choice(conflict, mode, decisions) else {
+                    task.conflicts.push(conflict.clone());
+                    continue;
+                };
+                if forced {
+                    task.decisions.push((conflict.clone(), keep));
+                }
+                match keep {
+                    Keep::Local => one(mode.push, task, |task| {
+                        task.push.insert(stretch.clone(), None);
+                        task.settled.insert(stretch.clone());
+                    }),
+                    Keep::Remote => one(mode.pull, task, |task| {
+                        task.pull.insert(stretch.clone(), None);
+                        task.settled.insert(stretch.clone());
+                    }),
+                    Keep::Both => {
+                        task.agree.insert(stretch.clone());
+                    }
+                    Keep::Skip => {}
+                }
+            }
+        }
+    }
+    if !task.push.is_empty() {
+        task.remote = Action::Edit;
+    }
+    if !task.pull.is_empty() {
+        task.local = Action::Edit;
+    }
+}
+
+fn clash(artifact: &Artifact, side: Side, mode: Mode, decisions: &[Decision], task: &mut Task) {
+    let conflict = deleted(side, artifact);
+    let Some((keep, forced)) = choice(&conflict, mode, decisions) else {
+        task.conflicts.push(conflict);
+        return;
+    };
+    if forced {
+        task.decisions.push((conflict, keep));
+    }
+    task.settled.insert(Stretch::Body);
+    match (keep, side) {
+        (Keep::Local, Side::Local) => one(mode.push, task, |task| task.remote = Action::Delete),
+        (Keep::Remote, Side::Local) => one(mode.pull, task, |task| task.local = Action::Create),
+        (Keep::Remote, Side::Remote) => one(mode.pull, task, |task| task.local = Action::Delete),
+        (Keep::Local, Side::Remote) => one(mode.push, task, |task| task.remote = Action::Revive),
+        (Keep::Both | Keep::Skip, _) => {}
+    }
+}
+
+/// What the tasks would destroy (rule 9). `halved` names artifacts whose body loses more than half of its
+/// blocks by a one-sided change.
+pub fn damage(
+    world: &World,
+    tasks: &BTreeMap<Key, Task>,
+    records: &BTreeMap<String, usize>,
+    halved: &BTreeSet<Key>,
+) -> Damage {
+    let mut damage = Damage { existing: records.clone(), ..Damage::default() };
+    for (key, task) in tasks {
+        if task.remote == Action::Delete || task.local == Action::Delete {
+            *damage.deletes.entry(key.kind.clone()).or_default() += 1;
+        } else if !task.settled.is_empty() || halved.contains(key) {
+            damage.overwrites.insert(key.clone());
+        }
+    }
+    for key in world.artifacts.keys() {
+        damage.existing.entry(key.kind.clone()).or_default();
+    }
+    damage
+}
+
+/// What an artifact's stretch holds, for reports.
+pub fn seen<'a>(artifact: &'a Artifact, stretch: &Stretch) -> Option<&'a Observed> {
+    artifact.stretches.get(stretch)
+}
+
+/// Whether the page is there to be read.
+pub fn has_page(artifact: &Artifact) -> bool {
+    artifact.presence == RemotePresence::Present
+}
