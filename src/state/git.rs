@@ -63,7 +63,11 @@ impl GitStore {
             return if moved.map_err(|e| self.failed(&e))? { Ok(()) } else { Err(StateError::Moved) };
         };
         self.push(remote, reference, new, old).await?;
-        self.git.set_ref(reference, new).await.map_err(|e| self.failed(&e))
+        // Only a copy of what the remote now holds; the next fetch sets it.
+        if let Err(error) = self.git.set_ref(reference, new).await {
+            tracing::debug!(%error, "the local copy of the ref was not moved");
+        }
+        Ok(())
     }
 
     /// Pushes until it is clear what the remote holds. A push that was cut off may have taken effect, and may
