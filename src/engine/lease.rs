@@ -69,7 +69,9 @@ pub enum LeaseError {
 fn describe(holder: Option<&Holder>) -> String {
     holder.map_or_else(
         || "another run has the lease".to_owned(),
-        |Holder { run, host, since, .. }| format!("the run {run} on {host} has the lease since {since}"),
+        |Holder { run, host, since, .. }| {
+            format!("the run {run} on {host} has the lease since {since}")
+        },
     )
 }
 
@@ -108,7 +110,11 @@ impl Gate {
     /// Time until our lease lapses; zero when it may have lapsed.
     pub fn left(&self) -> Duration {
         let held = self.held();
-        if held.lost { Duration::ZERO } else { self.timing.lapse.saturating_sub(held.renewed.elapsed()) }
+        if held.lost {
+            Duration::ZERO
+        } else {
+            self.timing.lapse.saturating_sub(held.renewed.elapsed())
+        }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -142,7 +148,11 @@ impl Lease {
     ///
     /// # Errors
     /// [`LeaseError::Held`], or [`LeaseError::State`] when the store fails.
-    pub async fn acquire(store: Arc<dyn Store>, run: &str, timing: Timing) -> Result<Self, LeaseError> {
+    pub async fn acquire(
+        store: Arc<dyn Store>,
+        run: &str,
+        timing: Timing,
+    ) -> Result<Self, LeaseError> {
         let keeper = take(store, Holder::this_process(run), timing).await?;
         let done = Arc::new(Notify::new());
         let task = tokio::spawn({
@@ -182,44 +192,94 @@ impl Drop for Lease {
 /// Waits until the lease is free and takes it.
 async fn take(store: Arc<dyn Store>, holder: Holder, timing: Timing) -> Result<Keeper, LeaseError> {
     let began = Instant::now();
-    let mut first_seen: Option<(String, Instant)> = None;
-    let mut first_try = None;
+    let mut attempt = Attempt { store, holder, timing, seen: None, tried: None };
+    let mut looked = false;
     loop {
-        let found = store.lease_read().await?;
+        let trouble = match attempt.take().await {
+            Ok(Taken::Ours(keeper)) => return Ok(keeper),
+            Ok(Taken::Theirs(holder)) => LeaseError::Held { holder },
+            // While waiting an outage may pass; at the first look nobody is helped by waiting for it.
+            Err(error @ StateError::Unavailable { .. }) if looked => error.into(),
+            Err(error) => return Err(error.into()),
+        };
+        looked = true;
+        let left = timing.wait.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            return Err(trouble);
+        }
+        tokio::time::sleep(timing.poll.min(left)).await;
+    }
+}
+
+enum Taken {
+    Ours(Keeper),
+    Theirs(Option<Box<Holder>>),
+}
+
+/// What a waiter knows.
+struct Attempt {
+    store: Arc<dyn Store>,
+    holder: Holder,
+    timing: Timing,
+    /// The commit that was there at the last look, and when it was seen first.
+    seen: Option<(String, Instant)>,
+    /// Begin of our first try to take it.
+    tried: Option<Moment>,
+}
+
+impl Attempt {
+    /// Looks once, and takes the lease if it is free.
+    async fn take(&mut self) -> Result<Taken, StateError> {
+        let found = self.store.lease_read().await?;
         // Counted from after the answer: what it tells was true before.
         let now = Instant::now();
         let record = found.as_ref().and_then(|found| parse(&found.content));
         let expected = found.map(|found| found.commit);
-        if let (Some(record), Some(commit), Some(renewed)) = (&record, &expected, first_try)
-            && record.holder == holder
+        if let (Some(record), Some(commit), Some(tried)) = (&record, &expected, self.tried)
+            && record.holder == self.holder
         {
-            // An earlier try of ours took effect after all.
-            return Ok(Keeper::new(store, holder, timing, commit.clone(), renewed));
+            // A try of ours whose answer was lost took effect after all.
+            return Ok(Taken::Ours(self.keeper(commit.clone(), tried)));
         }
         if let Some(commit) = &expected
-            && first_seen.as_ref().is_none_or(|(seen, _)| seen != commit)
+            && self.seen.as_ref().is_none_or(|(seen, _)| seen != commit)
         {
-            first_seen = Some((commit.clone(), now));
+            self.seen = Some((commit.clone(), now));
         }
-        let silent = first_seen.as_ref().is_some_and(|(_, since)| now - *since >= timing.lapse);
+        let silent = self.seen.as_ref().is_some_and(|(_, since)| now - *since >= self.timing.lapse);
         let given_back = record.as_ref().is_some_and(|record| record.released);
         let dead = record.as_ref().is_some_and(|record| record.holder.is_dead());
         if expected.is_none() || given_back || silent || dead {
-            let renewed = Moment::now();
-            first_try.get_or_insert(renewed);
-            let content = render(&holder, 0, false)?;
-            match store.lease_write(expected.as_deref(), &content).await {
-                Ok(commit) => return Ok(Keeper::new(store, holder, timing, commit, renewed)),
-                Err(StateError::Moved) => tracing::debug!("another run was faster to take the lease"),
-                Err(error) => return Err(error.into()),
+            let begin = Moment::now();
+            self.tried.get_or_insert(begin);
+            let content = render(&self.holder, 0, false)?;
+            let write = self.store.lease_write(expected.as_deref(), &content);
+            match in_time(self.timing.lapse, write).await {
+                Ok(commit) => return Ok(Taken::Ours(self.keeper(commit, begin))),
+                Err(StateError::Moved) => {
+                    tracing::debug!("another run was faster to take the lease")
+                }
+                Err(error) => return Err(error),
             }
         }
-        let left = timing.wait.saturating_sub(began.elapsed());
-        if left.is_zero() {
-            return Err(LeaseError::Held { holder: record.map(|record| Box::new(record.holder)) });
-        }
-        tokio::time::sleep(timing.poll.min(left)).await;
+        Ok(Taken::Theirs(record.map(|record| Box::new(record.holder))))
     }
+
+    fn keeper(&self, commit: String, renewed: Moment) -> Keeper {
+        let held = Held { commit, sequence: 0, renewed, closed: None, lost: false };
+        let gate = Arc::new(Gate { timing: self.timing, held: Mutex::new(held) });
+        Keeper { store: Arc::clone(&self.store), holder: Arc::new(self.holder.clone()), gate }
+    }
+}
+
+/// Bounds a write of the lease; one that is cut off may still take effect.
+async fn in_time<T>(
+    limit: Duration,
+    write: impl Future<Output = Result<T, StateError>>,
+) -> Result<T, StateError> {
+    let late =
+        |_| StateError::Unavailable { message: format!("no answer for {} s", limit.as_secs()) };
+    tokio::time::timeout(limit, write).await.map_err(late)?
 }
 
 /// Renews a lease that is held.
@@ -231,18 +291,6 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn new(
-        store: Arc<dyn Store>,
-        holder: Holder,
-        timing: Timing,
-        commit: String,
-        renewed: Moment,
-    ) -> Self {
-        let held = Held { commit, sequence: 0, renewed, closed: None, lost: false };
-        let gate = Arc::new(Gate { timing, held: Mutex::new(held) });
-        Self { store, holder: Arc::new(holder), gate }
-    }
-
     /// Renews until told to end, or lost. A failed renewal is tried again sooner, and even after the lapse: when
     /// it succeeds then, its compare-and-swap proves that nobody had the lease in between.
     async fn keep(&self, done: &Notify) {
@@ -254,23 +302,21 @@ impl Keeper {
                 () = done.notified() => return,
             }
             let began = Moment::now();
-            let renewed = tokio::time::timeout(renew, self.follow(false)).await;
-            pause = match renewed {
-                Ok(Ok(())) => {
+            pause = match in_time(renew, self.follow(false)).await {
+                Ok(()) => {
                     self.gate.held().renewed = began;
                     renew.saturating_sub(began.elapsed())
                 }
-                Ok(Err(StateError::Moved)) => {
+                Err(StateError::Moved) => {
                     let mut held = self.gate.held();
                     held.lost = true;
                     held.closed.get_or_insert_with(|| "another run has taken the lease".to_owned());
                     return;
                 }
-                Ok(Err(error)) => {
+                Err(error) => {
                     tracing::debug!(%error, "the lease could not be renewed");
                     renew / 4
                 }
-                Err(_) => renew / 20,
             };
         }
     }
@@ -279,7 +325,7 @@ impl Keeper {
         if self.gate.is_lost() {
             return Ok(());
         }
-        match self.follow(true).await {
+        match in_time(self.gate.timing.renew, self.follow(true)).await {
             // Taken over meanwhile: it is not ours any more.
             Ok(()) | Err(StateError::Moved) => Ok(()),
             Err(error) => Err(error.into()),
@@ -321,5 +367,6 @@ fn parse(content: &str) -> Option<Record> {
 
 fn render(holder: &Holder, sequence: u64, released: bool) -> Result<String, StateError> {
     let record = Record { holder: holder.clone(), released, sequence };
-    serde_json::to_string(&record).map_err(|error| StateError::Failed { message: error.to_string() })
+    serde_json::to_string(&record)
+        .map_err(|error| StateError::Failed { message: error.to_string() })
 }

@@ -241,7 +241,10 @@ impl Git {
 
     /// Sets a local ref, wherever it was.
     pub(crate) async fn set_ref(&self, reference: &str, new: &Oid) -> Result<(), GitError> {
-        self.call(&["update-ref", "--no-deref", "--", reference, new.as_str()]).stdout().await.map(drop)
+        self.call(&["update-ref", "--no-deref", "--", reference, new.as_str()])
+            .stdout()
+            .await
+            .map(drop)
     }
 
     /// The name that git gives a file of this content.
@@ -282,7 +285,10 @@ fn hex(digest: &[u8]) -> String {
 /// Checks a configured ref name: a full name that git accepts and that nothing takes for an option or pattern.
 pub(crate) fn check_ref(name: &str) -> Result<(), GitError> {
     let component = |part: &str| {
-        !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock") && !part.ends_with('.')
+        !part.is_empty()
+            && !part.starts_with('.')
+            && !part.ends_with(".lock")
+            && !part.ends_with('.')
     };
     let forbidden = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
     let good = name.starts_with("refs/")

@@ -29,6 +29,13 @@ async fn local() -> Pair {
     Pair { one: Arc::new(store.clone()), two: Arc::new(store), _repos: vec![repo] }
 }
 
+/// Two processes in one clone.
+async fn one_clone() -> Pair {
+    let mut pair = clones().await;
+    pair.two = Arc::clone(&pair.one);
+    pair
+}
+
 /// Two clones of a bare repository.
 async fn clones() -> Pair {
     let (bare, seed) = (TestRepo::bare(), TestRepo::new());
@@ -72,7 +79,9 @@ async fn starts_with_nothing(pair: Pair) {
 
 async fn what_one_writes_the_other_reads(pair: Pair) {
     let (one, two) = (pair.one.as_ref(), pair.two.as_ref());
-    let first = write(one, &Snapshot::default(), &[("index.jsonl", Some("a\n")), ("base/x", Some(""))]).await;
+    let first =
+        write(one, &Snapshot::default(), &[("index.jsonl", Some("a\n")), ("base/x", Some(""))])
+            .await;
     assert_eq!(one.load().await.unwrap(), first);
     let seen = two.reload().await.unwrap();
     assert_eq!(seen, first);
@@ -84,10 +93,21 @@ async fn what_one_writes_the_other_reads(pair: Pair) {
 
     let second = write(two, &seen, &[("index.jsonl", Some("b\n"))]).await;
     assert_eq!(one.reload().await.unwrap(), second);
-    assert_eq!(text(one, &second, "base/x").await.as_deref(), Some(""), "what is not changed stays");
-    assert_eq!(text(one, &first, "index.jsonl").await.as_deref(), Some("a\n"), "snapshots do not change");
+    assert_eq!(
+        text(one, &second, "base/x").await.as_deref(),
+        Some(""),
+        "what is not changed stays"
+    );
+    assert_eq!(
+        text(one, &first, "index.jsonl").await.as_deref(),
+        Some("a\n"),
+        "snapshots do not change"
+    );
     let commit = first.commit.unwrap();
-    assert_eq!(one.file_at(&commit, "index.jsonl").await.unwrap().as_deref(), Some(b"a\n".as_slice()));
+    assert_eq!(
+        one.file_at(&commit, "index.jsonl").await.unwrap().as_deref(),
+        Some(b"a\n".as_slice())
+    );
 }
 
 async fn the_loser_of_a_race_writes_nothing(pair: Pair) {
@@ -121,7 +141,10 @@ async fn of_many_writers_at_once_one_wins(pair: Pair) {
     let results = futures::future::join_all(race).await;
     let won: Vec<_> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
     let [(at, content)] = won.as_slice() else { panic!("{results:?}") };
-    assert!(results.iter().all(|result| matches!(result, Ok(_) | Err(StateError::Moved))), "{results:?}");
+    assert!(
+        results.iter().all(|result| matches!(result, Ok(_) | Err(StateError::Moved))),
+        "{results:?}"
+    );
     assert_eq!(pair.one.reload().await.unwrap(), *at);
     assert_eq!(text(pair.one.as_ref(), at, "a").await.as_ref(), Some(content));
 }
@@ -156,9 +179,17 @@ async fn history_is_newest_first_and_bounded(pair: Pair) {
 
 async fn any_text_is_a_path_and_any_bytes_a_content(pair: Pair) {
     let one = pair.one.as_ref();
-    let paths = ["base/Ünïcode 日本/ß.md", "a \"quoted\" \\ path", "*[glob]?", " spaces ", "-dash", ":(top)x"];
+    let paths = [
+        "base/Ünïcode 日本/ß.md",
+        "a \"quoted\" \\ path",
+        "*[glob]?",
+        " spaces ",
+        "-dash",
+        ":(top)x",
+    ];
     let bytes: Vec<u8> = (0..=255).chain(*b"\n\0data 5\n").collect();
-    let files: Change = paths.iter().map(|path| ((*path).to_owned(), Some(bytes.clone()))).collect();
+    let files: Change =
+        paths.iter().map(|path| ((*path).to_owned(), Some(bytes.clone()))).collect();
     let at = one.commit(&Snapshot::default(), "Zoë: \"run\" \\ 1", &files).await.unwrap();
     for path in paths {
         assert_eq!(one.read(&at, path).await.unwrap().as_ref(), Some(&bytes), "{path}");
@@ -188,7 +219,10 @@ async fn thousands_of_files(pair: Pair) {
     assert_eq!(read.get(&path(4_999)), Some(&content(4_999)));
     let next = one.commit(&at, "one", &change(&[("base/00/0.md", Some("x"))])).await.unwrap();
     assert_eq!(one.list(&next, "").await.unwrap().len(), 5_001);
-    assert_eq!(text(pair.two.as_ref(), &pair.two.reload().await.unwrap(), "base/00/0.md").await.as_deref(), Some("x"));
+    assert_eq!(
+        text(pair.two.as_ref(), &pair.two.reload().await.unwrap(), "base/00/0.md").await.as_deref(),
+        Some("x")
+    );
 }
 
 async fn the_lease_goes_on_by_compare_and_swap(pair: Pair) {
@@ -200,7 +234,10 @@ async fn the_lease_goes_on_by_compare_and_swap(pair: Pair) {
     let second = two.lease_write(Some(&first), "{\"run\":\"Zoë\\n2\"}").await.unwrap();
     assert_eq!(one.lease_write(Some(&first), "late").await.unwrap_err(), StateError::Moved);
     let seen = one.lease_read().await.unwrap().unwrap();
-    assert_eq!((seen.commit.as_str(), seen.content.as_str()), (second.as_str(), "{\"run\":\"Zoë\\n2\"}"));
+    assert_eq!(
+        (seen.commit.as_str(), seen.content.as_str()),
+        (second.as_str(), "{\"run\":\"Zoë\\n2\"}")
+    );
     assert_eq!(one.reload().await.unwrap(), Snapshot::default(), "the lease is no state");
 }
 
@@ -208,6 +245,7 @@ macro_rules! suite {
     ($($test:ident),* $(,)?) => {
         mod in_memory { $(#[tokio::test] async fn $test() { super::$test(super::memory()).await; })* }
         mod one_repository { $(#[tokio::test] async fn $test() { super::$test(super::local().await).await; })* }
+        mod one_clone { $(#[tokio::test] async fn $test() { super::$test(super::one_clone().await).await; })* }
         mod two_clones { $(#[tokio::test] async fn $test() { super::$test(super::clones().await).await; })* }
     };
 }

@@ -6,8 +6,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{LeaseCommit, LogEntry, Snapshot, StateError, Store, check_format, check_path, whole_change};
+use super::{
+    LeaseCommit, LogEntry, Snapshot, StateError, Store, check_format, check_path, whole_change,
+};
 use crate::repo::git::{Git, GitError, Oid, Push, check_ref, lease_ref};
+
+#[cfg(test)]
+mod tests;
 
 /// How often a push is tried that did not take effect for no definite reason.
 const PUSHES: u32 = 3;
@@ -57,10 +62,19 @@ impl GitStore {
     }
 
     /// Moves a ref from `old` to `new`, at the remote where there is one.
-    async fn advance(&self, reference: &str, new: &Oid, old: Option<&Oid>) -> Result<(), StateError> {
+    async fn advance(
+        &self,
+        reference: &str,
+        new: &Oid,
+        old: Option<&Oid>,
+    ) -> Result<(), StateError> {
         let Some(remote) = &self.remote else {
             let moved = self.git.move_ref(reference, new, old).await;
-            return if moved.map_err(|e| self.failed(&e))? { Ok(()) } else { Err(StateError::Moved) };
+            return if moved.map_err(|e| self.failed(&e))? {
+                Ok(())
+            } else {
+                Err(StateError::Moved)
+            };
         };
         self.push(remote, reference, new, old).await?;
         // Only a copy of what the remote now holds; the next fetch sets it.
@@ -91,7 +105,8 @@ impl GitStore {
             {
                 return Err(self.failed(error));
             }
-            let refs = self.git.remote_refs(remote, &[reference]).await.map_err(|e| self.failed(&e))?;
+            let refs =
+                self.git.remote_refs(remote, &[reference]).await.map_err(|e| self.failed(&e))?;
             let there = refs.get(reference);
             if there == Some(new) {
                 return Ok(());
@@ -106,7 +121,10 @@ impl GitStore {
             }
             let message = match outcome {
                 Ok(Push::Rejected(reason)) if !is_race(&reason) => {
-                    return Err(StateError::Refused { message: reason, reference: reference.to_owned() });
+                    return Err(StateError::Refused {
+                        message: reason,
+                        reference: reference.to_owned(),
+                    });
                 }
                 Ok(Push::Rejected(reason)) => reason,
                 Ok(Push::Done | Push::Stale) => "another run is writing it".to_owned(),
@@ -124,9 +142,15 @@ impl GitStore {
 
 /// Whether a server's reason for a rejection is a race over the ref, not a rule.
 fn is_race(reason: &str) -> bool {
-    ["lock", "failed to update ref", "incorrect old value", "reference already exists", "internal server error"]
-        .iter()
-        .any(|race| reason.to_lowercase().contains(race))
+    [
+        "lock",
+        "failed to update ref",
+        "incorrect old value",
+        "reference already exists",
+        "internal server error",
+    ]
+    .iter()
+    .any(|race| reason.to_lowercase().contains(race))
 }
 
 #[async_trait]
@@ -136,7 +160,8 @@ impl Store for GitStore {
         let format = format!("{}:{}", self.state_ref, super::FORMAT_PATH);
         let raw = [self.state_ref.as_str(), head.as_str(), format.as_str()];
         let mut objects = self.git.objects(&raw).await.map_err(|e| self.failed(&e))?.into_iter();
-        let (raw, head, format) = (objects.next().flatten(), objects.next().flatten(), objects.next().flatten());
+        let (raw, head, format) =
+            (objects.next().flatten(), objects.next().flatten(), objects.next().flatten());
         if raw.is_none() {
             return Ok(Snapshot::default());
         }
@@ -199,7 +224,11 @@ impl Store for GitStore {
     ) -> Result<Snapshot, StateError> {
         let change = whole_change(parent, change)?;
         let old = self.commit_of(parent)?;
-        let new = self.git.write_commit(old.as_ref(), message, &change).await.map_err(|e| self.failed(&e))?;
+        let new = self
+            .git
+            .write_commit(old.as_ref(), message, &change)
+            .await
+            .map_err(|e| self.failed(&e))?;
         self.advance(&self.state_ref, &new, old.as_ref()).await?;
         Ok(Snapshot { commit: Some(new.into()) })
     }
@@ -228,9 +257,14 @@ impl Store for GitStore {
         Ok(Some(LeaseCommit { commit: head.into(), content }))
     }
 
-    async fn lease_write(&self, expected: Option<&str>, content: &str) -> Result<String, StateError> {
+    async fn lease_write(
+        &self,
+        expected: Option<&str>,
+        content: &str,
+    ) -> Result<String, StateError> {
         let old = expected.map(|commit| self.oid(commit)).transpose()?;
-        let new = self.git.write_message(old.as_ref(), content).await.map_err(|e| self.failed(&e))?;
+        let new =
+            self.git.write_message(old.as_ref(), content).await.map_err(|e| self.failed(&e))?;
         self.advance(&self.lease_ref, &new, old.as_ref()).await?;
         Ok(new.into())
     }

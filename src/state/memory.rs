@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{LeaseCommit, LogEntry, Snapshot, StateError, Store, check_format, check_path, whole_change};
+use super::{
+    LeaseCommit, LogEntry, Snapshot, StateError, Store, check_format, check_path, whole_change,
+};
 
 type Files = BTreeMap<String, Arc<Vec<u8>>>;
 
@@ -119,7 +121,9 @@ impl Store for MemoryStore {
         }
         let name = inner.next_name();
         let message = message.trim_end().to_owned();
-        inner.commits.insert(name.clone(), Commit { parent: parent.commit.clone(), message, files });
+        inner
+            .commits
+            .insert(name.clone(), Commit { parent: parent.commit.clone(), message, files });
         inner.head = Some(name.clone());
         Ok(Snapshot { commit: Some(name) })
     }
@@ -143,7 +147,11 @@ impl Store for MemoryStore {
         Ok(self.inner().lease.clone())
     }
 
-    async fn lease_write(&self, expected: Option<&str>, content: &str) -> Result<String, StateError> {
+    async fn lease_write(
+        &self,
+        expected: Option<&str>,
+        content: &str,
+    ) -> Result<String, StateError> {
         let mut inner = self.inner();
         let lost = || StateError::Unavailable { message: "the answer was lost".to_owned() };
         let fault = inner.faults.pop();

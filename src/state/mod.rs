@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub mod git;
 #[cfg(test)]
 mod contract;
+pub mod git;
 #[cfg(test)]
 pub(crate) mod memory;
 
@@ -26,7 +26,9 @@ pub enum StateError {
     #[error("the state was changed by another run meanwhile")]
     Moved,
     /// The remote does not let us (exit 3).
-    #[error("the state cannot be synced with the remote: {message}. Check that the token may push to `{reference}`.")]
+    #[error(
+        "the state cannot be synced with the remote: {message}. Check that the token may push to `{reference}`."
+    )]
     Refused {
         /// What the remote says.
         message: String,
@@ -51,7 +53,9 @@ pub enum StateError {
         reason: String,
     },
     /// Written by a newer version.
-    #[error("the state has format {found}, and this version knows up to {FORMAT}. Use a newer agent-sync.")]
+    #[error(
+        "the state has format {found}, and this version knows up to {FORMAT}. Use a newer agent-sync."
+    )]
     NewerFormat {
         /// The format that was found.
         found: u32,
@@ -174,7 +178,11 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StateError::Moved`] when the lease was at another commit; otherwise as [`Store::commit`].
-    async fn lease_write(&self, expected: Option<&str>, content: &str) -> Result<String, StateError>;
+    async fn lease_write(
+        &self,
+        expected: Option<&str>,
+        content: &str,
+    ) -> Result<String, StateError>;
 }
 
 /// Checks the format of a state by its `format` file.
@@ -216,7 +224,9 @@ pub(crate) fn whole_change(
     change.keys().try_for_each(|path| check_path(path))?;
     let mut whole = change.clone();
     if parent.commit.is_none() {
-        whole.entry(FORMAT_PATH.to_owned()).or_insert_with(|| Some(format!("{FORMAT}\n").into_bytes()));
+        whole
+            .entry(FORMAT_PATH.to_owned())
+            .or_insert_with(|| Some(format!("{FORMAT}\n").into_bytes()));
     }
     Ok(whole)
 }

@@ -38,7 +38,10 @@ async fn rule_11_a_second_run_waits_90_seconds_and_then_says_who_holds_it() {
     let error = acquire(&store, "two").await.err().unwrap();
     assert_eq!(began.elapsed(), 90 * SECOND);
     let text = error.to_string();
-    assert!(text.starts_with("the run one on ") && text.ends_with(". Try again when it is done."), "{text}");
+    assert!(
+        text.starts_with("the run one on ") && text.ends_with(". Try again when it is done."),
+        "{text}"
+    );
     assert_eq!(held_by(error).as_deref(), Some("one"));
     assert!(one.gate().may_write().is_ok(), "renewed all the while");
     assert_eq!(record(&store).await.sequence, 4, "every 20 s");
@@ -143,7 +146,11 @@ async fn rule_11_a_lost_lease_closes_the_gate() {
     assert!(gate.is_lost());
     assert_eq!(gate.left(), Duration::ZERO);
     lease.release().await.unwrap();
-    assert_eq!(store.lease_read().await.unwrap().unwrap().content, "somebody else", "not ours to release");
+    assert_eq!(
+        store.lease_read().await.unwrap().unwrap().content,
+        "somebody else",
+        "not ours to release"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -174,6 +181,26 @@ async fn rule_11_a_renewal_whose_answer_was_lost_is_not_taken_for_a_takeover() {
     let error = lease.release().await.unwrap_err();
     assert!(matches!(error, LeaseError::State(StateError::Unavailable { .. })));
     assert!(record(&store).await.released, "it took effect all the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_11_a_taking_whose_answer_was_lost_is_found_to_be_ours() {
+    let store = MemoryStore::default();
+    leave_foreign_lease(&store).await;
+    store.fail_lease(&[LeaseFault::After]);
+    let began = Instant::now();
+    let lease = acquire(&store, "two").await.unwrap();
+    assert_eq!(began.elapsed(), 63 * SECOND);
+    let left = lease.gate().left();
+    assert_eq!(left, 57 * SECOND, "counted from the begin of that try");
+    assert_eq!(record(&store).await.holder.run, "two");
+
+    let store = MemoryStore::default();
+    store.fail_lease(&[LeaseFault::Before]);
+    let began = Instant::now();
+    let error = acquire(&store, "one").await.err().unwrap();
+    assert!(matches!(error, LeaseError::State(StateError::Unavailable { .. })));
+    assert_eq!(began.elapsed(), Duration::ZERO, "an outage at the first look is told at once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -237,6 +264,9 @@ async fn the_lease_works_in_a_repository_and_leaves_other_refs_alone() {
     let log = repo.git(&["log", "--format=%an <%ae> %s", "refs/agent-sync/state-lease"]);
     let commits: Vec<_> = log.lines().collect();
     assert!(commits.len() >= 6, "taken, renewed, released, taken, released: {log}");
-    assert!(log.lines().all(|l| l.starts_with("agent-sync <agent-sync@users.noreply.github.com> {")), "{log}");
+    assert!(
+        log.lines().all(|l| l.starts_with("agent-sync <agent-sync@users.noreply.github.com> {")),
+        "{log}"
+    );
     assert_eq!(repo.git(&["fsck", "--strict"]), "");
 }

@@ -16,7 +16,7 @@ use super::GitError;
 const LOCAL: Duration = Duration::from_secs(120);
 
 /// Variables that would point git at another repository, change how it reads our arguments, or mix a trace
-/// (with credentials) into its messages.
+/// (with credentials) into its messages; and a secret that is none of its business.
 const SCRUBBED: &[&str] = &[
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_AUTHOR_DATE",
@@ -45,6 +45,7 @@ const SCRUBBED: &[&str] = &[
     "GIT_TRACE_PACKET",
     "GIT_TRACE_SETUP",
     "GIT_WORK_TREE",
+    "NOTION_TOKEN",
 ];
 
 /// Settings for our own children only. `-c` and not `GIT_CONFIG_COUNT`, which the user's environment may already
@@ -55,6 +56,8 @@ const SETTINGS: &[&str] = &[
     "fetch.recurseSubmodules=false",
     "fetch.writeCommitGraph=false",
     "gc.auto=0",
+    "i18n.commitEncoding=UTF-8",
+    "i18n.logOutputEncoding=UTF-8",
     "maintenance.auto=false",
     "protocol.ext.allow=never",
     "push.gpgSign=false",
@@ -115,8 +118,10 @@ impl<'a> Call<'a> {
     pub(super) async fn text(self) -> Result<String, GitError> {
         let command = self.name();
         let stdout = self.stdout().await?;
-        let text = String::from_utf8(stdout)
-            .map_err(|_| GitError::Unexpected { command, reason: "its output is not UTF-8".to_owned() })?;
+        let text = String::from_utf8(stdout).map_err(|_| GitError::Unexpected {
+            command,
+            reason: "its output is not UTF-8".to_owned(),
+        })?;
         Ok(text.trim_end().to_owned())
     }
 
@@ -252,7 +257,9 @@ mod tests {
     #[test]
     fn credentials_in_urls_are_redacted() {
         assert_eq!(
-            redact("fatal: 'https://x-access-token:ghs_s3@cret@github.com/o/r.git/' and ssh://git@h/x"),
+            redact(
+                "fatal: 'https://x-access-token:ghs_s3@cret@github.com/o/r.git/' and ssh://git@h/x"
+            ),
             "fatal: 'https://***@github.com/o/r.git/' and ssh://***@h/x"
         );
         assert_eq!(redact("https://github.com/a@b: no"), "https://github.com/a@b: no");

@@ -27,9 +27,15 @@ impl Git {
             return Ok(Some(known));
         }
         let Some(remote) = self.remote().await? else { return Ok(None) };
-        // Near ones first: unshallowing a large repository takes minutes.
-        for depth in ["--deepen=100", "--deepen=2000", "--unshallow"] {
-            let fetched = self.fetch(&remote, &[depth], &[b.as_str()]).await;
+        // Near ones first: unshallowing a large repository takes minutes. A whole repository only lacks `b`
+        // itself; deepening would cut its history off.
+        let steps: &[&[&str]] = if self.is_shallow().await? {
+            &[&["--deepen=100"], &["--deepen=2000"], &["--unshallow"]]
+        } else {
+            &[&[]]
+        };
+        for options in steps {
+            let fetched = self.fetch(&remote, options, &[b.as_str()]).await;
             if let Some(known) = self.descent(a, b).await? {
                 return Ok(Some(known));
             }
@@ -79,7 +85,8 @@ impl Git {
         if commits.is_empty() {
             return Ok(Vec::new());
         }
-        let mut args = vec!["diff-tree", "--stdin", "--root", "-m", "-r", "-z", "--raw", "--no-renames"];
+        let mut args =
+            vec!["diff-tree", "--stdin", "--root", "-m", "-r", "-z", "--raw", "--no-renames"];
         args.extend(["--no-commit-id", "--no-abbrev", "--no-ext-diff", "--"]);
         args.extend(scope(folders));
         let raw = self.call(&args).input(&commits).stdout().await?;
@@ -93,7 +100,8 @@ impl Git {
         limit: usize,
     ) -> Result<Vec<(Oid, i64, String)>, GitError> {
         let limit = format!("--max-count={limit}");
-        let args = ["log", "-z", "--no-show-signature", &limit, "--format=%H %ct%n%B", to.as_str(), "--"];
+        let args =
+            ["log", "-z", "--no-show-signature", &limit, "--format=%H %ct%n%B", to.as_str(), "--"];
         let log = self.call(&args).text().await?;
         let entries = log.split('\0').filter(|entry| !entry.is_empty());
         entries

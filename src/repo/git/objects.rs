@@ -19,9 +19,11 @@ impl Git {
     /// # Errors
     /// [`GitError::Unexpected`] when there is no such blob; else as git says.
     pub async fn blob(&self, oid: &Oid) -> Result<Vec<u8>, GitError> {
-        self.blobs(std::slice::from_ref(oid)).await?.remove(oid).ok_or_else(|| GitError::Unexpected {
-            command: BATCH.to_owned(),
-            reason: format!("there is no blob {oid}"),
+        self.blobs(std::slice::from_ref(oid)).await?.remove(oid).ok_or_else(|| {
+            GitError::Unexpected {
+                command: BATCH.to_owned(),
+                reason: format!("there is no blob {oid}"),
+            }
         })
     }
 
@@ -105,7 +107,10 @@ impl Git {
             }
             None => {
                 let tree = self.call(&["mktree"]).text().await?;
-                self.call(&["commit-tree", "-F", "-", &tree]).input(message.as_bytes()).text().await?
+                self.call(&["commit-tree", "-F", "-", &tree])
+                    .input(message.as_bytes())
+                    .text()
+                    .await?
             }
         };
         self.oid(&oid)
@@ -146,14 +151,18 @@ fn quote(path: &str) -> String {
 }
 
 fn parse_batch(output: &[u8], count: usize) -> Result<Vec<Option<Object>>, GitError> {
-    let unexpected =
-        |reason: &str| GitError::Unexpected { command: BATCH.to_owned(), reason: reason.to_owned() };
+    let unexpected = |reason: &str| GitError::Unexpected {
+        command: BATCH.to_owned(),
+        reason: reason.to_owned(),
+    };
     let mut objects = Vec::with_capacity(count);
     let mut rest = output;
     for _ in 0..count {
-        let end = rest.iter().position(|&b| b == b'\n').ok_or_else(|| unexpected("it is cut off"))?;
+        let end =
+            rest.iter().position(|&b| b == b'\n').ok_or_else(|| unexpected("it is cut off"))?;
         let (header, after) = rest.split_at(end);
-        let header = std::str::from_utf8(header).map_err(|_| unexpected("a header is not UTF-8"))?;
+        let header =
+            std::str::from_utf8(header).map_err(|_| unexpected("a header is not UTF-8"))?;
         let mut words = header.split(' ');
         let named = (words.next().and_then(|w| w.parse::<Oid>().ok()), words.next(), words.next());
         let (Some(oid), Some(kind), Some(size)) = named else {

@@ -33,7 +33,11 @@ impl Oid {
 
     /// The object, or `None` for the all-zero name.
     pub(super) fn parse_or_zero(text: &str) -> Result<Option<Self>, BadOid> {
-        if !text.is_empty() && text.bytes().all(|b| b == b'0') { Ok(None) } else { text.parse().map(Some) }
+        if !text.is_empty() && text.bytes().all(|b| b == b'0') {
+            Ok(None)
+        } else {
+            text.parse().map(Some)
+        }
     }
 }
 

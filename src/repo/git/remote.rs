@@ -73,16 +73,21 @@ impl Git {
     ///
     /// # Errors
     /// [`GitError::BadRef`], or as git says.
-    pub async fn sync_refs(&self, state_ref: &str, default_branch: &str) -> Result<Remote, GitError> {
+    pub async fn sync_refs(
+        &self,
+        state_ref: &str,
+        default_branch: &str,
+    ) -> Result<Remote, GitError> {
         let lease_ref = lease_ref(state_ref);
         let branch_ref = format!("refs/heads/{default_branch}");
         super::check_ref(state_ref)?;
         super::check_ref(&branch_ref)?;
         let Some(remote) = self.remote().await? else {
+            let mut here = self.local_refs(&[&branch_ref, state_ref, &lease_ref]).await?;
             return Ok(Remote {
-                default_head: self.resolve(&branch_ref).await?,
-                state: self.resolve(state_ref).await?,
-                lease: self.resolve(&lease_ref).await?,
+                default_head: here.remove(&branch_ref),
+                state: here.remove(state_ref),
+                lease: here.remove(&lease_ref),
             });
         };
         let copy = format!("refs/agent-sync/remote/{remote}/{default_branch}");
@@ -111,24 +116,30 @@ impl Git {
         let there = self.remote_refs(remote, &theirs).await?;
         let present: Vec<_> =
             wanted.iter().filter(|(theirs, _)| there.contains_key(*theirs)).copied().collect();
-        let mut news = false;
-        for (theirs, ours) in &present {
-            news |= self.resolve(ours).await?.as_ref() != there.get(*theirs);
-        }
-        if !news {
+        let ours: Vec<&str> = present.iter().map(|(_, ours)| *ours).collect();
+        let here = self.local_refs(&ours).await?;
+        if present.iter().all(|(theirs, ours)| here.get(*ours) == there.get(*theirs)) {
             return Ok(there);
         }
-        let specs: Vec<String> = present.iter().map(|(theirs, ours)| format!("+{theirs}:{ours}")).collect();
+        let specs: Vec<String> =
+            present.iter().map(|(theirs, ours)| format!("+{theirs}:{ours}")).collect();
         let specs: Vec<&str> = specs.iter().map(String::as_str).collect();
         self.fetch(remote, &[], &specs).await?;
         // The remote may have moved on since it was asked; what was fetched together belongs together.
-        let mut brought = BTreeMap::new();
-        for (theirs, ours) in present {
-            if let Some(oid) = self.resolve(ours).await? {
-                brought.insert(theirs.to_owned(), oid);
-            }
-        }
-        Ok(brought)
+        let mut here = self.local_refs(&ours).await?;
+        let brought = present
+            .iter()
+            .filter_map(|(theirs, ours)| Some(((*theirs).to_owned(), here.remove(*ours)?)));
+        Ok(brought.collect())
+    }
+
+    /// What these local refs are at; those that do not exist are left out.
+    async fn local_refs(&self, names: &[&str]) -> Result<BTreeMap<String, Oid>, GitError> {
+        let commits: Vec<String> = names.iter().map(|name| format!("{name}^{{commit}}")).collect();
+        let commits: Vec<&str> = commits.iter().map(String::as_str).collect();
+        let objects = self.objects(&commits).await?;
+        let found = names.iter().zip(objects);
+        Ok(found.filter_map(|(name, object)| Some(((*name).to_owned(), object?.oid))).collect())
     }
 
     /// Fetches these refspecs and nothing else: no tags, no tracking refs, no FETCH_HEAD.
@@ -143,6 +154,16 @@ impl Git {
         args.extend_from_slice(options);
         args.extend(["--", remote]);
         args.extend_from_slice(specs);
+        for pause in [100, 300, 900] {
+            match self.call(&args).limit(TRANSFER).stdout().await {
+                Ok(_) => return Ok(()),
+                // Another run in the same clone fetches the same refs.
+                Err(GitError::Command { stderr, .. }) if stderr.contains("cannot lock ref") => {
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
         self.call(&args).limit(TRANSFER).stdout().await.map(drop)
     }
 
@@ -176,15 +197,17 @@ impl Git {
     ) -> Result<Push, GitError> {
         let lease = format!("--force-with-lease={reference}:{}", old.map_or("", Oid::as_str));
         let spec = format!("{new}:{reference}");
-        let args = ["push", "--porcelain", "--no-verify", "--no-follow-tags", &lease, "--", remote, &spec];
+        let args =
+            ["push", "--porcelain", "--no-verify", "--no-follow-tags", &lease, "--", remote, &spec];
         let finished = self.call(&args).limit(TRANSFER).finish().await?;
         if finished.code == Some(0) {
             return Ok(Push::Done);
         }
         // `!<TAB><from>:<to><TAB>[rejected] (stale info)`, see git-push(1), "OUTPUT".
         let stdout = String::from_utf8_lossy(&finished.stdout);
-        let summary =
-            stdout.lines().find_map(|line| line.strip_prefix("!\t")?.split_once('\t').map(|(_, s)| s));
+        let summary = stdout
+            .lines()
+            .find_map(|line| line.strip_prefix("!\t")?.split_once('\t').map(|(_, s)| s));
         match summary {
             Some(summary) if summary.starts_with("[rejected]") => Ok(Push::Stale),
             Some(summary) if summary.starts_with("[remote rejected]") => {

@@ -115,15 +115,27 @@ async fn rule_15_the_remote_head_is_fetched_without_moving_refs_of_the_user() {
     let moved: Vec<_> = after.lines().filter(|line| !before.contains(line)).collect();
     assert_eq!(moved, [format!("refs/agent-sync/remote/origin/main {second}")]);
     assert!(!clone.path().join(".git/FETCH_HEAD").exists());
-    assert_eq!(git.blob(&clone.oid("refs/agent-sync/remote/origin/main:docs/a.md")).await.unwrap(), b"a2\n");
+    assert_eq!(
+        git.blob(&clone.oid("refs/agent-sync/remote/origin/main:docs/a.md")).await.unwrap(),
+        b"a2\n"
+    );
 
     // The state and the lease come with the next fetch, and a rewound branch is followed.
-    work.git(&["push", "--quiet", "origin", &format!("main:{STATE}"), "main~1:refs/agent-sync/state-lease"]);
+    work.git(&[
+        "push",
+        "--quiet",
+        "origin",
+        &format!("main:{STATE}"),
+        "main~1:refs/agent-sync/state-lease",
+    ]);
     work.git(&["push", "--quiet", "--force", "origin", "main~1:main"]);
     let remote = git.sync_refs(STATE, "main").await.unwrap();
     let first = work.oid("main~1");
-    let expected =
-        Remote { default_head: Some(first.clone()), state: Some(second.clone()), lease: Some(first) };
+    let expected = Remote {
+        default_head: Some(first.clone()),
+        state: Some(second.clone()),
+        lease: Some(first),
+    };
     assert_eq!(remote, expected);
     assert_eq!(clone.oid(STATE), second);
     assert_eq!(git.sync_refs(STATE, "none").await.unwrap().default_head, None);
@@ -136,7 +148,10 @@ async fn without_a_remote_the_local_refs_count() {
     let commit = repo.commit("first");
     repo.git(&["update-ref", STATE, "HEAD"]);
     let remote = repo.open().await.sync_refs(STATE, "main").await.unwrap();
-    assert_eq!(remote, Remote { default_head: Some(commit.clone()), state: Some(commit), lease: None });
+    assert_eq!(
+        remote,
+        Remote { default_head: Some(commit.clone()), state: Some(commit), lease: None }
+    );
 }
 
 #[tokio::test]
@@ -189,8 +204,18 @@ async fn rule_15_descent_is_known_in_a_whole_history() {
     assert_eq!(git.is_ancestor(&second, &first).await.unwrap(), Some(false));
     assert_eq!(git.is_ancestor(&side, &second).await.unwrap(), Some(false));
     let unknown: Oid = "1234567890123456789012345678901234567890".parse().unwrap();
-    assert_eq!(git.is_ancestor(&unknown, &second).await.unwrap(), Some(false), "a whole history lacks nothing");
-    drop(bare);
+    assert_eq!(
+        git.is_ancestor(&unknown, &second).await.unwrap(),
+        Some(false),
+        "a whole history lacks nothing"
+    );
+
+    let clone = TestRepo::clone_of(&bare.url(), &[]);
+    work.git(&["push", "--quiet", "origin", "main"]);
+    let git = clone.open().await;
+    assert_eq!(git.is_ancestor(&first, &second).await.unwrap(), Some(true), "its head is fetched");
+    assert_eq!(git.is_ancestor(&first, &unknown).await.unwrap(), None);
+    assert!(!git.is_shallow().await.unwrap());
 }
 
 #[tokio::test]
@@ -254,7 +279,8 @@ async fn rule_15_every_version_since_a_commit_is_found() {
     assert!(git.versions_since(Some(&git.blob_id(b"none")), &to, &docs).await.is_err());
 
     let files = git.tree_files(&from, &["docs/".to_owned()]).await.unwrap();
-    let files: Vec<_> = files.iter().map(|(path, oid)| (path.as_str(), Some(oid.to_string()))).collect();
+    let files: Vec<_> =
+        files.iter().map(|(path, oid)| (path.as_str(), Some(oid.to_string()))).collect();
     assert_eq!(files, [("docs/a.md", blob("a1\n")), ("docs/ü b.md", blob("b1\n"))]);
     assert_eq!(git.tree_files(&from, &[".".to_owned()]).await.unwrap().len(), 3);
     assert!(git.tree_files(&from, &["doc".to_owned(), "*".to_owned()]).await.unwrap().is_empty());
@@ -307,7 +333,8 @@ async fn blobs_are_read_in_one_go_and_missing_ones_left_out() {
         repo.write(&format!("{n}.md"), content);
     }
     repo.commit("many");
-    let mut oids: Vec<Oid> = contents.iter().map(|content| git.blob_id(content.as_bytes())).collect();
+    let mut oids: Vec<Oid> =
+        contents.iter().map(|content| git.blob_id(content.as_bytes())).collect();
     let missing = git.blob_id(b"missing");
     oids.push(missing.clone());
     oids.push(repo.oid("HEAD"));
@@ -338,9 +365,21 @@ fn ref_names_that_git_refuses_or_misreads_are_refused() {
     for good in [STATE, "refs/heads/team/main", "refs/heads/ünï"] {
         assert!(check_ref(good).is_ok(), "{good}");
     }
-    for bad in ["main", "refs/x", "--all", "refs/heads/a b", "refs/heads/../x", "refs/heads/*", "refs/heads/a:b",
-        "refs/heads/-x..y", "refs//heads/x", "refs/heads/x.lock", "refs/heads/x/", "refs/heads/@{x", "refs/a/\n"]
-    {
+    for bad in [
+        "main",
+        "refs/x",
+        "--all",
+        "refs/heads/a b",
+        "refs/heads/../x",
+        "refs/heads/*",
+        "refs/heads/a:b",
+        "refs/heads/-x..y",
+        "refs//heads/x",
+        "refs/heads/x.lock",
+        "refs/heads/x/",
+        "refs/heads/@{x",
+        "refs/a/\n",
+    ] {
         assert!(check_ref(bad).is_err(), "{bad}");
     }
 }
