@@ -1,0 +1,1 @@
+//! The backend over HTTP against a scripted server.
