@@ -52,10 +52,10 @@ pub(super) enum Verdict {
 pub(super) enum Failure {
     /// Refused with a reason.
     #[error("{0}")]
-    Api(ApiError),
+    Api(Box<ApiError>),
     /// The connection as a whole is blocked.
     #[error("{0}")]
-    Blocked(ApiError),
+    Blocked(Box<ApiError>),
     /// A write without a clear answer.
     #[error("{message}")]
     Ambiguous { message: String, committed: Option<String> },
@@ -163,7 +163,7 @@ fn judge_answer(meaning: Meaning, pattern: &str, mut answered: Answered) -> Verd
     match error.status {
         429 | 529 => {
             if error.additional("rate_limit_reason") == Some("public_api_request_blocked") {
-                return Verdict::Failed(Failure::Blocked(error));
+                return Verdict::Failed(Failure::Blocked(Box::new(error)));
             }
             let told = error.additional("retry_after").and_then(|text| text.parse().ok());
             Verdict::Pause { wait: answered.retry_after.or(told.map(Duration::from_secs)), reason }
@@ -171,7 +171,7 @@ fn judge_answer(meaning: Meaning, pattern: &str, mut answered: Answered) -> Verd
         // Nothing was saved, but what the write was based on must be read again before it is repeated.
         409 => unclear(meaning, reason, None),
         500.. => unclear(meaning, reason, error.additional("committed_resource_id")),
-        _ => Verdict::Failed(Failure::Api(error)),
+        _ => Verdict::Failed(Failure::Api(Box::new(error))),
     }
 }
 

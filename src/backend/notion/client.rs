@@ -195,8 +195,8 @@ impl Client {
             permit.give_back();
             return Err(Failure::Closed(why));
         }
-        self.count(&endpoint, attempt);
         let request = self.request(endpoint, query, body)?;
+        self.count(&endpoint, attempt);
         let start = Instant::now();
         let outcome = tokio::time::timeout(timeout, exchange(&self.http, request)).await;
         drop(permit);

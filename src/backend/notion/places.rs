@@ -52,14 +52,14 @@ impl Notion {
 
     /// A configured id may be that of a database or of a data source.
     async fn locate_by_id(&self, kind: &Kind, id: &ObjectId) -> Result<Place, BackendError> {
-        match self.locate_database(kind, id).await {
-            Err(BackendError::NotFound { .. }) => {}
-            found => return found,
-        }
-        let missing = match self.locate_data_source(kind, id).await {
+        let missing = match self.locate_database(kind, id).await {
             Err(error @ BackendError::NotFound { .. }) => error,
             found => return found,
         };
+        match self.locate_data_source(kind, id).await {
+            Err(BackendError::NotFound { .. }) => {}
+            found => return found,
+        }
         // Neither; worth one request to tell a wrong kind of id from a database that is not shared.
         let endpoint = Endpoint::Page(id);
         match self.client.send(endpoint, &[], None).await {

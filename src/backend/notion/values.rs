@@ -100,7 +100,13 @@ pub(super) fn write(property: &Property, value: Option<&Value>) -> Result<Json, 
                     "has more than 100 references, which Notion does not take",
                 ));
             }
-            pages.iter().map(|page| json!({ "id": page })).collect()
+            let id = |page| {
+                ObjectId::parse(page).ok_or_else(|| rejected(property, "refers to what is no page"))
+            };
+            pages
+                .iter()
+                .map(|page| Ok(json!({ "id": id(page)?.as_str() })))
+                .collect::<Result<_, BackendError>>()?
         }
         (_, Some(_)) => return Err(rejected(property, "has a value of another type")),
     };
@@ -287,8 +293,10 @@ mod tests {
             json!({"relation": [{"id": "0123ABCD456789abcdef0123456789ab"}, {"id": "x"}, {}]});
         let expected = Value::set(["0123abcd-4567-89ab-cdef-0123456789ab", "x"]);
         assert_eq!(read(&relation, &object), expected);
-        let many = Value::set((0..101).map(|n| format!("{n}")));
-        assert!(message(write(&relation, many.as_ref())).contains("100"));
+        assert!(message(write(&relation, expected.as_ref())).contains("no page"));
+        let pages = |count| Value::set((0..count).map(|n| format!("{n:032x}")));
+        assert!(write(&relation, pages(100).as_ref()).is_ok());
+        assert!(message(write(&relation, pages(101).as_ref())).contains("100"));
     }
 
     #[test]
