@@ -241,9 +241,16 @@ fn explain_api(endpoint: &Endpoint<'_>, error: &ApiError) -> BackendError {
         },
         404 => BackendError::NotFound {
             message: format!("Notion does not find {subject} ({error})."),
-            remedy: "Share it with the connection (the menu ••• of the page, Connections) or run \
-                     `agent-sync init`."
-                .to_owned(),
+            remedy: match endpoint {
+                Endpoint::Children(_) | Endpoint::CreateDatabase => {
+                    "Share the page with the connection (its menu •••, Connections), or set NOTION_PARENT_PAGE_ID \
+                     to a page that is shared."
+                }
+                _ => {
+                    "Share it with the connection (the menu ••• of the page, Connections) or run `agent-sync init`."
+                }
+            }
+            .to_owned(),
         },
         400 if is_stale(endpoint, error) => {
             BackendError::Stale { message: format!("{subject} does not take the write ({error}).") }
@@ -407,6 +414,7 @@ mod tests {
             (Endpoint::Query(&id), 403, json!({}), "\"Read content\""),
             (Endpoint::CreatePage, 403, json!({"block_limit": "block_creation"}), "plan"),
             (Endpoint::Query(&id), 404, json!({}), "`agent-sync init`"),
+            (Endpoint::Children(&id), 404, json!({}), "NOTION_PARENT_PAGE_ID"),
         ];
         for (endpoint, status, additional, remedy) in cases {
             let text = explained(&endpoint, error(status, "code", "Why.", additional)).to_string();

@@ -24,6 +24,9 @@ const BODY_CAP: usize = 32 * 1024 * 1024;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Idle connections are closed early: one that the server closes under a write makes that write ambiguous.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// Attempts of one call (request-limits).
 const ATTEMPTS: u32 = 6;
 
@@ -152,11 +155,13 @@ impl Client {
                 Verdict::Failed(failure) => return Err(failure),
                 Verdict::Pause { wait, reason } => {
                     let wait = wait.unwrap_or_else(|| self.backoff(attempt));
+                    tracing::info!(reason, wait_s = wait.as_secs_f32(), "notion asks to wait");
                     self.limiter.pause(wait);
                     (wait, reason)
                 }
                 Verdict::Retry(reason) => {
                     let wait = self.backoff(attempt);
+                    tracing::debug!(reason, attempt, "notion request failed");
                     if attempt < ATTEMPTS && waited + wait <= LONGEST_PAUSE {
                         tokio::time::sleep(wait).await;
                     }
@@ -280,6 +285,7 @@ fn http_client() -> Result<reqwest::Client, Box<dyn std::error::Error + Send + S
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
         .user_agent(concat!("agent-sync/", env!("CARGO_PKG_VERSION")))
         .build()?)
 }

@@ -23,9 +23,16 @@ impl Cursor {
     pub(super) fn advance(&mut self, pattern: &str, answer: &Value) -> Result<bool, BackendError> {
         let more = answer.get("has_more").and_then(Value::as_bool).unwrap_or(false);
         let next = answer.get("next_cursor").and_then(Value::as_str);
-        let (true, Some(next)) = (more, next) else {
+        if !more {
             self.current = None;
             return Ok(false);
+        }
+        let Some(next) = next else {
+            return Err(BackendError::Unavailable {
+                message: format!(
+                    "Notion's answer to {pattern} is cut and does not say where it goes on."
+                ),
+            });
         };
         if !self.seen.insert(next.to_owned()) {
             return Err(BackendError::Unavailable {
@@ -53,7 +60,7 @@ mod tests {
         assert!(matches!(advance(true, json!("a")), (Ok(true), Some(c)) if c == "a"));
         assert!(matches!(advance(true, json!("b")), (Ok(true), Some(c)) if c == "b"));
         assert!(matches!(advance(true, json!("a")), (Err(BackendError::Unavailable { .. }), _)));
-        assert!(matches!(advance(true, Value::Null), (Ok(false), None)));
+        assert!(matches!(advance(true, Value::Null), (Err(BackendError::Unavailable { .. }), _)));
         assert!(matches!(advance(false, json!("c")), (Ok(false), None)));
     }
 }

@@ -16,22 +16,61 @@ use crate::backend::{BackendError, Life, Listing, Place, RemotePage};
 /// Most rows of an answer, and most ids in one filter.
 const PAGE_SIZE: usize = 100;
 
-/// What one walk over a query found.
-struct Walk {
-    rows: Vec<Json>,
-    began: Timestamp,
-    end: End,
-}
-
-/// Why a walk ended.
+/// Why a walk over a query ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     /// There is no more.
     Last,
-    /// As many rows as were wanted, and there is more.
-    Limit,
     /// Notion gives 10,000 rows of a query, and there is more.
     Cap,
+}
+
+/// A walk over the rows of one query, an answer at a time: 10,000 rows kept as JSON
+/// are more memory than a run may take.
+struct Walk<'a> {
+    notion: &'a Notion,
+    data_source: &'a ObjectId,
+    filter: Option<Json>,
+    cursor: Cursor,
+    end: Option<End>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(notion: &'a Notion, data_source: &'a ObjectId, filter: Option<Json>) -> Self {
+        Self { notion, data_source, filter, cursor: Cursor::default(), end: None }
+    }
+
+    /// The next rows and when their request began; `None` at the end.
+    async fn next(
+        &mut self,
+        page_size: usize,
+    ) -> Result<Option<(Vec<Json>, Timestamp)>, BackendError> {
+        if self.end.is_some() {
+            return Ok(None);
+        }
+        let endpoint = Endpoint::Query(self.data_source);
+        let mut request = json!({
+            "page_size": page_size,
+            "sorts": [{ "timestamp": "created_time", "direction": "ascending" }],
+        });
+        if let Some(filter) = &self.filter {
+            request["filter"] = filter.clone();
+        }
+        if let Some(cursor) = self.cursor.get() {
+            request["start_cursor"] = cursor.into();
+        }
+        let mut answer = self.notion.client.call(endpoint, &[], Some(&request)).await?;
+        let began = answer.began()?;
+        if !self.cursor.advance(endpoint.pattern(), &answer.body)? {
+            self.end = Some(if is_capped(&answer.body) { End::Cap } else { End::Last });
+        }
+        match answer.body.get_mut("results").map(Json::take) {
+            Some(Json::Array(rows)) => Ok(Some((rows, began))),
+            _ => Err(BackendError::Unavailable {
+                message: format!("Notion's answer to {} has no results.", endpoint.pattern()),
+            }),
+        }
+    }
 }
 
 impl Notion {
@@ -43,31 +82,35 @@ impl Notion {
         page_limit: Option<usize>,
     ) -> Result<Listing, BackendError> {
         let data_source = place_id(&place.data_source)?;
+        let limit = page_limit.unwrap_or(usize::MAX).max(1);
         let mut seen = BTreeSet::new();
         let mut pages = Vec::new();
         let mut first_began = None;
         let mut window: Option<String> = None;
-        let end = loop {
-            let filter = filter(since, window.as_deref());
-            let left = page_limit.map(|limit| limit.saturating_sub(pages.len()));
-            let walk = self.walk(&data_source, filter, left).await?;
-            let began = *first_began.get_or_insert(walk.began);
-            let last = walk.rows.iter().rev().find_map(|row| row.get("created_time")?.as_str());
-            let last = last.map(str::to_owned);
-            for row in &walk.rows {
-                pages.extend(self.row(kind, place, row, &mut seen).await?);
+        let whole = loop {
+            let mut walk = Walk::new(self, &data_source, filter(since, window.as_deref()));
+            let mut last = None;
+            while pages.len() < limit
+                && let Some((rows, began)) = walk.next((limit - pages.len()).min(PAGE_SIZE)).await?
+            {
+                first_began.get_or_insert(began);
+                for row in &rows {
+                    last =
+                        row.get("created_time").and_then(Json::as_str).map(str::to_owned).or(last);
+                    pages.extend(self.row(kind, place, row, &mut seen).await?);
+                }
             }
             // Beyond the cap it goes on where the rows by creation time ended, unless that is where this window
             // already began: then one minute holds more rows than Notion gives.
-            let stuck = last.is_none() || last <= window;
-            if walk.end != End::Cap || stuck || page_limit.is_some_and(|limit| pages.len() >= limit)
-            {
-                break (walk.end, began);
+            if walk.end != Some(End::Cap) || pages.len() >= limit || last <= window {
+                break walk.end == Some(End::Last) && since.is_none();
             }
             window = last;
         };
-        let (end, began) = end;
-        Ok(Listing { pages, whole: since.is_none() && end == End::Last, began })
+        let began = first_began.ok_or_else(|| BackendError::Unavailable {
+            message: format!("Notion gave no answer for database {}.", kind.database),
+        })?;
+        Ok(Listing { pages, whole, began })
     }
 
     pub(super) async fn find_ids(
@@ -91,9 +134,11 @@ impl Notion {
                 .iter()
                 .map(|text| json!({ "property": id, r#type: { "equals": text } }))
                 .collect();
-            let walk = self.walk(&data_source, Some(json!({ "or": any })), None).await?;
-            for row in &walk.rows {
-                pages.extend(self.row(kind, place, row, &mut seen).await?);
+            let mut walk = Walk::new(self, &data_source, Some(json!({ "or": any })));
+            while let Some((rows, _)) = walk.next(PAGE_SIZE).await? {
+                for row in &rows {
+                    pages.extend(self.row(kind, place, row, &mut seen).await?);
+                }
             }
         }
         Ok(pages)
@@ -116,57 +161,6 @@ impl Notion {
             return Ok(None);
         }
         self.complete(kind, parsed).await.map(Some)
-    }
-
-    /// Follows the cursors of one query.
-    async fn walk(
-        &self,
-        data_source: &ObjectId,
-        filter: Option<Json>,
-        limit: Option<usize>,
-    ) -> Result<Walk, BackendError> {
-        let endpoint = Endpoint::Query(data_source);
-        let mut cursor = Cursor::default();
-        let mut rows: Vec<Json> = Vec::new();
-        let mut first_began = None;
-        loop {
-            let left = limit.map_or(PAGE_SIZE, |limit| limit.saturating_sub(rows.len()));
-            let mut request = json!({
-                "page_size": left.clamp(1, PAGE_SIZE),
-                "sorts": [{ "timestamp": "created_time", "direction": "ascending" }],
-            });
-            if let Some(filter) = &filter {
-                request["filter"] = filter.clone();
-            }
-            if let Some(cursor) = cursor.get() {
-                request["start_cursor"] = cursor.into();
-            }
-            let mut answer = self.client.call(endpoint, &[], Some(&request)).await?;
-            let began = match first_began {
-                Some(began) => began,
-                None => *first_began.insert(answer.began()?),
-            };
-            let more = cursor.advance(endpoint.pattern(), &answer.body)?;
-            let capped = is_capped(&answer.body);
-            match answer.body.get_mut("results").map(Json::take) {
-                Some(Json::Array(results)) => rows.extend(results),
-                _ => {
-                    return Err(BackendError::Unavailable {
-                        message: format!(
-                            "Notion's answer to {} has no results.",
-                            endpoint.pattern()
-                        ),
-                    });
-                }
-            }
-            let end = match (more, limit) {
-                (false, _) if capped => End::Cap,
-                (false, _) => End::Last,
-                (true, Some(limit)) if rows.len() >= limit => End::Limit,
-                (true, _) => continue,
-            };
-            return Ok(Walk { rows, began, end });
-        }
     }
 }
 
