@@ -1,0 +1,267 @@
+//! Pages: what a page object holds, and the calls that read or write one.
+
+use std::collections::BTreeMap;
+
+use agent_sync_core::kind::{Kind, Property};
+use agent_sync_core::model::{Properties, Value};
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json, json};
+
+use super::body::MARKDOWN_VERSION;
+use super::endpoint::{Endpoint, Meaning};
+use super::id::{ObjectId, PropertyId};
+use super::paging::Cursor;
+use super::{Notion, page_id, place_id, values};
+use crate::backend::{BackendError, Life, Place, Presence, RemotePage};
+
+/// A page object as parsed, with what it holds only a part of.
+pub(super) struct Parsed {
+    pub(super) page: RemotePage,
+    cut: Vec<(String, PropertyId)>,
+}
+
+/// Where a page object comes from: rows of a query are of that database whatever their parent says (rows of a
+/// wiki lie under other pages).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    Listed,
+    Direct,
+}
+
+/// Reads a page object. `None`: the object is partial, as tokens without the capability to read get it.
+pub(super) fn parse(kind: &Kind, place: &Place, object: &Json, origin: Origin) -> Option<Parsed> {
+    let text = |name: &str| object.get(name).and_then(Json::as_str);
+    let user = |name: &str| Some(object.get(name)?.get("id")?.as_str()?.to_owned());
+    let time = |name: &str| text(name)?.parse::<Timestamp>().ok();
+    let by_id: BTreeMap<&str, &Json> = object
+        .get("properties")?
+        .as_object()?
+        .values()
+        .filter_map(|value| Some((value.get("id")?.as_str()?, value)))
+        .collect();
+
+    let mut properties = Properties::new();
+    let mut cut = Vec::new();
+    for property in &kind.properties {
+        let found = place
+            .properties
+            .get(&property.name)
+            .and_then(|id| Some((id, *by_id.get(id.as_str())?)));
+        let Some((id, value)) = found else { continue };
+        if values::is_cut(property, value)
+            && let Some(id) = PropertyId::parse(id)
+        {
+            cut.push((property.name.clone(), id));
+        }
+        if let Some(value) = values::read(property, value) {
+            properties.insert(property.name.clone(), value);
+        }
+    }
+    let page = RemotePage {
+        page: ObjectId::parse(text("id")?)?.to_string(),
+        url: text("url")?.to_owned(),
+        id: id_of(kind, &properties),
+        properties,
+        edited: time("last_edited_time")?,
+        edited_by: user("last_edited_by"),
+        created: time("created_time")?,
+        created_by: user("created_by"),
+        life: life(place, object, origin),
+    };
+    Some(Parsed { page, cut })
+}
+
+fn id_of(kind: &Kind, properties: &Properties) -> Option<String> {
+    match properties.get(&kind.id()?.name)? {
+        Value::Text(text) => Some(text.clone()),
+        Value::Set(_) => None,
+    }
+}
+
+fn life(place: &Place, object: &Json, origin: Origin) -> Life {
+    let flag = |name: &str| object.get(name).and_then(Json::as_bool).unwrap_or(false);
+    let parent = |name: &str| {
+        let id = object.get("parent")?.get(name)?.as_str()?;
+        Some(ObjectId::parse(id).map_or_else(|| id.to_owned(), |id| id.to_string()))
+    };
+    if flag("in_trash") {
+        return Life::Trashed;
+    }
+    if flag("is_archived") {
+        return Life::Archived;
+    }
+    let here = match parent("data_source_id") {
+        Some(id) => id == place.data_source,
+        None => parent("database_id").is_some_and(|id| id == place.database),
+    };
+    if here || origin == Origin::Listed { Life::Alive } else { Life::Moved }
+}
+
+/// The read succeeded, but shows only ids.
+pub(super) fn no_read_capability() -> BackendError {
+    BackendError::Refused {
+        message: "Notion gives only ids of pages, not what they hold.".to_owned(),
+        remedy: format!(
+            "Give the connection the capability \"{}\" in its settings at \
+             https://www.notion.so/profile/integrations.",
+            Endpoint::Me.capability()
+        ),
+    }
+}
+
+impl Notion {
+    pub(super) async fn read_page(
+        &self,
+        kind: &Kind,
+        place: &Place,
+        page: &ObjectId,
+    ) -> Result<Presence, BackendError> {
+        match self.page_call(kind, place, Endpoint::Page(page), None).await {
+            Ok(page) => Ok(Presence::Found(Box::new(page))),
+            Err(BackendError::NotFound { .. }) => Ok(Presence::NotFound),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn create_page(
+        &self,
+        kind: &Kind,
+        place: &Place,
+        properties: &Properties,
+        body: &str,
+    ) -> Result<RemotePage, BackendError> {
+        let data_source = place_id(&place.data_source)?;
+        let values = properties.iter().map(|(name, value)| (name.as_str(), Some(value)));
+        let mut request = json!({
+            "parent": { "type": "data_source_id", "data_source_id": data_source.as_str() },
+            "properties": property_objects(kind, place, values)?,
+        });
+        if !body.is_empty() {
+            request["markdown"] = body.into();
+            request["markdown_version"] = MARKDOWN_VERSION.into();
+        }
+        self.page_call(kind, place, Endpoint::CreatePage, Some(&request)).await
+    }
+
+    pub(super) async fn update_properties(
+        &self,
+        kind: &Kind,
+        place: &Place,
+        page: &ObjectId,
+        values: &BTreeMap<String, Option<Value>>,
+    ) -> Result<RemotePage, BackendError> {
+        let values = values.iter().map(|(name, value)| (name.as_str(), value.as_ref()));
+        let request = json!({ "properties": property_objects(kind, place, values)? });
+        self.page_call(kind, place, Endpoint::UpdatePage(page), Some(&request)).await
+    }
+
+    /// The answer is checked: `in_trash` was seen to be ignored without an error.
+    pub(super) async fn set_trashed(
+        &self,
+        kind: &Kind,
+        place: &Place,
+        page: &ObjectId,
+        trashed: bool,
+    ) -> Result<RemotePage, BackendError> {
+        let request = json!({ "in_trash": trashed });
+        let answer =
+            self.page_call(kind, place, Endpoint::UpdatePage(page), Some(&request)).await?;
+        if (answer.life == Life::Trashed) == trashed {
+            return Ok(answer);
+        }
+        let verb = if trashed { "move it to" } else { "take it out of" };
+        Err(BackendError::Rejected {
+            message: format!(
+                "Notion accepted the request for page {page} but did not {verb} the trash."
+            ),
+        })
+    }
+
+    /// A call that is answered with a page object.
+    async fn page_call(
+        &self,
+        kind: &Kind,
+        place: &Place,
+        endpoint: Endpoint<'_>,
+        request: Option<&Json>,
+    ) -> Result<RemotePage, BackendError> {
+        let answer = self.client.call(endpoint, &[], request).await?;
+        if let Some(parsed) = parse(kind, place, &answer.body, Origin::Direct) {
+            return self.complete(kind, parsed).await;
+        }
+        Err(match endpoint.meaning() {
+            Meaning::Read => no_read_capability(),
+            Meaning::Write => BackendError::Ambiguous {
+                message: format!(
+                    "Notion accepted {} but did not give the page back; the connection needs the capability \
+                     \"{}\".",
+                    endpoint.pattern(),
+                    Endpoint::Me.capability()
+                ),
+                committed: answer.body.get("id").and_then(Json::as_str).map(str::to_owned),
+            },
+        })
+    }
+
+    /// Reads in full the values that the page object holds only a part of.
+    pub(super) async fn complete(
+        &self,
+        kind: &Kind,
+        parsed: Parsed,
+    ) -> Result<RemotePage, BackendError> {
+        let Parsed { mut page, cut } = parsed;
+        for (name, id) in cut {
+            let Some(property) = kind.property(&name) else { continue };
+            let value = self.property_items(property, &page_id(&page.page)?, &id).await?;
+            match value {
+                Some(value) => page.properties.insert(name, value),
+                None => page.properties.remove(&name),
+            };
+        }
+        page.id = id_of(kind, &page.properties);
+        Ok(page)
+    }
+
+    async fn property_items(
+        &self,
+        property: &Property,
+        page: &ObjectId,
+        id: &PropertyId,
+    ) -> Result<Option<Value>, BackendError> {
+        let endpoint = Endpoint::PropertyItem(page, id);
+        let r#type = values::type_name(property.r#type);
+        let mut items = Vec::new();
+        let mut cursor = Cursor::default();
+        loop {
+            let mut query = vec![("page_size", "100")];
+            query.extend(cursor.get().map(|cursor| ("start_cursor", cursor)));
+            let answer = self.client.call(endpoint, &query, None).await?;
+            let results = answer.body.get("results").and_then(Json::as_array);
+            let results = results.map(Vec::as_slice).unwrap_or_default();
+            items.extend(results.iter().filter_map(|item| item.get(r#type).cloned()));
+            if !cursor.advance(endpoint.pattern(), &answer.body)? {
+                return Ok(values::read(property, &json!({ r#type: items })));
+            }
+        }
+    }
+}
+
+/// The `properties` of a request, by property id: ids survive a rename in Notion.
+fn property_objects<'a>(
+    kind: &Kind,
+    place: &Place,
+    values: impl Iterator<Item = (&'a str, Option<&'a Value>)>,
+) -> Result<Map<String, Json>, BackendError> {
+    values
+        .map(|(name, value)| {
+            let found = kind.property(name).zip(place.properties.get(name));
+            let (property, id) = found.ok_or_else(|| BackendError::Refused {
+                message: format!("Database {} has no property for \"{name}\".", kind.database),
+                remedy:
+                    "Run `agent-sync init` to add it, or correct its name in the configuration."
+                        .to_owned(),
+            })?;
+            Ok((id.clone(), values::write(property, value)?))
+        })
+        .collect()
+}

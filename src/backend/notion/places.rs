@@ -1,0 +1,263 @@
+//! Finding and creating the databases of kinds.
+
+use std::collections::BTreeMap;
+
+use agent_sync_core::kind::{Kind, PropertyType};
+use serde_json::{Map, Value as Json, json};
+
+use super::answer::Failure;
+use super::endpoint::Endpoint;
+use super::id::ObjectId;
+use super::paging::Cursor;
+use super::schema::{alive, compare, definition};
+use super::values::text_item;
+use super::{Notion, place_id};
+use crate::backend::{BackendError, Place};
+
+impl Notion {
+    pub(super) async fn locate_places(
+        &self,
+        kinds: &[&Kind],
+        known: &BTreeMap<String, Place>,
+    ) -> Result<BTreeMap<String, Place>, BackendError> {
+        let mut places = BTreeMap::new();
+        let mut by_title = Vec::new();
+        for kind in kinds {
+            let known = known.get(&kind.name);
+            let place = match (self.databases.get(&kind.name), known) {
+                (None, None) => {
+                    by_title.push(*kind);
+                    continue;
+                }
+                (None, Some(known)) => known.clone(),
+                (Some(id), Some(known))
+                    if [&known.database, &known.data_source].contains(&&id.to_string()) =>
+                {
+                    known.clone()
+                }
+                (Some(id), _) => self.locate_by_id(kind, id).await?,
+            };
+            places.insert(kind.name.clone(), place);
+        }
+        if let Some(parent) = self.parent_page.as_ref().filter(|_| !by_title.is_empty()) {
+            let databases = self.child_databases(parent).await?;
+            for kind in by_title {
+                if let Some(id) = only_candidate(kind, parent, &databases)? {
+                    places.insert(kind.name.clone(), self.locate_database(kind, id).await?);
+                }
+            }
+        }
+        Ok(places)
+    }
+
+    /// A configured id may be that of a database or of a data source.
+    async fn locate_by_id(&self, kind: &Kind, id: &ObjectId) -> Result<Place, BackendError> {
+        let missing = match self.locate_database(kind, id).await {
+            Err(error @ BackendError::NotFound { .. }) => error,
+            found => return found,
+        };
+        match self.locate_data_source(kind, id).await {
+            Err(BackendError::NotFound { .. }) => {}
+            found => return found,
+        }
+        // Neither; worth one request to tell a wrong kind of id from a database that is not shared.
+        let endpoint = Endpoint::Page(id);
+        match self.client.send(endpoint, &[], None).await {
+            Ok(_) => Err(BackendError::Refused {
+                message: format!("The id {id} configured for kind {} is that of a page.", kind.name),
+                remedy: "Open the database itself as a full page and set its address under `databases:`, or set the \
+                         page as `parent_page` and run `agent-sync init`."
+                    .to_owned(),
+            }),
+            Err(Failure::Api(error)) if error.status == 404 => Err(missing),
+            Err(failure) => Err(failure.explain(&endpoint)),
+        }
+    }
+
+    /// The place in a database that has one data source: 2 requests.
+    async fn locate_database(&self, kind: &Kind, id: &ObjectId) -> Result<Place, BackendError> {
+        let database = self.client.call(Endpoint::Database(id), &[], None).await?.body;
+        alive(kind, &database)?;
+        let data_source = only_data_source(kind, id, &database)?;
+        let object = self.client.call(Endpoint::DataSource(&data_source), &[], None).await?.body;
+        Ok(place(kind, id.to_string(), &data_source, &object))
+    }
+
+    async fn locate_data_source(&self, kind: &Kind, id: &ObjectId) -> Result<Place, BackendError> {
+        let object = self.client.call(Endpoint::DataSource(id), &[], None).await?.body;
+        alive(kind, &object)?;
+        let database = object.get("parent").and_then(|parent| parent.get("database_id")?.as_str());
+        let database = database.and_then(ObjectId::parse).ok_or_else(|| BackendError::Refused {
+            message: format!(
+                "Data source {id} configured for kind {} lies in no database.",
+                kind.name
+            ),
+            remedy: "Set the address of the database itself under `databases:`.".to_owned(),
+        })?;
+        Ok(place(kind, database.to_string(), id, &object))
+    }
+
+    /// Id and title of each database right under a page.
+    async fn child_databases(
+        &self,
+        parent: &ObjectId,
+    ) -> Result<Vec<(ObjectId, String)>, BackendError> {
+        let endpoint = Endpoint::Children(parent);
+        let mut cursor = Cursor::default();
+        let mut databases = Vec::new();
+        loop {
+            let mut query = vec![("page_size", "100")];
+            query.extend(cursor.get().map(|cursor| ("start_cursor", cursor)));
+            let answer = self.client.call(endpoint, &query, None).await?;
+            let blocks = answer.body.get("results").and_then(Json::as_array);
+            databases.extend(blocks.into_iter().flatten().filter_map(|block| {
+                let title = block.get("child_database")?.get("title")?.as_str()?.trim().to_owned();
+                Some((ObjectId::parse(block.get("id")?.as_str()?)?, title))
+            }));
+            if !cursor.advance(endpoint.pattern(), &answer.body)? {
+                return Ok(databases);
+            }
+        }
+    }
+
+    /// Relations are added when every target exists.
+    pub(super) async fn create_databases(
+        &self,
+        kinds: &[&Kind],
+        existing: &BTreeMap<String, Place>,
+    ) -> Result<BTreeMap<String, Place>, BackendError> {
+        let Some(parent) = self.parent_page.as_ref().filter(|_| !kinds.is_empty()) else {
+            return if kinds.is_empty() { Ok(BTreeMap::new()) } else { Err(no_parent(kinds)) };
+        };
+        let mut places = BTreeMap::new();
+        for kind in kinds {
+            let place = self.create_database(kind, parent).await?;
+            places.insert(kind.name.clone(), place);
+        }
+        let mut targets = existing.clone();
+        targets.extend(places.clone());
+        for kind in kinds {
+            let Some(place) = places.get_mut(&kind.name) else { continue };
+            let id = place_id(&place.data_source)?;
+            let relations = definitions(kind, &targets, |r#type| r#type == PropertyType::Relation);
+            let answer = if relations.is_empty() {
+                self.client.call(Endpoint::DataSource(&id), &[], None).await?
+            } else {
+                let request = json!({ "properties": relations });
+                self.client.call(Endpoint::UpdateDataSource(&id), &[], Some(&request)).await?
+            };
+            *place = compare(kind, place, &answer.body).place;
+        }
+        Ok(places)
+    }
+
+    /// The place has no property ids yet: the answer to a creation does not name them.
+    async fn create_database(&self, kind: &Kind, parent: &ObjectId) -> Result<Place, BackendError> {
+        let properties =
+            definitions(kind, &BTreeMap::new(), |r#type| r#type != PropertyType::Relation);
+        let request = json!({
+            "parent": { "type": "page_id", "page_id": parent.as_str() },
+            "title": [text_item(&kind.database)],
+            "initial_data_source": { "properties": properties },
+        });
+        let answer = self.client.call(Endpoint::CreateDatabase, &[], Some(&request)).await?.body;
+        let id = answer.get("id").and_then(Json::as_str).and_then(ObjectId::parse);
+        let unclear = || BackendError::Ambiguous {
+            message: format!(
+                "Notion created database {} but did not say where it is.",
+                kind.database
+            ),
+            committed: answer.get("id").and_then(Json::as_str).map(str::to_owned),
+        };
+        let database = id.ok_or_else(unclear)?;
+        let data_source = only_data_source(kind, &database, &answer).map_err(|_| unclear())?;
+        Ok(Place {
+            database: database.to_string(),
+            data_source: data_source.to_string(),
+            properties: BTreeMap::new(),
+        })
+    }
+}
+
+fn definitions(
+    kind: &Kind,
+    targets: &BTreeMap<String, Place>,
+    wanted: impl Fn(PropertyType) -> bool,
+) -> Map<String, Json> {
+    kind.properties
+        .iter()
+        .filter(|property| wanted(property.r#type))
+        .filter_map(|property| Some((property.remote_name.clone(), definition(property, targets)?)))
+        .collect()
+}
+
+fn no_parent(kinds: &[&Kind]) -> BackendError {
+    let names: Vec<_> = kinds.iter().map(|kind| kind.database.as_str()).collect();
+    BackendError::Refused {
+        message: format!("There is no page to create the databases {} under.", names.join(", ")),
+        remedy: "Set NOTION_PARENT_PAGE_ID (or `parent_page`) to a page that is shared with the connection."
+            .to_owned(),
+    }
+}
+
+fn place(kind: &Kind, database: String, data_source: &ObjectId, object: &Json) -> Place {
+    let fresh =
+        Place { database, data_source: data_source.to_string(), properties: BTreeMap::new() };
+    compare(kind, &fresh, object).place
+}
+
+/// The database that has a kind's title, if there is one.
+fn only_candidate<'a>(
+    kind: &Kind,
+    parent: &ObjectId,
+    databases: &'a [(ObjectId, String)],
+) -> Result<Option<&'a ObjectId>, BackendError> {
+    let mut found = databases.iter().filter(|(_, title)| *title == kind.database).map(|(id, _)| id);
+    let first = found.next();
+    let others: Vec<_> = found.collect();
+    match first {
+        Some(first) if !others.is_empty() => Err(BackendError::Refused {
+            message: format!(
+                "Page {parent} holds several databases called {}: {first}, {}.",
+                kind.database,
+                others.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            ),
+            remedy: format!(
+                "Set the right one in the configuration: `databases: {{{}: <id>}}`.",
+                kind.name
+            ),
+        }),
+        first => Ok(first),
+    }
+}
+
+fn only_data_source(
+    kind: &Kind,
+    database: &ObjectId,
+    object: &Json,
+) -> Result<ObjectId, BackendError> {
+    let sources =
+        object.get("data_sources").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+    let id = |source: &Json| source.get("id").and_then(Json::as_str).and_then(ObjectId::parse);
+    match (sources, sources.first().and_then(id)) {
+        ([_], Some(id)) => Ok(id),
+        ([_, _, ..], _) => Err(BackendError::Refused {
+            message: format!(
+                "Database {database} of kind {} has several data sources: {}.",
+                kind.name,
+                sources.iter().map(describe_source).collect::<Vec<_>>().join(", ")
+            ),
+            remedy: format!("Set the right one in the configuration: `databases: {{{}: <id>}}`.", kind.name),
+        }),
+        _ => Err(BackendError::Refused {
+            message: format!("Database {database} of kind {} shows no data source.", kind.name),
+            remedy: "If it is a linked view, set the original database and share that with the connection."
+                .to_owned(),
+        }),
+    }
+}
+
+fn describe_source(source: &Json) -> String {
+    let text = |name: &str| source.get(name).and_then(Json::as_str).unwrap_or_default();
+    format!("{} \"{}\"", text("id"), text("name"))
+}
