@@ -1,6 +1,7 @@
 //! The shell of agent-sync: everything that touches the world. The pure part is `agent-sync-core`.
 
 pub mod backend;
+pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod repo;

@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent_sync_core::kind::Kind;
 use agent_sync_core::markdown::{Dialect, Hunk};
 use agent_sync_core::model::{Properties, Value};
 use async_trait::async_trait;
 use jiff::Timestamp;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+
+use crate::config::BackendConfig;
 
 pub mod notion;
 
@@ -312,4 +316,40 @@ pub trait Backend: Send + Sync {
 
     /// Requests so far.
     fn requests(&self) -> Requests;
+}
+
+/// A connected backend and the kinds that may leave the repository for it.
+pub type Connected = (Arc<dyn Backend>, BTreeSet<String>);
+
+/// Sets up a configured backend; sends nothing. `None` for a type that this version cannot sync.
+///
+/// # Errors
+/// [`BackendError::Refused`] for a missing token or an id that is none.
+pub fn connect(
+    config: &BackendConfig,
+    env: &BTreeMap<String, String>,
+) -> Result<Option<Connected>, BackendError> {
+    let BackendConfig::Notion(notion) = config else { return Ok(None) };
+    let Some(token) = env.get("NOTION_TOKEN") else {
+        return Err(BackendError::Refused {
+            message: "There is no Notion token.".to_owned(),
+            remedy: "Set NOTION_TOKEN to the token of a connection (Notion: Settings, Connections)."
+                .to_owned(),
+        });
+    };
+    let options = notion::NotionOptions {
+        name: notion.name.clone(),
+        base_url: env
+            .get("NOTION_API_URL")
+            .cloned()
+            .unwrap_or_else(|| "https://api.notion.com".to_owned()),
+        token: SecretString::from(token.trim().to_owned()),
+        parent_page: notion.parent_page.clone(),
+        databases: notion.databases.clone(),
+        requests_per_minute: notion.requests_per_minute,
+        settle_time: Duration::from_secs(notion.settle_seconds),
+        tuning: notion::Tuning::default(),
+    };
+    let shared = notion.share.iter().cloned().collect();
+    Ok(Some((Arc::new(notion::Notion::new(options)?), shared)))
 }

@@ -30,6 +30,8 @@ mod sync;
 mod work;
 
 pub use book::Keep;
+pub use observe::Artifact;
+pub use work::Action;
 use history::Published;
 use lease::{Lease, LeaseError, Timing};
 

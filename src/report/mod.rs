@@ -1,1 +1,485 @@
-//! See docs/design.md.
+//! What a run has to say. Every text that a person sees is made in this module.
+
+use std::collections::BTreeMap;
+
+use agent_sync_core::model::{Finding, Key, Severity, Side, Stretch};
+use agent_sync_core::plan::Conflict;
+use serde::Serialize;
+
+use crate::backend::Requests;
+use crate::engine::RunError;
+use crate::engine::{Action, Artifact};
+
+mod diff;
+mod escape;
+mod human;
+
+pub use diff::unified;
+pub use escape::{markdown_text, one_line};
+pub use human::human;
+
+/// How a run ended; each has an exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Nothing to do.
+    Clean,
+    /// Done.
+    Synced,
+    /// A newer run will do it.
+    Superseded,
+    /// A person has to choose.
+    Conflicts,
+    /// A person should look.
+    Findings,
+    /// There is something to sync, and the caller wanted to know.
+    Changes,
+    /// Bad arguments or configuration.
+    Usage,
+    /// The backend or the remote refuses.
+    Refused,
+    /// Try again later.
+    Unavailable,
+    /// A safety limit stopped the run.
+    Guarded,
+    /// A broken internal invariant.
+    Bug,
+}
+
+impl Outcome {
+    /// Its exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Clean | Self::Synced | Self::Superseded => 0,
+            Self::Conflicts | Self::Findings | Self::Changes => 1,
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::Unavailable => 4,
+            Self::Guarded => 5,
+            Self::Bug => 70,
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Synced => "synced",
+            Self::Superseded => "superseded",
+            Self::Conflicts => "conflicts",
+            Self::Findings => "findings",
+            Self::Changes => "changes",
+            Self::Usage => "usage",
+            Self::Refused => "refused",
+            Self::Unavailable => "unavailable",
+            Self::Guarded => "guarded",
+            Self::Bug => "bug",
+        }
+    }
+}
+
+/// What `--fail-on` counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FailOn {
+    /// Conflicts.
+    #[default]
+    Conflict,
+    /// Anything to sync.
+    Change,
+    /// Findings and conflicts.
+    Finding,
+    /// Nothing.
+    Never,
+}
+
+/// What was done on each side of an artifact.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sides {
+    /// With the page.
+    pub remote: Action,
+    /// With the file.
+    pub local: Action,
+}
+
+/// An artifact that is not simply unchanged.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ArtifactReport {
+    /// Name of the backend.
+    pub backend: String,
+    /// Kind.
+    pub kind: String,
+    /// Id; for a database its title.
+    pub id: String,
+    /// Path of the file.
+    pub path: Option<String>,
+    /// Address of the page.
+    pub url: Option<String>,
+    /// `create-page`, `create-file`, `push`, `pull`, `merge`, `trash-page`, `delete-file`, `restore-page`,
+    /// `conflict`, `changed-meanwhile`, `waiting`, `restore`, `create-database`, `repair-database`.
+    pub action: String,
+    /// Why.
+    pub reason: String,
+    /// For the counts.
+    #[serde(skip)]
+    pub sides: Sides,
+}
+
+/// A conflict.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConflictReport {
+    /// Stable over runs for the same versions.
+    pub fingerprint: String,
+    /// Kind.
+    pub kind: String,
+    /// Id.
+    pub id: String,
+    /// Path of the file.
+    pub path: Option<String>,
+    /// First line of the file that differs from the base, from 1.
+    pub line: Option<usize>,
+    /// Name of the property, for a property.
+    pub property: Option<String>,
+    /// `body`, for the body.
+    pub block: Option<String>,
+    /// What both sides last agreed on.
+    pub base: Option<String>,
+    /// What the file holds.
+    pub local: Option<String>,
+    /// What the backend holds.
+    pub remote: Option<String>,
+    /// Address of the page.
+    pub url: Option<String>,
+    /// Which side deleted the artifact, where that is the clash.
+    pub deleted: Option<Side>,
+    /// What happened and what to do; sentences with periods.
+    pub message: String,
+}
+
+impl ConflictReport {
+    /// The report of a conflict.
+    pub fn new(
+        conflict: &Conflict,
+        backend: &str,
+        path: Option<&str>,
+        url: Option<&str>,
+        artifact: &Artifact,
+        texts: [Option<String>; 3],
+    ) -> Self {
+        let [base, local, remote] = texts;
+        let property = match &conflict.stretch {
+            Stretch::Property(name) => Some(name.clone()),
+            Stretch::Body => None,
+        };
+        let line = match (&property, &artifact.file) {
+            (Some(name), Some(file)) => file.document.values.get(name).map(|located| located.line),
+            (None, Some(file)) => Some(diff::first_line(base.as_deref(), local.as_deref(), &file.text)),
+            _ => None,
+        };
+        let key = &conflict.key;
+        let remedy = format!(
+            "Merge by hand and then `agent-sync push --force {key}`, or take the other side with \
+             `agent-sync pull --force {key}`."
+        );
+        let message = match (conflict.deleted, &property) {
+            (Some(Side::Local), _) => format!(
+                "The file of {key} was deleted and its page in {backend} was edited. Keep the page with \
+                 `agent-sync pull --force {key}`, or delete it with `agent-sync push --force {key}`."
+            ),
+            (Some(Side::Remote), _) => format!(
+                "The page of {key} was trashed in {backend} and its file was edited. Keep the file with \
+                 `agent-sync push --force {key}`, or delete it with `agent-sync pull --force {key}`."
+            ),
+            (None, Some(name)) if base.is_none() => {
+                format!("{backend} and the repository hold different values of \"{name}\" of {key}. {remedy}")
+            }
+            (None, Some(name)) => {
+                format!("{backend} and the repository both changed \"{name}\" of {key}. {remedy}")
+            }
+            (None, None) if base.is_none() => {
+                format!("{backend} and the repository hold different texts of {key}. {remedy}")
+            }
+            (None, None) => {
+                format!("{backend} and the repository both changed the body of {key}. {remedy}")
+            }
+        };
+        Self {
+            fingerprint: conflict.fingerprint.clone(),
+            kind: key.kind.clone(),
+            id: key.id.clone(),
+            path: path.map(str::to_owned),
+            line,
+            block: property.is_none().then(|| "body".to_owned()),
+            property,
+            base,
+            local,
+            remote,
+            url: url.map(str::to_owned),
+            deleted: conflict.deleted,
+            message,
+        }
+    }
+}
+
+/// One stretch of `diff`.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// The artifact.
+    pub key: Key,
+    /// Path of the file.
+    pub path: Option<String>,
+    /// The stretch.
+    pub stretch: Stretch,
+    /// Whether both sides changed it.
+    pub conflict: bool,
+    /// Base, local, remote.
+    pub texts: [Option<String>; 3],
+}
+
+/// A past run.
+#[derive(Clone, Debug, Serialize)]
+pub struct LogLine {
+    /// Commit of the state.
+    pub commit: String,
+    /// When, by the clock of the machine that ran it.
+    pub time: String,
+    /// What it did.
+    pub summary: String,
+    /// Its id, for `restore --at`.
+    pub run: Option<String>,
+    /// Who started it.
+    pub actor: Option<String>,
+    /// Where its log is.
+    pub link: Option<String>,
+}
+
+/// One backend's part.
+#[derive(Clone, Debug, Serialize)]
+pub struct BackendReport {
+    /// Name in the configuration.
+    pub name: String,
+    /// What it cost.
+    pub requests: Requests,
+}
+
+/// The report of a run; its JSON form is a public promise (docs/report.md).
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Version of this form.
+    pub version: u32,
+    /// The command.
+    pub command: String,
+    /// Whether it was only a plan.
+    pub dry_run: bool,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Each backend's part.
+    pub backends: Vec<BackendReport>,
+    /// Artifacts that are not simply unchanged.
+    pub artifacts: Vec<ArtifactReport>,
+    /// Open conflicts.
+    pub conflicts: Vec<ConflictReport>,
+    /// Findings.
+    pub findings: Vec<Finding>,
+    /// Counts by what was or would be done.
+    pub counts: Counts,
+    /// Requests over all backends.
+    pub requests: Requests,
+    /// Things worth knowing that need nobody.
+    pub notices: Vec<String>,
+    /// Past runs (`log`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<LogLine>,
+    /// Commit of the state.
+    pub state_commit: Option<String>,
+    /// Time that the run took, in milliseconds.
+    pub duration_ms: u64,
+    /// Why the run stopped early, where it did.
+    pub error: Option<String>,
+    /// Artifacts at which nothing differs.
+    #[serde(skip)]
+    pub unchanged: usize,
+    /// Differences for `diff`.
+    #[serde(skip)]
+    pub diffs: Vec<Difference>,
+    /// Why the run stopped early.
+    #[serde(skip)]
+    pub stopped: Option<RunError>,
+}
+
+/// Counts of a report.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Files changed or made from the backend.
+    pub pulled: usize,
+    /// Pages changed or made from files.
+    pub pushed: usize,
+    /// Pages, files and databases made.
+    pub created: usize,
+    /// Pages trashed and files deleted.
+    pub deleted: usize,
+    /// Artifacts at which nothing differs.
+    pub unchanged: usize,
+    /// Open conflicts.
+    pub conflicts: usize,
+    /// Findings.
+    pub findings: usize,
+}
+
+impl Report {
+    /// An empty report.
+    pub fn new(command: &str, dry_run: bool) -> Self {
+        Self {
+            version: 1,
+            command: command.to_owned(),
+            dry_run,
+            outcome: Outcome::Clean,
+            backends: Vec::new(),
+            artifacts: Vec::new(),
+            conflicts: Vec::new(),
+            findings: Vec::new(),
+            counts: Counts::default(),
+            requests: Requests::default(),
+            notices: Vec::new(),
+            log: Vec::new(),
+            state_commit: None,
+            duration_ms: 0,
+            error: None,
+            unchanged: 0,
+            diffs: Vec::new(),
+            stopped: None,
+        }
+    }
+
+    /// The report of a run that did nothing because of this error.
+    pub fn failed(command: &str, error: RunError) -> Self {
+        let mut report = Self::new(command, false);
+        report.stopped = Some(error);
+        report.settle();
+        report
+    }
+
+    fn count(&self) -> Counts {
+        let mut counts = Counts {
+            unchanged: self.unchanged,
+            conflicts: self.conflicts.len(),
+            findings: self.findings.len(),
+            ..Counts::default()
+        };
+        for artifact in &self.artifacts {
+            let Sides { remote, local } = artifact.sides;
+            match remote {
+                Action::Create => {
+                    counts.created += 1;
+                    counts.pushed += 1;
+                }
+                Action::Edit | Action::Revive => counts.pushed += 1,
+                Action::Delete => counts.deleted += 1,
+                Action::None => {}
+            }
+            match local {
+                Action::Create => {
+                    counts.created += 1;
+                    counts.pulled += 1;
+                }
+                Action::Edit | Action::Revive => counts.pulled += 1,
+                Action::Delete => counts.deleted += 1,
+                Action::None => {}
+            }
+            if artifact.action == "create-database" {
+                counts.created += 1;
+            }
+        }
+        counts
+    }
+
+    /// Counts, sums and the outcome, once everything is in.
+    pub fn settle(&mut self) {
+        self.counts = self.count();
+        let mut requests = Requests::default();
+        for backend in &self.backends {
+            for (endpoint, count) in &backend.requests.by_endpoint {
+                *requests.by_endpoint.entry(endpoint.clone()).or_default() += count;
+            }
+            requests.retries += backend.requests.retries;
+            requests.waited_ms += backend.requests.waited_ms;
+        }
+        self.requests = requests;
+        self.outcome = match &self.stopped {
+            Some(error) => error.outcome(),
+            None if !self.conflicts.is_empty() => Outcome::Conflicts,
+            None if self.changes() && !self.dry_run && self.did() => Outcome::Synced,
+            None => Outcome::Clean,
+        };
+        self.error = self.stopped.as_ref().map(ToString::to_string);
+    }
+
+    fn did(&self) -> bool {
+        !matches!(self.command.as_str(), "status" | "diff" | "check" | "log")
+    }
+
+    fn changes(&self) -> bool {
+        self.artifacts.iter().any(|artifact| !matches!(artifact.action.as_str(), "conflict" | "waiting"))
+    }
+
+    /// Applies `--fail-on` (check): what counts as needing a person.
+    pub fn fail_on(&mut self, fail_on: FailOn) {
+        if self.stopped.is_some() {
+            return;
+        }
+        let conflicts = !self.conflicts.is_empty();
+        let findings = self.findings.iter().any(|finding| finding.severity >= Severity::Warning);
+        self.outcome = match fail_on {
+            FailOn::Never => Outcome::Clean,
+            _ if conflicts => Outcome::Conflicts,
+            FailOn::Change if !self.artifacts.is_empty() => Outcome::Changes,
+            FailOn::Finding if findings => Outcome::Findings,
+            _ => Outcome::Clean,
+        };
+    }
+
+    /// One line for the log of the state.
+    pub fn summary(&self) -> String {
+        let counts = self.count();
+        let mut parts = Vec::new();
+        for (count, what) in [
+            (counts.pushed, "pushed"),
+            (counts.pulled, "pulled"),
+            (counts.created, "created"),
+            (counts.deleted, "deleted"),
+            (counts.conflicts, "in conflict"),
+        ] {
+            if count > 0 {
+                parts.push(format!("{count} {what}"));
+            }
+        }
+        match parts.is_empty() {
+            true => "nothing changed".to_owned(),
+            false => parts.join(", "),
+        }
+    }
+
+    /// The JSON form, with a final newline.
+    ///
+    /// # Errors
+    /// If it cannot be put in JSON, which would be a fault of ours.
+    pub fn json(&self) -> Result<String, serde_json::Error> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    /// Requests by endpoint, most first.
+    pub(crate) fn cost(&self) -> (u64, Vec<(&str, u64)>) {
+        let mut endpoints: Vec<(&str, u64)> =
+            self.requests.by_endpoint.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+        endpoints.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        (self.requests.by_endpoint.values().sum(), endpoints)
+    }
+
+    /// Artifacts by action, for the human report.
+    pub(crate) fn by_action(&self) -> BTreeMap<&str, Vec<&ArtifactReport>> {
+        let mut actions: BTreeMap<&str, Vec<&ArtifactReport>> = BTreeMap::new();
+        for artifact in &self.artifacts {
+            actions.entry(&artifact.action).or_default().push(artifact);
+        }
+        actions
+    }
+}

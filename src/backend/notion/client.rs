@@ -80,6 +80,7 @@ pub(super) struct Client {
     limiter: Limiter,
     gate: RwLock<Option<Arc<dyn WriteGate>>>,
     requests: Mutex<Requests>,
+    now: Mutex<Option<Timestamp>>,
 }
 
 impl std::fmt::Debug for Client {
@@ -115,11 +116,22 @@ impl Client {
             limiter: Limiter::new(requests_per_minute),
             gate: RwLock::new(None),
             requests: Mutex::default(),
+            now: Mutex::default(),
         })
     }
 
     pub(super) fn set_gate(&self, gate: Arc<dyn WriteGate>) {
         *self.gate.write().unwrap_or_else(PoisonError::into_inner) = Some(gate);
+    }
+
+    /// The server's `Date` in its last answer.
+    pub(super) fn now(&self) -> Option<Timestamp> {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why no write may start now, if so.
+    pub(super) fn closed(&self) -> Option<String> {
+        self.may_write().err()
     }
 
     /// Requests so far.
@@ -220,6 +232,9 @@ impl Client {
             elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
             "notion request"
         );
+        if let Some((date, _)) = date {
+            *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Some(date);
+        }
         let began = date.and_then(|(date, elapsed)| {
             date.checked_sub(jiff::SignedDuration::try_from(elapsed).ok()?).ok()
         });

@@ -150,6 +150,14 @@ impl Backend for Notion {
         self.settle_time
     }
 
+    fn now(&self) -> Option<Timestamp> {
+        self.client.now()
+    }
+
+    fn closed(&self) -> Option<String> {
+        self.client.closed()
+    }
+
     fn set_gate(&self, gate: Arc<dyn WriteGate>) {
         self.client.set_gate(gate);
     }

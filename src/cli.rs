@@ -1,0 +1,369 @@
+//! The command line: clap types and what they ask of the engine.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use agent_sync_core::model::{Selector, Side};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::engine::{Allow, Command, Keep, Request};
+use crate::report::FailOn;
+
+/// Keeps Markdown documents in Git and in Notion equal, in both directions.
+#[derive(Debug, Parser)]
+#[command(name = "agent-sync", version, about, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Configuration file [default: agent-sync.yml, .github/agent-sync.yml or .agent/agent-sync.yml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder of the repository
+    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    pub directory: PathBuf,
+    /// Ref that holds the state [default: refs/agent-sync/state, or as configured]
+    #[arg(long, global = true, value_name = "REF")]
+    pub state_ref: Option<String>,
+    /// Form of the report
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Say more: every artifact, and requests by endpoint
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Say nothing but errors
+    #[arg(long, global = true)]
+    pub quiet: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Sub,
+}
+
+/// Form of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Human,
+    /// For machines, on stdout alone.
+    Json,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub enum Sub {
+    /// Find or create the databases of each kind
+    Init(Common),
+    /// What differs, per artifact
+    Status(Common),
+    /// Three-way difference of one or more artifacts
+    Diff(Common),
+    /// Backend to repository
+    Pull(Common),
+    /// Repository to backend
+    Push(Common),
+    /// Both directions in one run
+    Sync(Common),
+    /// Would anything need a person? Writes nothing
+    Check(Common),
+    /// Record a decision on open conflicts
+    Resolve {
+        /// Whose content stays
+        #[arg(long, value_enum)]
+        keep: KeepArg,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Past runs, from the state
+    Log {
+        /// At most so many runs
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// Write a stored version of one side back to that side, as an edit
+    Restore {
+        /// The side to be written
+        #[arg(long, value_enum)]
+        side: SideArg,
+        /// The run that overwrote it [default: the last that did]
+        #[arg(long, value_name = "RUN")]
+        at: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Validate the configuration
+    Config {
+        /// Print instead: the JSON schema of the configuration
+        #[command(subcommand)]
+        show: Option<ConfigSub>,
+    },
+}
+
+/// What `config` prints.
+#[derive(Debug, Subcommand)]
+pub enum ConfigSub {
+    /// Print the JSON schema of the configuration
+    Schema,
+}
+
+/// Options of the commands that look at artifacts.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Only these: story/INFRA-054, or INFRA-054 where that fits several kinds
+    #[arg(value_name = "ARTIFACT")]
+    pub artifacts: Vec<String>,
+    /// Only this backend (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub backend: Vec<String>,
+    /// Only this kind (repeatable)
+    #[arg(long, value_name = "KIND")]
+    pub kind: Vec<String>,
+    /// Settle conflicts: pull takes the backend's, push the repository's, sync needs the value
+    #[arg(long, value_enum, value_name = "SIDE", num_args = 0..=1, require_equals = true, default_missing_value = "auto")]
+    pub force: Option<ForceArg>,
+    /// Go past a guard, once: delete=N,change=N,history
+    #[arg(long, value_name = "GUARDS", value_delimiter = ',')]
+    pub allow: Vec<String>,
+    /// Push or sync from another branch than the default one
+    #[arg(long)]
+    pub any_branch: bool,
+    /// Plan, print, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Compare everything instead of what changed since the last run
+    #[arg(long)]
+    pub full: bool,
+    /// What makes check fail [default: conflict]
+    #[arg(long, value_enum)]
+    pub fail_on: Option<FailOnArg>,
+}
+
+/// `--force`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ForceArg {
+    /// As the command's direction says.
+    #[value(hide = true)]
+    Auto,
+    /// The repository wins.
+    Local,
+    /// The backend wins.
+    Remote,
+}
+
+/// A side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SideArg {
+    /// The repository.
+    Local,
+    /// The backend.
+    Remote,
+}
+
+/// What a decision keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KeepArg {
+    /// The repository's.
+    Local,
+    /// The backend's.
+    Remote,
+    /// Both as they are.
+    Both,
+    /// Nobody's for now.
+    Skip,
+}
+
+/// `--fail-on`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOnArg {
+    /// Conflicts.
+    Conflict,
+    /// Anything to sync.
+    Change,
+    /// Findings and conflicts.
+    Finding,
+    /// Nothing.
+    Never,
+}
+
+impl From<FailOnArg> for FailOn {
+    fn from(arg: FailOnArg) -> Self {
+        match arg {
+            FailOnArg::Conflict => Self::Conflict,
+            FailOnArg::Change => Self::Change,
+            FailOnArg::Finding => Self::Finding,
+            FailOnArg::Never => Self::Never,
+        }
+    }
+}
+
+/// What is wrong with the arguments; a sentence or two.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(String);
+
+fn usage(message: impl Into<String>) -> UsageError {
+    UsageError(message.into())
+}
+
+impl Cli {
+    /// The request to the engine; `None` for `config`, which is answered without one.
+    ///
+    /// # Errors
+    /// Arguments that fit each other badly.
+    pub fn request(&self, env: BTreeMap<String, String>) -> Result<Option<Request>, UsageError> {
+        let (command, common) = match &self.command {
+            Sub::Init(common) => (Command::Init, Some(common)),
+            Sub::Status(common) => (Command::Status, Some(common)),
+            Sub::Diff(common) => (Command::Diff, Some(common)),
+            Sub::Pull(common) => (Command::Pull, Some(common)),
+            Sub::Push(common) => (Command::Push, Some(common)),
+            Sub::Sync(common) => (Command::Sync, Some(common)),
+            Sub::Check(common) => (Command::Check, Some(common)),
+            Sub::Resolve { keep, common } => {
+                if common.artifacts.is_empty() {
+                    return Err(usage("Name the artifact whose conflict is resolved."));
+                }
+                let keep = match keep {
+                    KeepArg::Local => Keep::Local,
+                    KeepArg::Remote => Keep::Remote,
+                    KeepArg::Both => Keep::Both,
+                    KeepArg::Skip => Keep::Skip,
+                };
+                (Command::Resolve(keep), Some(common))
+            }
+            Sub::Log { limit } => (Command::Log { limit: *limit }, None),
+            Sub::Restore { side, at, common } => {
+                if common.artifacts.len() != 1 {
+                    return Err(usage("Name the one artifact to restore."));
+                }
+                let side = match side {
+                    SideArg::Local => Side::Local,
+                    SideArg::Remote => Side::Remote,
+                };
+                (Command::Restore { side, at: at.clone() }, Some(common))
+            }
+            Sub::Config { .. } => return Ok(None),
+        };
+        let mut request = Request {
+            force: common.map(|common| force(&command, common.force)).transpose()?.flatten(),
+            command,
+            directory: self.directory.clone(),
+            config: self.config.clone(),
+            backends: Vec::new(),
+            kinds: Vec::new(),
+            artifacts: Vec::new(),
+            allow: Allow::default(),
+            any_branch: false,
+            dry_run: false,
+            full: false,
+            state_ref: self.state_ref.clone(),
+            env,
+        };
+        if let Some(common) = common {
+            request.backends.clone_from(&common.backend);
+            request.kinds.clone_from(&common.kind);
+            // Parsing a selector cannot fail.
+            request.artifacts =
+                common.artifacts.iter().filter_map(|text| text.parse::<Selector>().ok()).collect();
+            request.allow = allow(&common.allow)?;
+            request.any_branch = common.any_branch;
+            request.dry_run = common.dry_run;
+            request.full = common.full;
+        }
+        Ok(Some(request))
+    }
+
+    /// What `--fail-on` says, for the command that knows it.
+    pub fn fail_on(&self) -> Result<Option<FailOn>, UsageError> {
+        let common = match &self.command {
+            Sub::Check(common) => return Ok(Some(common.fail_on.map_or(FailOn::default(), Into::into))),
+            Sub::Init(common)
+            | Sub::Status(common)
+            | Sub::Diff(common)
+            | Sub::Pull(common)
+            | Sub::Push(common)
+            | Sub::Sync(common)
+            | Sub::Resolve { common, .. }
+            | Sub::Restore { common, .. } => common,
+            Sub::Log { .. } | Sub::Config { .. } => return Ok(None),
+        };
+        match common.fail_on {
+            Some(_) => Err(usage("`--fail-on` belongs to check; the other commands exit 1 on conflicts only.")),
+            None => Ok(None),
+        }
+    }
+}
+
+fn force(command: &Command, force: Option<ForceArg>) -> Result<Option<Side>, UsageError> {
+    let Some(force) = force else { return Ok(None) };
+    match (command, force) {
+        (Command::Pull, ForceArg::Auto | ForceArg::Remote) => Ok(Some(Side::Remote)),
+        (Command::Push, ForceArg::Auto | ForceArg::Local) => Ok(Some(Side::Local)),
+        (Command::Sync, ForceArg::Local) => Ok(Some(Side::Local)),
+        (Command::Sync, ForceArg::Remote) => Ok(Some(Side::Remote)),
+        (Command::Sync, ForceArg::Auto) => Err(usage(
+            "sync goes both ways, so `--force` needs a side: `--force=local` keeps the repository's, \
+             `--force=remote` the backend's.",
+        )),
+        (Command::Pull, ForceArg::Local) => {
+            Err(usage("pull writes the repository, so it cannot force its side. Use push."))
+        }
+        (Command::Push, ForceArg::Remote) => {
+            Err(usage("push writes the backend, so it cannot force its side. Use pull."))
+        }
+        (command, _) => Err(usage(format!("`--force` means nothing to {}.", command.name()))),
+    }
+}
+
+fn allow(guards: &[String]) -> Result<Allow, UsageError> {
+    let mut allow = Allow::default();
+    for guard in guards {
+        let number = |text: &str| {
+            text.parse::<usize>().map_err(|_| usage(format!("`--allow {guard}` needs a whole number.")))
+        };
+        match guard.split_once('=') {
+            Some(("delete", count)) => allow.delete = Some(number(count)?),
+            Some(("change", count)) => allow.change = Some(number(count)?),
+            None if guard == "history" => allow.history = true,
+            _ => {
+                return Err(usage(format!(
+                    "`--allow {guard}` is no guard. There are delete=N, change=N and history."
+                )));
+            }
+        }
+    }
+    Ok(allow)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Option<Request>, String> {
+        let args = std::iter::once("agent-sync").chain(args.iter().copied());
+        let cli = Cli::try_parse_from(args).map_err(|error| error.to_string())?;
+        cli.request(BTreeMap::new()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn force_follows_the_direction() {
+        let side = |args: &[&str]| parse(args).unwrap().unwrap().force;
+        assert_eq!(side(&["pull", "--force"]), Some(Side::Remote));
+        assert_eq!(side(&["push", "--force", "INFRA-1"]), Some(Side::Local));
+        assert_eq!(side(&["sync", "--force=local"]), Some(Side::Local));
+        assert_eq!(side(&["sync"]), None);
+        for wrong in [&["sync", "--force"][..], &["pull", "--force=local"], &["push", "--force=remote"]] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn guards_are_named() {
+        let request = parse(&["sync", "--allow", "delete=7,history"]).unwrap().unwrap();
+        assert_eq!(request.allow, Allow { delete: Some(7), change: None, history: true });
+        assert!(parse(&["sync", "--allow", "all"]).is_err());
+    }
+}

@@ -1,0 +1,211 @@
+//! The report for people on a terminal or in a log.
+
+use std::fmt::Write as _;
+
+use agent_sync_core::model::Severity;
+
+use super::{ArtifactReport, Difference, Report, one_line, unified};
+
+/// Artifacts of one action that are listed before the rest is counted.
+const LISTED: usize = 20;
+
+/// The report as text with a final newline. `verbose` lists everything and the requests by endpoint.
+pub fn human(report: &Report, verbose: bool) -> String {
+    let mut out = String::new();
+    for line in &report.log {
+        let run = line.run.as_deref().unwrap_or("");
+        let _ = writeln!(out, "{}  {run}  {}", line.time, one_line(&line.summary));
+    }
+    if report.command == "log" {
+        if report.log.is_empty() {
+            out.push_str("No run has been recorded yet.\n");
+        }
+        return out;
+    }
+    for difference in &report.diffs {
+        write_difference(&mut out, difference);
+    }
+    if report.diffs.is_empty() {
+        for (action, artifacts) in report.by_action() {
+            write_action(&mut out, report, action, &artifacts, verbose);
+        }
+    }
+    for conflict in &report.conflicts {
+        let place = place(conflict.path.as_deref(), conflict.line, conflict.url.as_deref());
+        let _ = writeln!(out, "\nconflict {}/{} ({})", conflict.kind, one_line(&conflict.id), conflict.fingerprint);
+        let _ = writeln!(out, "  {}", one_line(&conflict.message));
+        let _ = writeln!(out, "  {place}");
+        if report.diffs.is_empty() {
+            if let (Some(local), Some(remote)) = (&conflict.local, &conflict.remote) {
+                let base = conflict.base.as_deref().unwrap_or_default();
+                write_side(&mut out, "repository", base, local);
+                write_side(&mut out, "backend", base, remote);
+            }
+        }
+    }
+    if !report.findings.is_empty() {
+        out.push('\n');
+    }
+    for finding in &report.findings {
+        let severity = match finding.severity {
+            Severity::Notice => "notice",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        };
+        let place = place(finding.path.as_deref(), finding.line, finding.url.as_deref());
+        let _ = writeln!(out, "{severity} [{}] {place}", finding.rule);
+        let _ = writeln!(out, "  {} {}", one_line(&finding.message), one_line(&finding.fix));
+    }
+    for notice in &report.notices {
+        let _ = writeln!(out, "note: {}", one_line(notice));
+    }
+    write_end(&mut out, report, verbose);
+    out
+}
+
+fn place(path: Option<&str>, line: Option<usize>, url: Option<&str>) -> String {
+    let file = path.map(|path| match line {
+        Some(line) => format!("{}:{line}", one_line(path)),
+        None => one_line(path),
+    });
+    match (file, url.map(one_line)) {
+        (Some(file), Some(url)) => format!("{file}  {url}"),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => String::new(),
+    }
+}
+
+fn title(report: &Report, action: &str) -> &'static str {
+    let done = report.did() && !report.dry_run;
+    match (action, done) {
+        ("create-page", true) => "pages created",
+        ("create-page", false) => "pages to create",
+        ("create-file", true) => "files created",
+        ("create-file", false) => "files to create",
+        ("push", true) => "pushed",
+        ("push", false) => "to push",
+        ("pull", true) => "pulled",
+        ("pull", false) => "to pull",
+        ("merge", true) => "pushed and pulled",
+        ("merge", false) => "to push and pull",
+        ("trash-page", true) => "pages trashed",
+        ("trash-page", false) => "pages to trash",
+        ("delete-file", true) => "files deleted",
+        ("delete-file", false) => "files to delete",
+        ("restore-page", true) => "pages taken out of the trash",
+        ("restore-page", false) => "pages to take out of the trash",
+        ("conflict", _) => "in conflict",
+        ("changed-meanwhile", _) => "changed during the run, left for the next one",
+        ("waiting", _) => "waiting for the other direction",
+        ("restore", true) => "restored",
+        ("restore", false) => "to restore",
+        ("create-database", true) => "databases created",
+        ("create-database", false) => "databases to create",
+        ("repair-database", true) => "databases repaired",
+        ("repair-database", false) => "databases to repair",
+        _ => "others",
+    }
+}
+
+fn write_action(
+    out: &mut String,
+    report: &Report,
+    action: &str,
+    artifacts: &[&ArtifactReport],
+    verbose: bool,
+) {
+    let _ = writeln!(out, "{} {}", artifacts.len(), title(report, action));
+    let shown = if verbose { artifacts.len() } else { LISTED };
+    for artifact in artifacts.iter().take(shown) {
+        let place = artifact.path.as_deref().or(artifact.url.as_deref()).map(one_line).unwrap_or_default();
+        let _ = write!(out, "  {}/{}", artifact.kind, one_line(&artifact.id));
+        if !place.is_empty() {
+            let _ = write!(out, "  {place}");
+        }
+        if !artifact.reason.is_empty() {
+            let _ = write!(out, "  ({})", one_line(&artifact.reason));
+        }
+        out.push('\n');
+    }
+    if artifacts.len() > shown {
+        let _ = writeln!(out, "  … and {} more (-v lists them)", artifacts.len() - shown);
+    }
+}
+
+fn write_difference(out: &mut String, difference: &Difference) {
+    let [base, local, remote] = &difference.texts;
+    let conflict = if difference.conflict { ", changed on both sides" } else { "" };
+    let path = difference.path.as_deref().map(one_line).unwrap_or_default();
+    let _ = writeln!(out, "{} {} ({path}{conflict})", difference.key, difference.stretch);
+    let (local, remote) = (local.as_deref().unwrap_or_default(), remote.as_deref().unwrap_or_default());
+    match base {
+        Some(base) => {
+            write_side(out, "repository", base, local);
+            write_side(out, "backend", base, remote);
+        }
+        None => {
+            out.push_str("  from repository to backend\n");
+            indent(out, &unified(local, remote));
+        }
+    }
+}
+
+fn write_side(out: &mut String, side: &str, base: &str, now: &str) {
+    let text = match base == now {
+        true => String::new(),
+        false => unified(base, now),
+    };
+    if text.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "  {side}");
+    indent(out, &text);
+}
+
+fn indent(out: &mut String, text: &str) {
+    for line in text.lines() {
+        let _ = writeln!(out, "    {line}");
+    }
+}
+
+fn write_end(out: &mut String, report: &Report, verbose: bool) {
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    let counts = &report.counts;
+    if let Some(error) = &report.error {
+        let _ = writeln!(out, "{}: {}", report.outcome.name(), one_line(error));
+    }
+    let mut parts = Vec::new();
+    for (count, what) in [
+        (counts.conflicts, "in conflict"),
+        (counts.pushed, "pushed"),
+        (counts.pulled, "pulled"),
+        (counts.created, "created"),
+        (counts.deleted, "deleted"),
+        (counts.unchanged, "unchanged"),
+        (counts.findings, if counts.findings == 1 { "finding" } else { "findings" }),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {what}"));
+        }
+    }
+    if parts.is_empty() {
+        parts.push("nothing to do".to_owned());
+    }
+    let (total, endpoints) = report.cost();
+    let plan = if report.dry_run { " (plan only)" } else { "" };
+    let _ = writeln!(
+        out,
+        "{}{plan}: {}. {total} {}, {:.1} s.",
+        report.outcome.name(),
+        parts.join(", "),
+        if total == 1 { "request" } else { "requests" },
+        report.duration_ms as f64 / 1000.0
+    );
+    if verbose {
+        for (endpoint, count) in endpoints {
+            let _ = writeln!(out, "  {count} {endpoint}");
+        }
+    }
+}
