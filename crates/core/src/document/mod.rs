@@ -1,0 +1,160 @@
+//! A file as properties and body: where each property stands in the text, and the least edit that changes one.
+//!
+//! How values are written:
+//!
+//! - **Title**: the first H1 behind `{id}:`, `{id} -` or `{id} `, as raw Markdown source. An H1 that names
+//!   another id is a title as a whole (and a finding). Without an H1 the words of the file name are the title;
+//!   setting another one then inserts `# {id}: {title}`.
+//! - **Section**: for a select or a date the first line of the first paragraph under the heading, emphasis and a
+//!   comment behind it aside. For rich text the paragraph, if the section is just one paragraph; otherwise the
+//!   section stays in the body and the property is left alone. A backslash that keeps a line from becoming a
+//!   heading, a list and so on is not part of the value.
+//! - **Key**: a scalar on one line of the front matter or of a YAML artifact.
+//! - **References**: ids in the list under the heading, one an item, or several separated by commas where each
+//!   part begins with an id.
+//!
+//! Members `page:…` of a relation are pages that are no artifacts; a file cannot hold them and they are passed
+//! over when a relation is written.
+
+mod keys;
+mod outline;
+mod read;
+mod references;
+mod set;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use crate::kind::{Format, Kind, PropertyType, Source};
+use crate::model::{Finding, Properties, Value};
+
+pub use set::set;
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// The value in canonical form.
+    pub value: Value,
+    /// Line of the value, from 1.
+    pub line: usize,
+}
+
+/// A file read as properties and body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Document {
+    /// The title: from the heading (or the title's key), else from the file name.
+    pub title: Option<String>,
+    /// Property values by configured name. An unset property is absent.
+    pub values: BTreeMap<String, Located>,
+    /// Properties that are left alone on both sides, because the file's value cannot be taken as it is.
+    pub unsynced: BTreeSet<String>,
+    /// Byte ranges that are not body: sorted, disjoint, whole lines. Lines before and after such a range are not
+    /// neighbours: a reader of the body treats a range as a blank line.
+    pub excluded: Vec<Range<usize>>,
+    /// What a person should look at; path and key are filled.
+    pub findings: Vec<Finding>,
+}
+
+impl Document {
+    /// The values without their lines.
+    pub fn properties(&self) -> Properties {
+        self.values.iter().map(|(name, located)| (name.clone(), located.value.clone())).collect()
+    }
+}
+
+/// A replacement of a byte range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// Byte range in the text before; empty for an insertion.
+    pub at: Range<usize>,
+    /// What stands there afterwards.
+    pub new: String,
+}
+
+/// Applies edits that are sorted and disjoint. Edits that are not inside the text, or not on character
+/// boundaries, are left out.
+pub fn apply(text: &str, edits: &[Edit]) -> String {
+    let mut out =
+        String::with_capacity(text.len() + edits.iter().map(|e| e.new.len()).sum::<usize>());
+    let mut from = 0;
+    for edit in edits {
+        let (Some(between), Some(_)) = (text.get(from..edit.at.start), text.get(edit.at.clone()))
+        else {
+            continue;
+        };
+        out.push_str(between);
+        out.push_str(&edit.new);
+        from = edit.at.end;
+    }
+    out.push_str(text.get(from..).unwrap_or_default());
+    out
+}
+
+/// Why a property of a file cannot be set. The file is as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{property} cannot be written into the file: {reason}")]
+pub struct CannotSet {
+    /// Configured name of the property.
+    pub property: String,
+    /// Why; no period.
+    pub reason: String,
+    /// Line of the obstacle, where there is one.
+    pub line: Option<usize>,
+}
+
+/// Reads a file. `path` serves the findings and, where the text has no title, the title.
+pub fn parse(kind: &Kind, id: &str, path: &str, text: &str) -> Document {
+    read::document(kind, id, path, text)
+}
+
+/// The text of a new file: front matter, `# {id}: {title}`, sections, body, then sections of text and lists of
+/// references. For a YAML artifact `body` is YAML without the mapped keys. What a file cannot hold (see
+/// [`CannotSet`]) is left out; reading the file again tells.
+pub fn new_file(kind: &Kind, id: &str, properties: &Properties, body: &str) -> String {
+    let body = body.trim_matches('\n');
+    let written = |text: &str, name: &str| {
+        let edits =
+            properties.get(name).and_then(|value| set(kind, id, text, name, Some(value)).ok());
+        edits.map(|edits| apply(text, &edits))
+    };
+    if kind.format == Format::Yaml {
+        let mut text = if body.is_empty() { String::new() } else { format!("{body}\n") };
+        for property in kind.properties.iter().rev() {
+            text = written(&text, &property.name).unwrap_or(text);
+        }
+        return text;
+    }
+    let mut head = format!("# {id}: {id}\n");
+    let at_end = |source: &Source, r#type| match source {
+        Source::References(_) => true,
+        Source::Section(_) => r#type == PropertyType::RichText,
+        _ => false,
+    };
+    for property in kind.properties.iter().rev() {
+        if !at_end(&property.source, property.r#type) {
+            head = written(&head, &property.name).unwrap_or(head);
+        }
+    }
+    let with_tail = |text: String| {
+        kind.properties
+            .iter()
+            .filter(|property| at_end(&property.source, property.r#type))
+            .fold(text, |text, property| written(&text, &property.name).unwrap_or(text))
+    };
+    if body.is_empty() {
+        return with_tail(head);
+    }
+    // A body may hold a heading of the same name, which would be taken for the tail's, or a code block without
+    // an end: then the tail goes first.
+    let usual = with_tail(format!("{head}\n{body}\n"));
+    let values = parse(kind, id, "", &usual).properties();
+    let whole = usual.contains(body)
+        && properties.iter().all(|(name, value)| {
+            kind.property(name)
+                .is_none_or(|p| values.get(name) == set::written_form(p, value).as_ref())
+        });
+    if whole { usual } else { format!("{}\n{body}\n", with_tail(head)) }
+}
+
+#[cfg(test)]
+mod tests;
