@@ -285,6 +285,7 @@ fn is_stale(endpoint: &Endpoint<'_>, error: &ApiError) -> bool {
                     "n't match",
                     "multiple",
                     "more than on",
+                    "exactly on",
                     "times",
                     "not exist",
                     "not unique",
@@ -433,6 +434,7 @@ mod tests {
             "Could not find old_str \"x\" in page.",
             "content_updates[0].old_str matches multiple times. Provide more context.",
             "No match found for old_str.",
+            "Found 3 matches for old_str, but expected exactly one: \"x\". Use a longer old_str.",
             "Can't edit block that is archived. You must unarchive the block before editing.",
         ] {
             let error = explained(&edit, error(400, "validation_error", message, json!({})));
