@@ -299,20 +299,10 @@ pub trait Backend: Send + Sync {
     async fn append_body(&self, page: &str, text: &str) -> Result<BodyRead, BackendError>;
 
     /// Moves the page to the trash: 1 request.
-    async fn trash(
-        &self,
-        kind: &Kind,
-        place: &Place,
-        page: &str,
-    ) -> Result<RemotePage, BackendError>;
+    async fn trash(&self, kind: &Kind, place: &Place, page: &str) -> Result<RemotePage, BackendError>;
 
     /// Takes the page out of the trash: 1 request.
-    async fn untrash(
-        &self,
-        kind: &Kind,
-        place: &Place,
-        page: &str,
-    ) -> Result<RemotePage, BackendError>;
+    async fn untrash(&self, kind: &Kind, place: &Place, page: &str) -> Result<RemotePage, BackendError>;
 
     /// Requests so far.
     fn requests(&self) -> Requests;

@@ -255,10 +255,22 @@ fn explain_api(endpoint: &Endpoint<'_>, error: &ApiError) -> BackendError {
         400 if is_stale(endpoint, error) => {
             BackendError::Stale { message: format!("{subject} does not take the write ({error}).") }
         }
+        400 if is_schema(error) => BackendError::Refused {
+            message: format!("A mapped property is not in its database any more ({error})."),
+            remedy: "Run `agent-sync init` to add it, or correct its name in the configuration.".to_owned(),
+        },
         _ => BackendError::Rejected {
             message: format!("Notion does not accept {} for {subject} ({error}).", endpoint.pattern()),
         },
     }
+}
+
+/// Whether a property that the request names is gone: trouble of the database, not of one page.
+fn is_schema(error: &ApiError) -> bool {
+    let message = error.message.to_lowercase();
+    ["is not a property that exists", "could not find property with name or id"]
+        .iter()
+        .any(|words| message.contains(words))
 }
 
 /// Whether the page is another than the one that was read. Notion has no code for this, so its words decide;
@@ -285,6 +297,7 @@ fn is_stale(endpoint: &Endpoint<'_>, error: &ApiError) -> bool {
                     "n't match",
                     "multiple",
                     "more than on",
+                    "exactly on",
                     "times",
                     "not exist",
                     "not unique",
@@ -420,6 +433,15 @@ mod tests {
             let text = explained(&endpoint, error(status, "code", "Why.", additional)).to_string();
             assert!(text.contains(remedy) && text.contains("request id req-1"), "{text}");
         }
+        for message in
+            ["Stage is not a property that exists.", "Could not find property with name or id: x"]
+        {
+            let error = explained(
+                &Endpoint::CreatePage,
+                error(400, "validation_error", message, json!({})),
+            );
+            assert!(matches!(&error, BackendError::Refused { .. }), "{error}");
+        }
         let error = explained(&Endpoint::Page(&id), error(404, "object_not_found", "", json!({})));
         assert!(matches!(error, BackendError::NotFound { .. }));
     }
@@ -433,6 +455,7 @@ mod tests {
             "Could not find old_str \"x\" in page.",
             "content_updates[0].old_str matches multiple times. Provide more context.",
             "No match found for old_str.",
+            "Found 3 matches for old_str, but expected exactly one: \"x\". Use a longer old_str.",
             "Can't edit block that is archived. You must unarchive the block before editing.",
         ] {
             let error = explained(&edit, error(400, "validation_error", message, json!({})));

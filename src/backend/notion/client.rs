@@ -99,8 +99,11 @@ impl Client {
         let base = Url::parse(base_url.trim_end_matches('/'))
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            // The address is shown in messages, so it must hold no secret.
+            .filter(|url| url.username().is_empty() && url.password().is_none())
             .ok_or_else(|| BackendError::Refused {
-                message: "The address of Notion's API is no http or https URL.".to_owned(),
+                message: "The address of Notion's API is no http or https URL without a password."
+                    .to_owned(),
                 remedy: "Correct or unset NOTION_API_URL.".to_owned(),
             })?;
         // Checked here, so that it is a refusal and not a request that cannot be built.
@@ -428,6 +431,7 @@ mod tests {
             ("http://localhost", ""),
             ("ftp://x", "ntn_sec"),
             ("x", "t"),
+            ("http://u:ntn_sec@localhost", "t"),
         ] {
             let error = Client::new(base, token.into(), 180, Tuning::default()).unwrap_err();
             let text = format!("{error} {error:?}");

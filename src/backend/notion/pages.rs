@@ -28,47 +28,99 @@ pub(super) enum Origin {
     Direct,
 }
 
-/// Reads a page object. `None`: the object is partial, as tokens without the capability to read get it.
-pub(super) fn parse(kind: &Kind, place: &Place, object: &Json, origin: Origin) -> Option<Parsed> {
-    let text = |name: &str| object.get(name).and_then(Json::as_str);
-    let user = |name: &str| Some(object.get(name)?.get("id")?.as_str()?.to_owned());
-    let time = |name: &str| text(name)?.parse::<Timestamp>().ok();
-    let by_id: BTreeMap<&str, &Json> = object
-        .get("properties")?
-        .as_object()?
-        .values()
-        .filter_map(|value| Some((value.get("id")?.as_str()?, value)))
-        .collect();
+/// Why a page object cannot be taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// It is partial, as tokens without the capability to read get it.
+    Partial,
+    /// It lacks this mapped property, or has it with another type. Page objects show unset properties too, so
+    /// the database has lost it, and to read it as unset would clear it in every file.
+    Lost(String),
+}
 
-    let mut properties = Properties::new();
+impl Unreadable {
+    fn reason(&self) -> String {
+        match self {
+            Self::Partial => "Notion gives only ids of pages, not what they hold.".to_owned(),
+            Self::Lost(name) => format!(
+                "The pages of the database have no property \"{name}\" of its type any more."
+            ),
+        }
+    }
+
+    /// The error where the object was only read.
+    pub(super) fn refusal(&self) -> BackendError {
+        let remedy = match self {
+            Self::Partial => format!(
+                "Give the connection the capability \"{}\" in its settings at \
+                 https://www.notion.so/profile/integrations.",
+                Endpoint::Me.capability()
+            ),
+            Self::Lost(_) => "Restore it in Notion (for a relation, share its target with the connection), or run \
+                              `agent-sync init` to add it anew."
+                .to_owned(),
+        };
+        BackendError::Refused { message: self.reason(), remedy }
+    }
+}
+
+/// Reads a page object.
+pub(super) fn parse(
+    kind: &Kind,
+    place: &Place,
+    object: &Json,
+    origin: Origin,
+) -> Result<Parsed, Unreadable> {
+    let (mut page, values) = frame(place, object, origin).ok_or(Unreadable::Partial)?;
     let mut cut = Vec::new();
     for property in &kind.properties {
-        let found = place
-            .properties
-            .get(&property.name)
-            .and_then(|id| Some((id, *by_id.get(id.as_str())?)));
-        let Some((id, value)) = found else { continue };
+        let Some(id) = place.properties.get(&property.name) else { continue };
+        let found = values
+            .get(id.as_str())
+            .filter(|value| value.get(values::type_name(property.r#type)).is_some());
+        let Some(value) = found else {
+            // Under another parent it has that parent's properties.
+            if page.life == Life::Moved {
+                continue;
+            }
+            return Err(Unreadable::Lost(property.name.clone()));
+        };
         if values::is_cut(property, value)
             && let Some(id) = PropertyId::parse(id)
         {
             cut.push((property.name.clone(), id));
         }
         if let Some(value) = values::read(property, value) {
-            properties.insert(property.name.clone(), value);
+            page.properties.insert(property.name.clone(), value);
         }
     }
+    page.id = id_of(kind, &page.properties);
+    Ok(Parsed { page, cut })
+}
+
+/// What every page has, and its property objects by their id.
+fn frame<'a>(
+    place: &Place,
+    object: &'a Json,
+    origin: Origin,
+) -> Option<(RemotePage, BTreeMap<&'a str, &'a Json>)> {
+    let text = |name: &str| object.get(name).and_then(Json::as_str);
+    let user = |name: &str| Some(object.get(name)?.get("id")?.as_str()?.to_owned());
+    let time = |name: &str| text(name)?.parse::<Timestamp>().ok();
+    let values = object.get("properties")?.as_object()?.values();
+    let values = values.filter_map(|value| Some((value.get("id")?.as_str()?, value))).collect();
     let page = RemotePage {
         page: ObjectId::parse(text("id")?)?.to_string(),
         url: text("url")?.to_owned(),
-        id: id_of(kind, &properties),
-        properties,
+        id: None,
+        properties: Properties::new(),
         edited: time("last_edited_time")?,
         edited_by: user("last_edited_by"),
         created: time("created_time")?,
         created_by: user("created_by"),
         life: life(place, object, origin),
     };
-    Some(Parsed { page, cut })
+    Some((page, values))
 }
 
 fn id_of(kind: &Kind, properties: &Properties) -> Option<String> {
@@ -95,18 +147,6 @@ fn life(place: &Place, object: &Json, origin: Origin) -> Life {
         None => parent("database_id").is_some_and(|id| id == place.database),
     };
     if here || origin == Origin::Listed { Life::Alive } else { Life::Moved }
-}
-
-/// The read succeeded, but shows only ids.
-pub(super) fn no_read_capability() -> BackendError {
-    BackendError::Refused {
-        message: "Notion gives only ids of pages, not what they hold.".to_owned(),
-        remedy: format!(
-            "Give the connection the capability \"{}\" in its settings at \
-             https://www.notion.so/profile/integrations.",
-            Endpoint::Me.capability()
-        ),
-    }
 }
 
 impl Notion {
@@ -186,17 +226,17 @@ impl Notion {
         request: Option<&Json>,
     ) -> Result<RemotePage, BackendError> {
         let answer = self.client.call(endpoint, &[], request).await?;
-        if let Some(parsed) = parse(kind, place, &answer.body, Origin::Direct) {
-            return self.complete(kind, parsed).await;
-        }
+        let unreadable = match parse(kind, place, &answer.body, Origin::Direct) {
+            Ok(parsed) => return self.complete(kind, parsed).await,
+            Err(unreadable) => unreadable,
+        };
         Err(match endpoint.meaning() {
-            Meaning::Read => no_read_capability(),
+            Meaning::Read => unreadable.refusal(),
             Meaning::Write => BackendError::Ambiguous {
                 message: format!(
-                    "Notion accepted {} but did not give the page back; the connection needs the capability \
-                     \"{}\".",
+                    "Notion accepted {}, but its answer cannot be used: {}",
                     endpoint.pattern(),
-                    Endpoint::Me.capability()
+                    unreadable.reason()
                 ),
                 committed: answer.body.get("id").and_then(Json::as_str).map(str::to_owned),
             },

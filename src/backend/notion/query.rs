@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::endpoint::Endpoint;
 use super::id::ObjectId;
-use super::pages::{Origin, no_read_capability, parse};
+use super::pages::{Origin, parse};
 use super::paging::Cursor;
 use super::{Notion, place_id, values};
 use crate::backend::{BackendError, Life, Listing, Place, RemotePage};
@@ -156,7 +156,8 @@ impl Notion {
         if row.get("object").is_some_and(|object| object != "page") {
             return Ok(None);
         }
-        let parsed = parse(kind, place, row, Origin::Listed).ok_or_else(no_read_capability)?;
+        let parsed =
+            parse(kind, place, row, Origin::Listed).map_err(|unreadable| unreadable.refusal())?;
         if parsed.page.life != Life::Alive || !seen.insert(parsed.page.page.clone()) {
             return Ok(None);
         }

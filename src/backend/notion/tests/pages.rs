@@ -134,6 +134,27 @@ async fn rows_without_content_name_the_missing_capability() {
 }
 
 #[tokio::test]
+async fn rule_9_a_lost_property_is_not_read_as_cleared() {
+    let mut removed = page_object(1, CREATED);
+    removed["properties"].as_object_mut().unwrap().remove("Stage");
+    let mut retyped = page_object(1, CREATED);
+    retyped["properties"]["Stage"] = json!({"id": "stat", "type": "number", "number": 4});
+    for page in [removed, retyped] {
+        let server =
+            Server::start(vec![list(vec![page.clone()], None), Play::Json(200, page)]).await;
+        let notion = notion(&server.url);
+        let listed = notion.list(&story(), &place(), None, None).await.unwrap_err();
+        let read = notion.page(&story(), &place(), &page_uuid(1)).await.unwrap_err();
+        for error in [listed, read] {
+            assert!(
+                matches!(&error, BackendError::Refused { message, .. } if message.contains("Status")),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn rule_12_a_hundred_ids_are_looked_up_at_once() {
     let server =
         Server::start(vec![list(rows(5..6, CREATED), None), list(rows(5..6, CREATED), None)]).await;
@@ -190,6 +211,7 @@ async fn rule_7_a_direct_read_tells_what_became_of_a_page() {
     archived["is_archived"] = true.into();
     let mut moved = page_object(1, CREATED);
     moved["parent"] = json!({"type": "data_source_id", "data_source_id": page_uuid(7)});
+    moved["properties"].as_object_mut().unwrap().remove("Stage");
     let script =
         [page_object(1, CREATED), trashed, archived, moved].map(|page| Play::Json(200, page));
     let server = Server::start(script.into()).await;
