@@ -184,6 +184,12 @@ pub enum BackendError {
         /// The id of what was saved, where the backend told.
         committed: Option<String>,
     },
+    /// The write met another one and nothing was written: read again, then repeat it (rule 13).
+    #[error("{message}")]
+    Collided {
+        /// The backend's reason, with its request id.
+        message: String,
+    },
     /// Nothing was written; retries are used up or the service is away (exit 4).
     #[error("{message}")]
     Unavailable {

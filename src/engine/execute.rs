@@ -545,7 +545,7 @@ async fn close_circles(
                 done.page = Some(answer);
             }
             // The next run sees what is there and does the rest.
-            Err(BackendError::Ambiguous { .. }) => {}
+            Err(BackendError::Ambiguous { .. } | BackendError::Collided { .. }) => {}
             Err(error) => done.stop = Some(error),
         }
         let created = executed.outcomes.get(&job.key).map(|outcome| outcome.remote);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use agent_sync_core::kind::Kinds;
+use agent_sync_core::kind::{Kind, Kinds, PropertyType};
 use agent_sync_core::model::{Key, Selector, Side};
 
 use crate::backend::{Backend, BackendError};
@@ -167,6 +167,7 @@ impl From<BackendError> for RunError {
             | BackendError::Rejected { .. } => Self::Refused(error.to_string()),
             BackendError::Stale { .. }
             | BackendError::Ambiguous { .. }
+            | BackendError::Collided { .. }
             | BackendError::Unavailable { .. }
             | BackendError::Closed(_) => Self::Unavailable(error.to_string()),
         }
@@ -436,7 +437,7 @@ async fn all_backends(
             .iter()
             .filter(|(name, _)| shared.contains(*name))
             .filter(|(name, _)| session.request.kinds.is_empty() || session.request.kinds.contains(name))
-            .map(|(name, kind)| (name.clone(), kind.clone()))
+            .map(|(name, kind)| (name.clone(), within(kind, &shared)))
             .collect();
         let mut turn = Turn {
             session,
@@ -468,6 +469,16 @@ async fn all_backends(
     report.state_commit = book.commit_id().map(str::to_owned);
     report.settle();
     Ok(report)
+}
+
+/// The kind without relations to kinds that never leave the repository.
+fn within(kind: &Kind, shared: &BTreeSet<String>) -> Kind {
+    let mut kind = kind.clone();
+    kind.properties.retain(|property| {
+        property.r#type != PropertyType::Relation
+            || property.target.as_ref().is_none_or(|target| shared.contains(target))
+    });
+    kind
 }
 
 /// The default branch as it counts, after the guard against rewritten history (rules 9 and 15).

@@ -168,7 +168,7 @@ impl Sender<'_> {
                         done
                     }
                     // The page is in the trash or not; the next run sees which.
-                    Err(BackendError::Ambiguous { message, .. }) => {
+                    Err(BackendError::Ambiguous { message, .. } | BackendError::Collided { message }) => {
                         done.fail(BackendError::Unavailable { message })
                     }
                     Err(error) => done.fail(error),
@@ -193,21 +193,32 @@ impl Sender<'_> {
             }
         }
         done.wrote = true;
-        let page = match self.backend.create(kind, place, &properties, text).await {
-            Ok(page) => page,
-            Err(BackendError::Ambiguous { committed, .. }) => {
-                match self.find_created(kind, place, &job.key, committed).await {
-                    Ok(Some(page)) => page,
-                    Ok(None) => {
-                        done.unanswered = true;
-                        return done;
+        let mut collisions = 0;
+        let page = loop {
+            match self.backend.create(kind, place, &properties, text).await {
+                Ok(page) => break page,
+                Err(BackendError::Ambiguous { committed, .. }) => {
+                    match self.find_created(kind, place, &job.key, committed).await {
+                        Ok(Some(page)) => break page,
+                        Ok(None) => {
+                            done.unanswered = true;
+                            return done;
+                        }
+                        Err(error) => return done.fail(error),
                     }
-                    Err(error) => return done.fail(error),
                 }
-            }
-            Err(error) => {
-                done.wrote = false;
-                return done.fail(error);
+                Err(BackendError::Collided { .. }) if collisions < BODY_ATTEMPTS => {
+                    collisions += 1;
+                    match self.find_created(kind, place, &job.key, None).await {
+                        Ok(Some(page)) => break page,
+                        Ok(None) => {}
+                        Err(error) => return done.fail(error),
+                    }
+                }
+                Err(error) => {
+                    done.wrote = false;
+                    return done.fail(error);
+                }
             }
         };
         self.created(kind, place, job, page, done).await
@@ -361,7 +372,7 @@ impl Sender<'_> {
                     return Ok(());
                 }
                 // Whether it was written is seen by reading again.
-                Err(BackendError::Ambiguous { .. }) => open = write,
+                Err(BackendError::Ambiguous { .. } | BackendError::Collided { .. }) => open = write,
                 Err(BackendError::Stale { .. }) => {
                     done.stale.extend(write.keys().map(|name| Stretch::Property(name.clone())));
                     return Ok(());
@@ -396,7 +407,9 @@ impl Sender<'_> {
             };
             let (now, answered) = match answer {
                 Ok(read) => (read, true),
-                Err(BackendError::Ambiguous { .. }) => (self.backend.body(page).await?, false),
+                Err(BackendError::Ambiguous { .. } | BackendError::Collided { .. }) => {
+                    (self.backend.body(page).await?, false)
+                }
                 Err(BackendError::Stale { message }) => {
                     let now = self.backend.body(page).await?;
                     if now.text == job.before {
@@ -522,7 +535,7 @@ impl Sender<'_> {
                 done.page = Some(page);
                 done
             }
-            Err(BackendError::Ambiguous { message, .. }) => {
+            Err(BackendError::Ambiguous { message, .. } | BackendError::Collided { message }) => {
                 match self.backend.page(kind, place, page).await {
                     Ok(Presence::Found(now)) if now.life == crate::backend::Life::Trashed => {
                         done.page = Some(*now);

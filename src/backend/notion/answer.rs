@@ -59,6 +59,9 @@ pub(super) enum Failure {
     /// A write without a clear answer.
     #[error("{message}")]
     Ambiguous { message: String, committed: Option<String> },
+    /// Nothing was written because two writes met; read again before it is repeated.
+    #[error("{0}")]
+    Collided(String),
     /// Nothing was written; later perhaps.
     #[error("{0}")]
     Unavailable(String),
@@ -169,7 +172,8 @@ fn judge_answer(meaning: Meaning, pattern: &str, mut answered: Answered) -> Verd
             Verdict::Pause { wait: answered.retry_after.or(told.map(Duration::from_secs)), reason }
         }
         // Nothing was saved, but what the write was based on must be read again before it is repeated.
-        409 => unclear(meaning, reason, None),
+        409 if meaning == Meaning::Write => Verdict::Failed(Failure::Collided(reason)),
+        409 => Verdict::Retry(reason),
         500.. => unclear(meaning, reason, error.additional("committed_resource_id")),
         _ => Verdict::Failed(Failure::Api(Box::new(error))),
     }
@@ -209,6 +213,7 @@ impl Failure {
                     .to_owned(),
             },
             Self::Ambiguous { message, committed } => BackendError::Ambiguous { message, committed },
+            Self::Collided(message) => BackendError::Collided { message },
             Self::Unavailable(message) => BackendError::Unavailable { message },
             Self::Closed(why) => BackendError::Closed(why),
             Self::TooLarge(message) => BackendError::Rejected { message },
@@ -348,18 +353,21 @@ mod tests {
             error(502, "bad_gateway", "", json!({})),
             error(503, "service_unavailable", "", json!({})),
             error(504, "gateway_timeout", "", json!({})),
-            error(
-                409,
-                "conflict_error",
-                "Conflict occurred while saving. Please try again.",
-                json!({}),
-            ),
             html(502),
             html(403),
             html(200),
             answered(200, json!([])),
             Reply::Broken("reset".into()),
         ]
+    }
+
+    #[test]
+    fn rule_13_a_collision_wrote_nothing() {
+        let reply = || error(409, "conflict_error", "Conflict occurred while saving. Please try again.", json!({}));
+        let verdict = judge(&Endpoint::Query(&id()), reply());
+        assert!(matches!(verdict, Verdict::Retry(_)), "{verdict:?}");
+        let verdict = judge(&Endpoint::CreatePage, reply());
+        assert!(matches!(verdict, Verdict::Failed(Failure::Collided(_))), "{verdict:?}");
     }
 
     #[test]
