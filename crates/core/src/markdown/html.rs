@@ -1,0 +1,183 @@
+//! The few HTML tags that mean something: Notion's inline tags, and their equals in a file.
+
+use super::inline::{Marks, Piece, Run};
+
+/// A tag as written.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Tag<'a> {
+    pub(super) name: &'a str,
+    pub(super) closing: bool,
+    pub(super) self_closing: bool,
+    /// Text between the name and the end.
+    pub(super) attributes: &'a str,
+    /// Bytes of the whole tag.
+    pub(super) len: usize,
+}
+
+impl<'a> Tag<'a> {
+    /// The tag that a text begins with.
+    pub(super) fn at(text: &'a str) -> Option<Self> {
+        let body = text.strip_prefix('<')?;
+        let (closing, body) = body.strip_prefix('/').map_or((false, body), |rest| (true, rest));
+        let name_len = body
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
+            .unwrap_or(body.len());
+        let (name, rest) = body.split_at(name_len);
+        if !name.starts_with(|c: char| c.is_ascii_alphabetic())
+            || !rest.starts_with(['>', '/', ' ', '\t', '\n'])
+        {
+            return None;
+        }
+        let mut quoted = false;
+        let end = rest.bytes().position(|b| {
+            quoted ^= b == b'"';
+            b == b'>' && !quoted
+        })?;
+        let attributes = rest.get(..end)?;
+        let self_closing = attributes.ends_with('/');
+        let attributes = attributes.trim_end_matches('/').trim();
+        let len = 1 + usize::from(closing) + name_len + end + 1;
+        Some(Self { name, closing, self_closing, attributes, len })
+    }
+
+    /// Value of an attribute.
+    pub(super) fn attribute(&self, name: &str) -> Option<&'a str> {
+        self.pairs().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let mut rest = self.attributes;
+        std::iter::from_fn(move || {
+            let (name, tail) = rest.split_once("=\"")?;
+            let (value, tail) = tail.split_once('"')?;
+            rest = tail;
+            Some((name.trim(), value))
+        })
+    }
+}
+
+/// What an inline tag does.
+pub(super) enum Effect {
+    /// The tag is none of ours: literal text.
+    Literal,
+    /// A hard line break.
+    Break,
+    /// Opens or closes marks.
+    Mark,
+    /// Begin of a mention that ends with the given closing tag.
+    Mention(String),
+    /// A whole mention.
+    Atom(Run),
+}
+
+/// Marks that are set by tags, with the way back.
+#[derive(Default)]
+pub(super) struct TagMarks {
+    open: Vec<(String, Marks)>,
+}
+
+impl TagMarks {
+    /// Takes a tag in, changing the marks where it sets some.
+    pub(super) fn take(&mut self, tag: &Tag<'_>, raw: &str, marks: &mut Marks) -> Effect {
+        if tag.name == "br" {
+            return Effect::Break;
+        }
+        if tag.name.starts_with("mention-") && !tag.closing {
+            return if tag.self_closing {
+                Effect::Atom(Run { piece: mention(raw), marks: marks.clone() })
+            } else {
+                Effect::Mention(format!("</{}>", tag.name))
+            };
+        }
+        if tag.closing {
+            let Some(at) = self.open.iter().rposition(|(name, _)| name == tag.name) else {
+                return Effect::Literal;
+            };
+            if let Some((_, before)) = self.open.drain(at..).next() {
+                // Only what this tag set is taken back: `**` marks may have changed since.
+                match tag.name {
+                    "b" | "strong" => marks.bold = before.bold,
+                    "i" | "em" => marks.italic = before.italic,
+                    "s" | "del" => marks.strike = before.strike,
+                    "u" => marks.underline = before.underline,
+                    "a" => marks.link = before.link,
+                    _ => {
+                        marks.underline = before.underline;
+                        marks.color = before.color;
+                    }
+                }
+            }
+            return Effect::Mark;
+        }
+        let before = marks.clone();
+        match tag.name {
+            "b" | "strong" => marks.bold = true,
+            "i" | "em" => marks.italic = true,
+            "s" | "del" => marks.strike = true,
+            "u" => marks.underline = true,
+            "a" if marks.link.is_none() => match tag.attribute("href") {
+                Some(target) => marks.link = Some(target.to_owned()),
+                None => return Effect::Literal,
+            },
+            "span" => {
+                if tag.attribute("underline") == Some("true") {
+                    marks.underline = true;
+                }
+                if let Some(color) = tag.attribute("color") {
+                    marks.color = Some(color.to_owned());
+                }
+            }
+            _ => return Effect::Literal,
+        }
+        self.open.push((tag.name.to_owned(), before));
+        Effect::Mark
+    }
+}
+
+/// A mention from its tag; the label is not part of the key, as it follows renames (notion-api.md §7.4).
+pub(super) fn mention(raw: &str) -> Piece {
+    let key = Tag::at(raw).map_or_else(
+        || raw.to_owned(),
+        |tag| {
+            let mut attributes: Vec<_> =
+                tag.pairs().map(|(name, value)| format!("{name}={value}")).collect();
+            attributes.sort_unstable();
+            format!("{} {}", tag.name, attributes.join(" "))
+        },
+    );
+    Piece::Tag { raw: raw.to_owned(), key }
+}
+
+/// Name of the block that a marker line of ours stands for: `<!-- notion: bookmark -->`.
+pub(super) fn marker_name(comment: &str) -> Option<&str> {
+    let name = comment.trim().strip_prefix("<!--")?.strip_suffix("-->")?.trim().strip_prefix("notion:")?.trim();
+    (!name.is_empty() && !name.contains(char::is_whitespace)).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_read_with_attributes() {
+        let tag = Tag::at("<span color=\"red\" x=\"a > b\">rest").unwrap();
+        assert_eq!((tag.name, tag.len, tag.closing), ("span", 28, false));
+        assert_eq!(tag.attribute("x"), Some("a > b"));
+        assert_eq!(Tag::at("<empty-block/>").map(|t| (t.name, t.self_closing)), Some(("empty-block", true)));
+        assert_eq!(Tag::at("< b>"), None);
+        assert_eq!(Tag::at("<b"), None);
+        assert_eq!(Tag::at("<https://a>"), None);
+    }
+
+    #[test]
+    fn the_label_of_a_mention_does_not_count() {
+        let key = |raw: &str| match mention(raw) {
+            Piece::Tag { key, .. } => key,
+            _ => String::new(),
+        };
+        assert_eq!(
+            key("<mention-page url=\"u\">Old</mention-page>"),
+            key("<mention-page url=\"u\">New name</mention-page>")
+        );
+    }
+}

@@ -1,0 +1,263 @@
+//! Writes inline text as Markdown for a file.
+
+use pulldown_cmark::{Options, Parser};
+
+use super::block::Block;
+use super::inline::{Inline, Marks, Piece};
+use super::v1_inline::{Mark, link_target, marks_of, write_code};
+use super::{local_parse, url};
+
+/// Where the text will stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A paragraph or list item: a hard break is a backslash and a new line.
+    Flow,
+    /// One line: a hard break is `<br>`.
+    Line,
+    /// A table cell.
+    Cell,
+}
+
+/// How marks are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Markdown,
+    /// Tags, where delimiters would not be read as such, e.g. inside of words.
+    Tags,
+}
+
+/// Inline Markdown; lines after a hard break have no indentation yet.
+pub(super) fn render(text: &Inline, place: Place) -> String {
+    let markdown = write(text, place, Style::Markdown);
+    if place == Place::Cell || reads_as(&markdown, text) {
+        // Cells are read back with their row; see `cell`.
+        return if place == Place::Cell { cell(text, markdown) } else { markdown };
+    }
+    write(text, place, Style::Tags)
+}
+
+fn cell(text: &Inline, markdown: String) -> String {
+    let plain = markdown.replace("\\|", "|");
+    if reads_as(&plain, text) { markdown } else { write(text, Place::Cell, Style::Tags) }
+}
+
+fn reads_as(markdown: &str, text: &Inline) -> bool {
+    let units = local_parse::parse_text(markdown);
+    match units.as_slice() {
+        [] => text.is_empty(),
+        [unit] => match &unit.node.block {
+            Block::Paragraph(found) => found == text,
+            // One image alone is a block there, and a link in a text.
+            Block::Image(..) | Block::Equation(_) => true,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn write(text: &Inline, place: Place, style: Style) -> String {
+    let raw = raw_positions(text);
+    let mut out = String::new();
+    let mut open: Vec<Mark> = Vec::new();
+    let mut at = 0;
+    for run in text.runs() {
+        let wanted = marks_of(&run.marks);
+        let shared = open.iter().zip(&wanted).take_while(|(a, b)| a == b).count();
+        for mark in open.drain(shared..).rev() {
+            close(&mark, style, &mut out);
+        }
+        for mark in wanted.into_iter().skip(shared) {
+            start(&mark, style, &mut out);
+            open.push(mark);
+        }
+        match &run.piece {
+            Piece::Text(part) => {
+                escape(part, at, &raw, place, &run.marks, &mut out);
+                at += part.len();
+            }
+            Piece::Code(code) => {
+                let mut span = String::new();
+                write_code(code, &mut span);
+                out.push_str(&if place == Place::Cell { span.replace('|', "\\|") } else { span });
+                at += 1;
+            }
+            Piece::Break => {
+                out.push_str(if place == Place::Flow { "\\\n" } else { "<br>" });
+                at += 1;
+            }
+            Piece::Tag { raw, .. } => {
+                out.push_str(&if place == Place::Cell { raw.replace('|', "\\|") } else { raw.clone() });
+                at += 1;
+            }
+        }
+    }
+    for mark in open.drain(..).rev() {
+        close(&mark, style, &mut out);
+    }
+    if place == Place::Cell { out } else { guard_lines(&out) }
+}
+
+fn start(mark: &Mark, style: Style, out: &mut String) {
+    match (mark, style) {
+        (Mark::Link(_), _) => {
+            if out.ends_with('!') {
+                out.pop();
+                out.push_str("\\!");
+            }
+            out.push('[');
+        }
+        (Mark::Color(color), _) => {
+            out.push_str("<span color=\"");
+            out.push_str(color);
+            out.push_str("\">");
+        }
+        (Mark::Underline, _) => out.push_str("<u>"),
+        (Mark::Bold, Style::Markdown) => out.push_str("**"),
+        (Mark::Italic, Style::Markdown) => out.push('*'),
+        (Mark::Strike, Style::Markdown) => out.push_str("~~"),
+        (Mark::Bold, Style::Tags) => out.push_str("<b>"),
+        (Mark::Italic, Style::Tags) => out.push_str("<i>"),
+        (Mark::Strike, Style::Tags) => out.push_str("<s>"),
+    }
+}
+
+fn close(mark: &Mark, style: Style, out: &mut String) {
+    match (mark, style) {
+        (Mark::Link(target), _) => {
+            out.push_str("](");
+            out.push_str(&link_target(target));
+            out.push(')');
+        }
+        (Mark::Color(_), _) => out.push_str("</span>"),
+        (Mark::Underline, _) => out.push_str("</u>"),
+        (mark, Style::Markdown) => start(mark, style, out),
+        (Mark::Bold, Style::Tags) => out.push_str("</b>"),
+        (Mark::Italic, Style::Tags) => out.push_str("</i>"),
+        (Mark::Strike, Style::Tags) => out.push_str("</s>"),
+    }
+}
+
+/// Positions (bytes of the text pieces, one for any other) of punctuation that is to be written as it is: the
+/// brackets of links and images that Notion refused, and of footnotes.
+fn raw_positions(text: &Inline) -> Vec<usize> {
+    let mut flat = String::new();
+    for run in text.runs() {
+        match &run.piece {
+            Piece::Text(part) => flat.push_str(part),
+            // Counts as one byte that is no bracket.
+            _ => flat.push('\u{0}'),
+        }
+    }
+    let mut raw = Vec::new();
+    let mut open: Vec<usize> = Vec::new();
+    for (at, c) in flat.char_indices() {
+        match c {
+            '[' => open.push(at),
+            ']' => {
+                let Some(start) = open.pop() else { continue };
+                let inside = flat.get(start + 1..at).unwrap_or_default();
+                let after = flat.get(at + 1..).unwrap_or_default();
+                let footnote = inside.strip_prefix('^').is_some_and(|name| {
+                    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
+                });
+                if footnote {
+                    raw.extend([start, start + 1, at]);
+                    continue;
+                }
+                let target = after.strip_prefix('(').and_then(|rest| rest.split_once(')')).map(|(t, _)| t);
+                let Some(target) = target.filter(|target| is_refused(target)) else { continue };
+                // All between the parentheses is the target.
+                raw.extend([start, at]);
+                raw.extend(at + 1..at + 3 + target.len());
+                if flat.get(..start).is_some_and(|before| before.ends_with('!')) {
+                    raw.push(start - 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    raw.sort_unstable();
+    raw
+}
+
+fn is_refused(target: &str) -> bool {
+    !url::is_sendable(target)
+        && !target.contains(|c: char| {
+            c.is_whitespace() || c.is_control() || matches!(c, '(' | '<' | '>' | '\\' | '"' | '\'')
+        })
+}
+
+/// Escapes what would be markup, and nothing else.
+fn escape(part: &str, offset: usize, raw: &[usize], place: Place, marks: &Marks, out: &mut String) {
+    let mut before = out.chars().next_back();
+    for (at, c) in part.char_indices() {
+        let next = part.get(at + c.len_utf8()..).and_then(|rest| rest.chars().next());
+        let special = match c {
+            '\\' => next.is_none_or(|next| next.is_ascii_punctuation()),
+            '`' | '*' | '[' | ']' | '<' => true,
+            // Inside of a word it is no markup.
+            '_' => {
+                let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+                !(word(before) && word(next))
+            }
+            '~' => before == Some('~') || next == Some('~') || next.is_none(),
+            '|' => place == Place::Cell,
+            '&' => next.is_some_and(|next| next.is_ascii_alphanumeric() || next == '#'),
+            '!' => next == Some('['),
+            _ => false,
+        };
+        let plain = raw.binary_search(&(offset + at)).is_ok()
+            || (c == '&' && marks.link.is_none() && !looks_like_entity(part.get(at..).unwrap_or_default()));
+        if special && (!plain || (c == '|' && place == Place::Cell)) {
+            out.push('\\');
+        }
+        out.push(c);
+        before = Some(c);
+    }
+}
+
+fn looks_like_entity(text: &str) -> bool {
+    text.get(1..).and_then(|rest| rest.find(';')).is_some_and(|end| (1..=32).contains(&end))
+}
+
+/// Escapes line begins that would start another block.
+fn guard_lines(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (n, line) in text.split('\n').enumerate() {
+        if n > 0 {
+            out.push('\n');
+        }
+        let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, rest) = line.split_at(digits);
+        let starts = if digits > 0 {
+            rest.starts_with(['.', ')'])
+        } else {
+            rest.starts_with(['#', '>', '+', '=', '-', ':']) && !rest.starts_with("<") || rest.starts_with("~~~")
+        };
+        out.push_str(number);
+        if starts && needs_guard(line) {
+            out.push('\\');
+        }
+        out.push_str(rest);
+    }
+    out
+}
+
+/// Whether the line is a paragraph of its own text only with a guard.
+fn needs_guard(line: &str) -> bool {
+    let alone = Parser::new_ext(line, Options::ENABLE_TABLES).next();
+    let after_text = format!("x\n{line}");
+    let follows: Vec<_> = Parser::new_ext(&after_text, Options::ENABLE_TABLES)
+        .filter(|event| matches!(event, pulldown_cmark::Event::Start(_)))
+        .take(2)
+        .collect();
+    let paragraph = |event: Option<&pulldown_cmark::Event<'_>>| {
+        matches!(event, Some(pulldown_cmark::Event::Start(pulldown_cmark::Tag::Paragraph)))
+    };
+    // A line of `:--` could turn the line above into a table's header; `=` and `-` into a heading.
+    !paragraph(alone.as_ref())
+        || !paragraph(follows.first())
+        || matches!(follows.get(1), Some(pulldown_cmark::Event::Start(tag)) if !matches!(tag,
+            pulldown_cmark::Tag::Emphasis | pulldown_cmark::Tag::Strong | pulldown_cmark::Tag::Link { .. }
+            | pulldown_cmark::Tag::Image { .. } | pulldown_cmark::Tag::Strikethrough))
+}

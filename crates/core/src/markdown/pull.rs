@@ -1,0 +1,390 @@
+//! From blocks to edits of a file: only the spans of changed blocks, fitted to what stands around them.
+
+use std::ops::Range;
+
+use super::align::Slot;
+use super::block::{Block, Keyed, LocalUnit, Marker, Node};
+use super::local_render::{self, Surroundings, separator};
+use super::{Edit, Local, apply_edits, local_parse, splice};
+
+/// How close to the source a changed block is written; the first that reads back as wanted is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Care {
+    /// Single words.
+    Words,
+    /// The text of the block.
+    Text,
+    /// The whole block.
+    Block,
+}
+
+/// The edits that bring the slots about.
+pub(super) fn edits(local: &Local<'_>, units: &[LocalUnit], slots: &[Slot<'_>]) -> Vec<Edit> {
+    if slots.iter().all(|slot| matches!(slot, Slot::Kept(_))) {
+        return Vec::new();
+    }
+    let wanted: Vec<String> = nodes(units, slots).filter(|node| node.counts()).map(Node::key).collect();
+    let writer = Writer { local, units };
+    for care in [Care::Words, Care::Text, Care::Block] {
+        let edits = writer.edits(slots, care);
+        if yields(local, &edits, &wanted) {
+            return edits;
+        }
+    }
+    // The blocks do not stand on their own lines or would flow together: write the body anew.
+    let whole: Vec<Slot<'_>> = (0..units.len())
+        .map(Slot::Removed)
+        .chain(nodes(units, slots).map(Slot::Added))
+        .collect();
+    writer.edits(&whole, Care::Block)
+}
+
+fn nodes<'a>(units: &'a [LocalUnit], slots: &'a [Slot<'_>]) -> impl Iterator<Item = &'a Node> {
+    slots.iter().filter_map(|slot| match slot {
+        Slot::Kept(at) => units.get(*at).map(Keyed::node),
+        Slot::Changed(_, node) | Slot::Added(node) => Some(*node),
+        Slot::Removed(_) => None,
+    })
+}
+
+fn yields(local: &Local<'_>, edits: &[Edit], wanted: &[String]) -> bool {
+    let text = apply_edits(local.text, edits);
+    let excluded = shifted(local.excluded, edits);
+    let after = Local { text: &text, excluded: &excluded, format: local.format };
+    local_parse::parse(&after)
+        .iter()
+        .filter(|unit| unit.node.counts())
+        .map(|unit| unit.key.as_str())
+        .eq(wanted)
+}
+
+/// The excluded ranges after the edits, which never touch them.
+pub(super) fn shifted(excluded: &[Range<usize>], edits: &[Edit]) -> Vec<Range<usize>> {
+    excluded
+        .iter()
+        .map(|range| {
+            let mut start = range.start;
+            for edit in edits.iter().filter(|edit| edit.at.end <= range.start) {
+                start = (start + edit.new.len()).saturating_sub(edit.at.len());
+            }
+            start..start + range.len()
+        })
+        .collect()
+}
+
+struct Writer<'a> {
+    local: &'a Local<'a>,
+    units: &'a [LocalUnit],
+}
+
+/// A run of slots between two units that stay in place.
+#[derive(Default)]
+struct Run<'n> {
+    removed: Vec<usize>,
+    added: Vec<&'n Node>,
+}
+
+impl Writer<'_> {
+    fn edits(&self, slots: &[Slot<'_>], care: Care) -> Vec<Edit> {
+        let mut out = Vec::new();
+        let mut run = Run::default();
+        // The last unit that stays in place.
+        let mut before: Option<usize> = None;
+        for slot in slots {
+            match slot {
+                Slot::Removed(at) => run.removed.push(*at),
+                Slot::Added(node) => run.added.push(node),
+                Slot::Kept(at) | Slot::Changed(at, _) => {
+                    self.run(&std::mem::take(&mut run), before, Some(*at), &mut out);
+                    if let Slot::Changed(_, node) = slot {
+                        self.change(*at, node, care, &mut out);
+                    }
+                    before = Some(*at);
+                }
+            }
+        }
+        self.run(&run, before, None, &mut out);
+        let crlf = self.local.text.contains("\r\n");
+        for edit in &mut out {
+            if crlf {
+                edit.new = edit.new.replace("\r\n", "\n").replace('\n', "\r\n");
+            }
+        }
+        out.sort_by_key(|edit| (edit.at.start, edit.at.end));
+        merge_overlaps(out)
+    }
+
+    fn unit(&self, at: Option<usize>) -> Option<&LocalUnit> {
+        at.and_then(|at| self.units.get(at))
+    }
+
+    fn source(&self, range: Range<usize>) -> &str {
+        self.local.text.get(range).unwrap_or_default()
+    }
+
+    fn run(&self, run: &Run<'_>, before: Option<usize>, after: Option<usize>, out: &mut Vec<Edit>) {
+        if run.removed.is_empty() && run.added.is_empty() {
+            return;
+        }
+        let removed = self.intervals(&run.removed);
+        let added: Vec<Node> = run
+            .added
+            .iter()
+            .filter(|node| node.block != Block::Empty)
+            .map(|node| (*node).clone())
+            .collect();
+        let mut rest = removed.into_iter();
+        if !added.is_empty() {
+            let position = run.removed.first().copied().or(before.map(|at| at + 1)).unwrap_or(0);
+            let depth = added.first().map_or(0, |node| node.depth);
+            let place = self.surroundings(position, depth, before, after);
+            let text = local_render::render(&added, &place);
+            match rest.next() {
+                Some(span) => out.push(self.replacement(span, &text, &added, before, after, &place)),
+                None => out.push(self.insertion(&text, &added, before, after, &place)),
+            }
+        }
+        for span in rest {
+            out.push(self.deletion(span));
+        }
+    }
+
+    /// Spans of removed units, those with nothing between them made one.
+    fn intervals(&self, removed: &[usize]) -> Vec<Range<usize>> {
+        let mut out: Vec<Range<usize>> = Vec::new();
+        for unit in removed.iter().filter_map(|at| self.units.get(*at)) {
+            match out.last_mut() {
+                Some(last) if self.is_gap(last.end..unit.span.start) => last.end = unit.span.end,
+                _ => out.push(unit.span.clone()),
+            }
+        }
+        out
+    }
+
+    /// Whether there is only white space that belongs to the body.
+    fn is_gap(&self, range: Range<usize>) -> bool {
+        let free = !self
+            .local
+            .excluded
+            .iter()
+            .any(|excluded| excluded.start < range.end && range.start < excluded.end);
+        free && self.source(range).trim().is_empty()
+    }
+
+    /// Removes whole lines together with the blank lines on one side: the wider gap of both stays.
+    fn deletion(&self, span: Range<usize>) -> Edit {
+        let text = self.local.text;
+        let before = text.get(..span.start).unwrap_or_default();
+        let after = text.get(span.end..).unwrap_or_default();
+        let gap_before = before.len() - before.trim_end_matches([' ', '\t', '\r', '\n']).len();
+        let gap_after = after.len() - after.trim_start_matches([' ', '\t', '\r', '\n']).len();
+        // An indentation in front of what follows is no part of the gap.
+        let gap_after = after.get(..gap_after).and_then(|gap| gap.rfind('\n')).map_or(0, |at| at + 1);
+        let floor = self.limit(span.start - gap_before..span.start, true);
+        let ceiling = self.limit(span.end..span.end + gap_after, false);
+        let lines = |range: Range<usize>| self.source(range).matches('\n').count();
+        let at_end = self.source(span.end..text.len()).trim().is_empty();
+        let at = if at_end || (floor > 0 && lines(floor..span.start) < lines(span.end..ceiling)) {
+            floor..span.end
+        } else {
+            span.start..ceiling
+        };
+        Edit { at, new: String::new() }
+    }
+
+    /// The end of a gap that is free of excluded ranges, seen from its begin or its end.
+    fn limit(&self, gap: Range<usize>, backwards: bool) -> usize {
+        let touching = self
+            .local
+            .excluded
+            .iter()
+            .filter(|excluded| excluded.start < gap.end && gap.start < excluded.end);
+        if backwards {
+            touching.map(|excluded| excluded.end.min(gap.end)).max().unwrap_or(gap.start).max(gap.start)
+        } else {
+            touching.map(|excluded| excluded.start.max(gap.start)).min().unwrap_or(gap.end)
+        }
+    }
+
+    fn replacement(
+        &self,
+        span: Range<usize>,
+        text: &str,
+        added: &[Node],
+        before: Option<usize>,
+        after: Option<usize>,
+        place: &Surroundings,
+    ) -> Edit {
+        let mut new = text.to_owned();
+        if let (Some(before), Some(first)) = (self.unit(before), added.first()) {
+            let wanted = separator(&before.node, first, place.loose).len();
+            new = format!("{}{new}", self.missing(before.span.end..span.start, wanted));
+        }
+        if let (Some(after), Some(last)) = (self.unit(after), added.last()) {
+            let wanted = separator(last, &after.node, place.loose).len();
+            new.push_str(&self.missing(span.end..after.span.start, wanted));
+        }
+        // A span can begin after the marker of an outer item on the same line.
+        let line_start = span.start == 0 || self.source(0..span.start).ends_with('\n');
+        let new = if line_start { new } else { format!("\n{new}") };
+        Edit { at: span, new }
+    }
+
+    /// Line endings that a gap lacks; none where something else stands in it.
+    fn missing(&self, gap: Range<usize>, wanted: usize) -> String {
+        if gap.start > gap.end || !self.is_gap(gap.clone()) {
+            return String::new();
+        }
+        "\n".repeat(wanted.saturating_sub(self.source(gap).matches('\n').count()))
+    }
+
+    fn insertion(
+        &self,
+        text: &str,
+        added: &[Node],
+        before: Option<usize>,
+        after: Option<usize>,
+        place: &Surroundings,
+    ) -> Edit {
+        if let (Some(unit), Some(first)) = (self.unit(before), added.first()) {
+            let mut new = format!("{}{text}", separator(&unit.node, first, place.loose));
+            if let (Some(next), Some(last)) = (self.unit(after), added.last()) {
+                let wanted = separator(last, &next.node, place.loose).len();
+                new.push_str(&self.missing(unit.span.end..next.span.start, wanted));
+            }
+            return Edit { at: unit.span.end..unit.span.end, new };
+        }
+        if let (Some(next), Some(last)) = (self.unit(after), added.last()) {
+            let new = format!("{text}{}", separator(last, &next.node, place.loose));
+            return Edit { at: next.span.start..next.span.start, new };
+        }
+        // No body yet: at the end of the file.
+        let end = self.local.text.len();
+        let ending = self.local.text.bytes().rev().take_while(|b| matches!(b, b'\n' | b'\r'));
+        let gap = match ending.filter(|b| *b == b'\n').count() {
+            _ if end == 0 => "",
+            0 => "\n\n",
+            1 => "\n",
+            _ => "",
+        };
+        Edit { at: end..end, new: format!("{gap}{text}\n") }
+    }
+
+    /// Indentations and list style for a block of this depth before the unit at `position`.
+    fn surroundings(
+        &self,
+        position: usize,
+        depth: usize,
+        before: Option<usize>,
+        after: Option<usize>,
+    ) -> Surroundings {
+        let mut indents: Vec<Option<String>> = vec![None; depth + 1];
+        let mut sibling: Option<&LocalUnit> = None;
+        let mut limit = depth;
+        for unit in self.units.iter().take(position).rev() {
+            let at = unit.node.depth;
+            if at > limit {
+                continue;
+            }
+            let item = matches!(unit.node.block, Block::Item(..));
+            if at == depth && item && sibling.is_none() {
+                sibling = Some(unit);
+            }
+            if item
+                && let Some(slot) = indents.get_mut(at + 1)
+                && slot.is_none()
+            {
+                *slot = Some(unit.child_indent.clone());
+            }
+            if let Some(slot) = indents.get_mut(at)
+                && slot.is_none()
+            {
+                *slot = Some(unit.indent.clone());
+            }
+            limit = at;
+            if at == 0 {
+                break;
+            }
+        }
+        let following = self.units.get(position).filter(|unit| unit.node.depth == depth);
+        let mut filled: Vec<String> = Vec::new();
+        for (at, indent) in indents.into_iter().enumerate() {
+            let next = following.filter(|_| at == depth).map(|unit| unit.indent.clone());
+            let deeper = filled.last().map(|outer| format!("{outer}  "));
+            filled.push(indent.or(next).or(deeper).unwrap_or_default());
+        }
+        let style = sibling.or(following.filter(|unit| matches!(unit.node.block, Block::Item(..))));
+        let bullet_of = |unit: &&LocalUnit| unit.marker.chars().next().filter(|c| matches!(c, '-' | '*' | '+'));
+        let bullet = style
+            .and_then(|unit| bullet_of(&unit))
+            .or_else(|| self.units.iter().find_map(|unit| bullet_of(&unit)))
+            .unwrap_or('-');
+        let number = |unit: &LocalUnit| unit.marker.trim_end_matches(['.', ')']).parse::<u64>().ok();
+        // A list whose items are all `1.` stays so.
+        let lazy = self
+            .unit(after)
+            .filter(|unit| unit.node.depth == depth)
+            .is_some_and(|unit| number(unit) == Some(1))
+            && sibling.and_then(number) == Some(1);
+        let next = match sibling.filter(|unit| matches!(unit.node.block, Block::Item(Marker::Number, _))) {
+            Some(_) if lazy => 1,
+            Some(unit) => number(unit).map_or(1, |n| n.saturating_add(1)),
+            None => following.and_then(number).unwrap_or(1),
+        };
+        let loose = match (self.unit(before), self.unit(after)) {
+            (Some(a), Some(b)) if is_item(a) && is_item(b) => {
+                self.source(a.span.end..b.span.start).matches('\n').count() > 1
+            }
+            (Some(a), _) if is_item(a) => {
+                let earlier = before.and_then(|at| at.checked_sub(1));
+                self.unit(earlier)
+                    .is_some_and(|b| is_item(b) && self.source(b.span.end..a.span.start).matches('\n').count() > 1)
+            }
+            _ => false,
+        };
+        Surroundings {
+            indents: filled,
+            bullet,
+            number: next,
+            delimiter: if style.is_some_and(|unit| unit.marker.ends_with(')')) { ')' } else { '.' },
+            loose,
+        }
+    }
+
+    fn change(&self, at: usize, node: &Node, care: Care, out: &mut Vec<Edit>) {
+        let Some(unit) = self.units.get(at) else { return };
+        if care != Care::Block
+            && let Some(edits) = splice::change(self.local.text, unit, node, care == Care::Words)
+        {
+            out.extend(edits);
+            return;
+        }
+        let marker = match (&node.block, &unit.node.block) {
+            (Block::Item(..), Block::Item(..)) if !unit.marker.is_empty() => unit.marker.as_str(),
+            (Block::Item(Marker::Number, _), _) => "1.",
+            _ => "-",
+        };
+        let mut new = String::new();
+        local_render::write_block(&node.block, &unit.indent, marker, &mut new);
+        out.extend(splice::lines(self.local.text, unit.span.clone(), &new));
+    }
+}
+
+fn is_item(unit: &LocalUnit) -> bool {
+    matches!(unit.node.block, Block::Item(..))
+}
+
+/// Edits in order; of two that overlap, both texts stand where the first one did.
+fn merge_overlaps(edits: Vec<Edit>) -> Vec<Edit> {
+    let mut out: Vec<Edit> = Vec::new();
+    for edit in edits {
+        match out.last_mut() {
+            Some(last) if edit.at.start < last.at.end => {
+                last.at.end = last.at.end.max(edit.at.end);
+                last.new.push_str(&edit.new);
+            }
+            _ => out.push(edit),
+        }
+    }
+    out
+}

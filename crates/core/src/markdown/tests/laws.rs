@@ -1,0 +1,3 @@
+//! A change of one block changes nothing else.
+
+use super::*;

@@ -1,0 +1,257 @@
+//! A change of one block changes nothing else (design §6, rules 2 and 3).
+
+use super::*;
+
+/// A file with a bit of everything, written in ways that we would not choose.
+const DOCUMENT: &str = "\
+Intro that is hard\nwrapped over *three*\nlines of text.\n\
+\n\
+Heading one\n-----------\n\
+\n\
+* first item\n* second item\n   * nested item\n   * nested other\n* third item\n\
+\n\
+3) three\n4) four\n5) five\n\
+\n\
+<!-- a comment -->\n\
+\n\
+a | b\n:--|--:\none | two\nthree | four\n\
+\n\
+~~~js\nlet a = 1;\nlet b = 2;\n~~~\n\
+\n\
+> quoted text\n> goes on\n\
+\n\
+- [ ] open task\n- [x] done task\n\
+\n\
+[ref]: https://example.com/x\n\
+\n\
+Last paragraph with [a link][ref] and __bold__ text.\n";
+
+/// (old line, new line) of the document, and what the edit looks like in v1.
+const ONE_WORD: [(&str, &str, &str, &str); 12] = [
+    ("wrapped over *three*", "wrapped over *four*", "*three*", "*four*"),
+    ("Heading one", "Heading two", "Heading one", "Heading two"),
+    ("* second item", "* second thing", "second item", "second thing"),
+    ("   * nested other", "   * nested thing", "nested other", "nested thing"),
+    ("4) four", "4) vier", "1. four", "1. vier"),
+    ("one | two", "one | zwei", "two", "zwei"),
+    ("a | b", "a | c", "<td>b</td>", "<td>c</td>"),
+    ("let b = 2;", "let b = 3;", "let b = 2;", "let b = 3;"),
+    ("> goes on", "> goes off", "goes on", "goes off"),
+    ("- [ ] open task", "- [x] open task", "- [ ] open task", "- [x] open task"),
+    ("- [x] done task", "- [x] done deal", "done task", "done deal"),
+    ("text.\n", "word.\n", "bold** text.", "bold** word."),
+];
+
+/// Changes the last occurrence.
+fn with(text: &str, old: &str, new: &str) -> String {
+    let at = text.rfind(old).unwrap();
+    format!("{}{new}{}", &text[..at], &text[at + old.len()..])
+}
+
+#[test]
+fn one_word_in_the_file_is_one_hunk() {
+    let remote = sent(DOCUMENT);
+    for (old, new, was, is) in ONE_WORD {
+        let local = with(DOCUMENT, old, new);
+        for base in [None, Some((DOCUMENT, remote.as_str()))] {
+            let base_local = base.map(|(text, _)| md(text));
+            let plan = plan_push(V1, base_local.as_ref().map(|l| (l, remote.as_str())), &md(&local), &remote);
+            let Push::Edit(hunks) = plan else { panic!("{old}: {plan:?}") };
+            check_hunks(&remote, &hunks);
+            assert_eq!(hunks.len(), 1, "{hunks:?}");
+            assert_eq!(apply_hunks(&remote, &hunks), with(&remote, was, is), "{old}");
+            assert!(hunks[0].old.lines().count() <= 6, "{hunks:?}");
+        }
+    }
+}
+
+#[test]
+fn one_word_in_notion_is_a_one_line_edit() {
+    let remote = sent(DOCUMENT);
+    for (old, new, was, is) in ONE_WORD {
+        let now = with(&remote, was, is);
+        for base in [None, Some((DOCUMENT, remote.as_str()))] {
+            for crlf in [false, true] {
+                let ending = |text: &str| if crlf { text.replace('\n', "\r\n") } else { text.to_owned() };
+                let local = ending(DOCUMENT);
+                let base = base.map(|(_, remote)| (local.as_str(), remote));
+                let expected =
+                    if old == "> goes on" { "> quoted text goes off" } else { new };
+                let wanted = if old == "> goes on" {
+                    // A quote is one block.
+                    with(DOCUMENT, "> quoted text\n> goes on", expected)
+                } else {
+                    with(DOCUMENT, old, expected)
+                };
+                assert_eq!(pulled(base, &local, &now), ending(&wanted), "{old}");
+            }
+        }
+    }
+}
+
+#[test]
+fn blocks_come_and_go_without_their_neighbours() {
+    // Local before, local after; both directions.
+    for (before, after) in [
+        ("a\n\nb\n", "a\n\nnew\n\nb\n"),
+        ("a\n\nb\n", "a\n\nb\n\nnew\n"),
+        ("a\n\nb\n", "new\n\na\n\nb\n"),
+        ("a\n\nb", "a\n\nb\n\nnew"),
+        ("* a\n* b\n", "* a\n* new\n* b\n"),
+        ("* a\n\n* b\n", "* a\n\n* new\n\n* b\n"),
+        ("* a\n* b\n", "* a\n  * new\n* b\n"),
+        ("1) a\n2) b\n", "1) a\n2) b\n3) new\n"),
+        ("1. a\n1. b\n", "1. a\n1. new\n1. b\n"),
+        ("+ a\n\ntext\n", "+ a\n+ new\n\ntext\n"),
+        ("-   a\n\n    text\n-   b\n", "-   a\n\n    text\n\n    new\n-   b\n"),
+        ("| a |\n| - |\n| 1 |\n| 2 |\n\nend\n", "| a |\n| - |\n| 1 |\n| new |\n| 2 |\n\nend\n"),
+        ("| a |\n| - |\n| 1 |\n\nend\n", "| a |\n| - |\n| 1 |\n| new |\n\nend\n"),
+        ("a\n\n<!-- c -->\n\nb\n", "a\n\nnew\n\n<!-- c -->\n\nb\n"),
+        ("", "new\n"),
+        ("a\n", "a\n\n```\ncode\n\nmore\n```\n"),
+        ("a\n\n---\n\nb\n", "a\n\n---\n\nnew\n\n---\n\nb\n"),
+    ] {
+        let (old, new) = (sent(before), sent(after));
+        assert_eq!(pulled(Some((before, &old)), before, &new), after, "insert into {before:?}");
+        assert_eq!(pulled(None, before, &new), after, "insert into {before:?} without base");
+        assert_eq!(pulled(Some((after, &new)), after, &old), before, "remove from {after:?}");
+        assert_same(after, &pushed(Some((before, &old)), after, &old));
+        assert_same(before, &pushed(Some((after, &new)), before, &new));
+        assert_same(after, &pushed(None, after, &old));
+    }
+}
+
+#[test]
+fn opaque_blocks_are_never_touched() {
+    let base = "a\n\nb\n\n- c\n  - d\n";
+    let remote = "<unknown url=\"1\" alt=\"embed\"/>\na\n<table_of_contents/>\nb\n- c\n\t<unknown url=\"2\" alt=\"bookmark\"/>\n\t- d";
+    for local in ["x\n\nb\n\n- c\n  - d\n", "a\n", "b\n\na\n", "", "new\n\na\n\nb\n\nnew\n\n- c\n  - x\n\nnew\n"] {
+        for base in [Some((base, remote)), None] {
+            let after = pushed(base, local, remote);
+            for opaque in ["<unknown url=\"1\" alt=\"embed\"/>", "<table_of_contents/>", "<unknown url=\"2\" alt=\"bookmark\"/>"] {
+                assert_eq!(after.matches(opaque).count(), 1, "{after}");
+            }
+            assert_eq!(pushed(Some((local, &after)), local, &after), after, "second plan");
+        }
+    }
+}
+
+#[test]
+fn deleting_the_marker_of_an_opaque_block_does_nothing() {
+    let remote = "a\n<unknown url=\"1\" alt=\"embed\"/>\nb";
+    let local = filed(remote);
+    assert_eq!(local, "a\n\n<!-- notion: embed -->\n\nb\n");
+    for base in [Some((local.as_str(), remote)), None] {
+        assert_eq!(pushed(base, "a\n\nb\n", remote), remote);
+    }
+}
+
+#[test]
+fn what_is_only_in_the_file_stays() {
+    let local = "---\ntitle: x\n---\n\n<!-- top -->\n\na[^1]\n\n<!-- mid -->\n\nb\n\n[^1]: note\n\n[r]: https://a.b\n";
+    let excluded = 0..17;
+    let local = Local { text: local, excluded: std::slice::from_ref(&excluded), format: Format::Markdown };
+    let remote = render_remote(&local, V1);
+    assert_eq!(remote, "a\\[\\^1\\]\nb");
+    let edits = plan_pull(V1, Some((&local, &remote)), &local, "c");
+    assert_eq!(
+        apply_edits(local.text, &edits),
+        "---\ntitle: x\n---\n\n<!-- top -->\n\nc\n\n<!-- mid -->\n\n[^1]: note\n\n[r]: https://a.b\n"
+    );
+}
+
+/// Rule 3: the agreed pair need not be canonically equal.
+#[test]
+fn only_what_changed_since_the_base_travels() {
+    let local = "one\n\ntwo\n\nthree\n\nfour\n";
+    // Notion answered with something that we would never have sent.
+    let remote = "ONE!\ntwo\nthree four";
+    assert_eq!(pushed(Some((local, remote)), "one\n\n2\n\nthree\n\nfour\n", remote), "ONE!\n2\nthree four");
+    assert_eq!(pulled(Some((local, remote)), local, "ONE!\n2\nthree four"), "one\n\n2\n\nthree\n\nfour\n");
+    assert_eq!(pushed(Some((local, remote)), local, remote), remote);
+    assert_eq!(pulled(Some((local, remote)), local, remote), local);
+}
+
+#[test]
+fn attributes_that_only_notion_has_stay() {
+    let remote = "# H {color=\"red\"}\ntext {color=\"blue\"}\n<callout icon=\"🔥\" color=\"gray_bg\">\n\tin\n</callout>";
+    let local = filed(remote);
+    let changed = local.replace("text", "words").replace("> in", "> out").replace("# H", "# I");
+    assert_eq!(
+        pushed(Some((&local, remote)), &changed, remote),
+        "# I {color=\"red\"}\nwords {color=\"blue\"}\n<callout icon=\"🔥\" color=\"gray_bg\">\n\tout\n</callout>"
+    );
+}
+
+#[test]
+fn hunks_grow_until_they_are_unique() {
+    let remote = "same\nsame\nsame";
+    let base = "same\n\nsame\n\nsame\n";
+    for local in ["same\n\nother\n\nsame\n", "same\n\nsame\n", "same\n\nsame\n\nsame\n\nsame\n", "x\n\nsame\n\ny\n"] {
+        assert_same(local, &pushed(Some((base, remote)), local, remote));
+    }
+    let fenced_in = "same\n<unknown url=\"u\" alt=\"x\"/>\nsame";
+    let plan = plan_push(V1, Some((&md("same\n\nsame\n"), fenced_in)), &md("same\n\nother\n"), fenced_in);
+    assert!(matches!(plan, Push::Impossible(_)), "{plan:?}");
+}
+
+#[test]
+fn signed_links_are_in_no_hunk() {
+    let signed = "see [f](https://file.notion.so/x?X-Amz-Sig=1)";
+    let remote = format!("a\n{signed}\nb");
+    let local = filed(&remote);
+    let changed = local.replace("a\n", "x\n").replace("b\n", "y\n");
+    assert!(pushed(Some((&local, &remote)), &changed, &remote).contains(signed));
+    let touched = local.replace("see", "look at");
+    assert!(matches!(plan_push(V1, Some((&md(&local), &remote)), &md(&touched), &remote), Push::Impossible(_)));
+}
+
+#[test]
+fn an_edit_of_text_that_is_gone_is_not_written() {
+    let plan = plan_push(V1, Some((&md("a\n\nb\n"), "a\nb")), &md("a\n\nx\n"), "a\nsomebody's");
+    assert!(matches!(plan, Push::Impossible(_)), "{plan:?}");
+    let edits = plan_pull(V1, Some((&md("a\n\nb\n"), "a\nb")), &md("a\n\nsomebody's\n"), "a\nx");
+    assert_eq!(edits, []);
+}
+
+#[test]
+fn yaml_edits_only_the_lines_that_differ() {
+    let text = "title: A\r\nsteps:\r\n  - a\r\nstate: DONE\r\n  - b\r\n";
+    let state = text.find("state").unwrap();
+    let excluded = [0..10, state..state + 13];
+    let local = Local { text, excluded: &excluded, format: Format::Yaml };
+    let edits = plan_pull(V1, None, &local, "```yaml\nsteps:\n  - x\n  - b\n  - c\n```");
+    assert_eq!(
+        apply_edits(text, &edits),
+        "title: A\r\nsteps:\r\n  - x\r\nstate: DONE\r\n  - b\r\n  - c\r\n"
+    );
+    let same = plan_pull(V1, None, &local, "```yaml\nsteps:\n  - a\n  - b\n```");
+    assert_eq!(same, []);
+}
+
+#[test]
+fn a_removal_of_most_blocks_is_seen() {
+    let ten: String = (0..10).map(|n| format!("block number{n}\n\n")).collect();
+    let four: String = (0..4).map(|n| format!("block number{n}\n\n")).collect();
+    let six: String = (0..6).map(|n| format!("block number{n}\n\n")).collect();
+    assert!(local_removes_more_than_half(&md(&ten), &md(&four)));
+    assert!(!local_removes_more_than_half(&md(&ten), &md(&six)));
+    assert!(remote_removes_more_than_half(V1, &sent(&ten), &sent(&four)));
+    assert!(!remote_removes_more_than_half(V1, "", "a"));
+    assert!(remote_removes_more_than_half(V1, "a", ""));
+}
+
+#[test]
+fn the_first_changed_line_is_named() {
+    let base = "# T\n\none\ntwo\n\n- a\n- b\n";
+    for (local, line) in [
+        (base, None),
+        ("# T\n\none\n2\n\n- a\n- b\n", Some(4)),
+        ("# T\n\none\ntwo\n\n- a\n- c\n", Some(7)),
+        ("# T\n\none\ntwo\n\n- b\n", Some(6)),
+        ("# T\n\nnew\n\none\ntwo\n\n- a\n- b\n", Some(3)),
+        ("", Some(1)),
+    ] {
+        assert_eq!(first_changed_line(&md(base), &md(local)), line, "{local}");
+    }
+}

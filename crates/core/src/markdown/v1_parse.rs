@@ -1,0 +1,413 @@
+//! Reads Notion's v1 grammar (notion-api.md §5.2) into units: one line is one block, tabs make children.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::block::{Alert, Block, Marker, Node, RemoteUnit, code};
+use super::html::Tag;
+use super::inline::Inline;
+use super::{url, v1_inline};
+
+/// Containers nested deeper are opaque; recursion must end.
+const MAX_DEPTH: usize = 48;
+
+/// Tags of inline text that a paragraph may begin with.
+const INLINE_TAGS: [&str; 13] =
+    ["span", "br", "b", "i", "u", "s", "strong", "em", "del", "sub", "sup", "code", "a"];
+
+/// A line without its ending.
+#[derive(Clone, Debug)]
+struct Line<'a> {
+    span: Range<usize>,
+    /// Tabs before the text.
+    indent: usize,
+    /// The text after them.
+    text: &'a str,
+}
+
+/// The units of a body, in order.
+pub(super) fn parse(text: &str) -> Vec<RemoteUnit> {
+    let mut lines = Vec::new();
+    let mut at = 0;
+    let mut last_close = HashMap::new();
+    for raw in text.split_inclusive('\n') {
+        let content = raw.strip_suffix('\n').unwrap_or(raw);
+        let content = content.strip_suffix('\r').unwrap_or(content);
+        let body = content.trim_start_matches('\t');
+        if let Some(close) = body.rfind("</").and_then(|at| Tag::at(body.get(at..)?)) {
+            last_close.insert(close.name.to_owned(), lines.len());
+        }
+        lines.push(Line { span: at..at + content.len(), indent: content.len() - body.len(), text: body });
+        at += raw.len();
+    }
+    let mut reader = Reader { source: text, lines: &lines, last_close: &last_close, units: Vec::new() };
+    reader.blocks(0..lines.len(), 0);
+    reader.units
+}
+
+struct Reader<'a, 's> {
+    source: &'a str,
+    lines: &'s [Line<'a>],
+    /// The last line that closes a tag of that name.
+    last_close: &'s HashMap<String, usize>,
+    units: Vec<RemoteUnit>,
+}
+
+impl<'a> Reader<'a, '_> {
+    fn line(&self, at: usize) -> Line<'a> {
+        self.lines.get(at).cloned().unwrap_or(Line { span: 0..0, indent: 0, text: "" })
+    }
+
+    fn blocks(&mut self, range: Range<usize>, level: usize) {
+        // Open parents: tabs, depth of their children.
+        let mut parents: Vec<(usize, usize)> = Vec::new();
+        let mut at = range.start;
+        while at < range.end {
+            let line = self.line(at);
+            if line.text.trim().is_empty() {
+                at += 1;
+                continue;
+            }
+            while parents.last().is_some_and(|(indent, _)| *indent >= line.indent) {
+                parents.pop();
+            }
+            let depth = parents.last().map_or(0, |(_, depth)| *depth);
+            let before = self.units.len();
+            at = self.block(at, range.end, depth, level).max(at + 1);
+            let item = self
+                .units
+                .get(before)
+                .is_some_and(|unit| matches!(unit.node.block, Block::Item(..)));
+            parents.push((line.indent, depth + usize::from(item)));
+        }
+    }
+
+    /// One block; answers with the line after it.
+    fn block(&mut self, at: usize, end: usize, depth: usize, level: usize) -> usize {
+        let line = self.line(at);
+        let text = line.text.trim_end();
+        if let Some(ticks) = fence(text) {
+            return self.fenced(at, end, depth, ticks);
+        }
+        if text == "$$"
+            && let Some(close) = self.find(at + 1..end, |line| line.text.trim() == "$$")
+        {
+            let body: Vec<&str> = (at + 1..close).map(|n| self.line(n).text.trim()).collect();
+            return self.push(Block::Equation(body.join("\n").trim().to_owned()), depth, at..close + 1, "");
+        }
+        if let Some(tag) = Tag::at(text).filter(|tag| is_block_tag(tag)) {
+            return self.tagged(at, end, depth, level, &tag);
+        }
+        if matches!(text, "---" | "***" | "___") {
+            return self.push(Block::Divider, depth, at..at + 1, "");
+        }
+        let (text, attributes) = split_attributes(text);
+        if let Some(image) = image(text) {
+            // Notion's own files have links that rotate; a file never holds one, so the image is opaque to it.
+            let image = match image {
+                Block::Image(_, target) if url::is_signed(&target) => {
+                    Block::Opaque("image".to_owned(), url::without_signatures(text))
+                }
+                image => image,
+            };
+            return self.push(image, depth, at..at + 1, attributes);
+        }
+        let hashes = text.bytes().take_while(|b| *b == b'#').count();
+        if (1..=6).contains(&hashes)
+            && let Some(rest) = text.get(hashes..).and_then(|rest| strip_space(rest))
+        {
+            let level = u8::try_from(hashes.min(4)).unwrap_or(4);
+            return self.push(Block::Heading(level, v1_inline::parse(rest)), depth, at..at + 1, attributes);
+        }
+        if let Some((marker, rest)) = item(text) {
+            return self.push(Block::Item(marker, v1_inline::parse(rest)), depth, at..at + 1, attributes);
+        }
+        if let Some(rest) = text.strip_prefix('>').and_then(strip_space) {
+            let close = self.children_end(at, end);
+            let mut content = Vec::new();
+            let inline = v1_inline::parse(rest);
+            if !inline.is_empty() {
+                content.push(Node { depth: 0, block: Block::Paragraph(inline) });
+            }
+            content.extend(self.nodes(at + 1..close, level));
+            return self.push(Block::Quote(content), depth, at..close, attributes);
+        }
+        self.push(Block::Paragraph(v1_inline::parse(text)), depth, at..at + 1, attributes)
+    }
+
+    fn find(&self, mut range: Range<usize>, wanted: impl Fn(&Line<'a>) -> bool) -> Option<usize> {
+        range.find(|n| self.lines.get(*n).is_some_and(&wanted))
+    }
+
+    fn fenced(&mut self, at: usize, end: usize, depth: usize, ticks: usize) -> usize {
+        let open = self.line(at);
+        let close = self.find(at + 1..end, |line| closes_fence(line.text, ticks));
+        let body: Vec<&str> = (at + 1..close.unwrap_or(end))
+            .map(|n| {
+                let line = self.line(n);
+                let raw = self.source.get(line.span).unwrap_or_default();
+                // The tabs of the block's own depth are no content.
+                let tabs = line.indent.min(open.indent);
+                raw.get(tabs..).unwrap_or(raw)
+            })
+            .collect();
+        let info = open.text.get(ticks..).unwrap_or_default().trim();
+        let block = code(info, &body.join("\n"));
+        self.push(block, depth, at..close.map_or(end, |close| close + 1), "")
+    }
+
+    fn tagged(&mut self, at: usize, end: usize, depth: usize, level: usize, tag: &Tag<'a>) -> usize {
+        if tag.name == "empty-block" {
+            return self.push(Block::Empty, depth, at..at + 1, "");
+        }
+        let close = self.close(at, end, tag);
+        if let Some(close) = close.filter(|_| level < MAX_DEPTH) {
+            let block = match tag.name {
+                "callout" if close > at => {
+                    let alert = Alert::of_icon(tag.attribute("icon").unwrap_or_default());
+                    Some(Block::Callout(alert, self.nodes(at + 1..close, level)))
+                }
+                "details" if close > at => self.toggle(at + 1..close, level),
+                "table" => return self.table(at, close, depth, tag),
+                _ => None,
+            };
+            if let Some(block) = block {
+                return self.push(block, depth, at..close + 1, "");
+            }
+        }
+        let after = close.unwrap_or(at) + 1;
+        let start = self.line(at).span.start;
+        let stop = self.line(after - 1).span.end;
+        let raw = self.source.get(start..stop).unwrap_or_default().trim();
+        let name = match tag.name {
+            "unknown" => tag.attribute("alt").unwrap_or("unknown"),
+            name => name,
+        };
+        let name: String = name.chars().filter(|c| c.is_alphanumeric() || matches!(c, '_' | '-')).collect();
+        let name = if name.is_empty() { "unknown".to_owned() } else { name };
+        self.push(Block::Opaque(name, url::without_signatures(raw)), depth, at..after, "")
+    }
+
+    /// The line that closes a tag opened on this one.
+    fn close(&self, at: usize, end: usize, tag: &Tag<'_>) -> Option<usize> {
+        let closing = format!("</{}>", tag.name);
+        if tag.self_closing || self.line(at).text.contains(&closing) {
+            return Some(at);
+        }
+        // Without any later closing tag there is nothing to search for.
+        self.last_close.get(tag.name).filter(|last| **last > at)?;
+        let opening = format!("<{}", tag.name);
+        let mut nested = 0_usize;
+        for n in at + 1..end {
+            let text = self.line(n).text.trim();
+            let closes = text.ends_with(&closing);
+            let opens = text.starts_with(&opening) && Tag::at(text).is_some_and(|t| t.name == tag.name);
+            if opens && !closes && !Tag::at(text).is_some_and(|t| t.self_closing) {
+                nested += 1;
+            } else if closes && !opens {
+                if nested == 0 {
+                    return Some(n);
+                }
+                nested -= 1;
+            }
+        }
+        None
+    }
+
+    fn nodes(&mut self, range: Range<usize>, level: usize) -> Vec<Node> {
+        let outer = std::mem::take(&mut self.units);
+        if level < MAX_DEPTH {
+            self.blocks(range, level + 1);
+        }
+        std::mem::replace(&mut self.units, outer).into_iter().map(|unit| unit.node).collect()
+    }
+
+    fn toggle(&mut self, inside: Range<usize>, level: usize) -> Option<Block> {
+        let summary = self.find(inside.clone(), |line| !line.text.trim().is_empty())?;
+        let title = self.line(summary).text.trim();
+        let title = title.strip_prefix("<summary>")?.strip_suffix("</summary>")?;
+        let title = v1_inline::parse(title);
+        Some(Block::Toggle(title, self.nodes(summary + 1..inside.end, level)))
+    }
+
+    /// A table: its tags may be on one line or on many, but rows that share a line make it one opaque block.
+    fn table(&mut self, at: usize, close: usize, depth: usize, tag: &Tag<'_>) -> usize {
+        let last = self.line(close);
+        let base = self.line(at).span.start;
+        let raw = self.source.get(base..last.span.end).unwrap_or_default();
+        let rows = rows(raw);
+        let header = tag.attribute("header-row") == Some("true");
+        let columns = rows.iter().map(|row| row.cells.len()).max().unwrap_or(0);
+        let mut own_lines: Vec<(usize, usize)> = Vec::new();
+        for row in &rows {
+            let first = self.line_of(base + row.span.start);
+            let end = self.line_of(base + row.span.end);
+            if own_lines.last().is_some_and(|(_, before)| *before >= first) || first <= at || end >= close {
+                let name = "table".to_owned();
+                return self.push(Block::Opaque(name, url::without_signatures(raw)), depth, at..close + 1, "");
+            }
+            own_lines.push((first, end));
+        }
+        let mut rows = rows.into_iter().zip(own_lines).peekable();
+        let mut head_end = rows.peek().map_or(close, |(_, (first, _))| *first);
+        let mut cells = None;
+        if header && let Some((row, (_, end))) = rows.next() {
+            head_end = end + 1;
+            cells = Some(padded(row.cells, columns)).filter(|cells| cells.iter().any(|cell| !cell.is_empty()));
+        }
+        self.push(Block::Table(cells, columns), depth, at..head_end, "");
+        for (row, (first, end)) in rows {
+            self.push(Block::Row(padded(row.cells, columns)), depth, first..end + 1, "");
+        }
+        self.push(Block::TableEnd, depth, close..close + 1, "")
+    }
+
+    fn line_of(&self, offset: usize) -> usize {
+        self.lines.partition_point(|line| line.span.end < offset)
+    }
+
+    /// The line after all that is deeper than this one.
+    fn children_end(&self, at: usize, end: usize) -> usize {
+        let indent = self.line(at).indent;
+        let mut last = at + 1;
+        let mut next = at + 1;
+        while next < end {
+            let line = self.line(next);
+            if line.text.trim().is_empty() {
+                next += 1;
+                continue;
+            }
+            if line.indent <= indent {
+                break;
+            }
+            // What is inside of a fence may stand at any depth.
+            next = fence(line.text.trim_end())
+                .and_then(|ticks| self.find(next + 1..end, |line| closes_fence(line.text, ticks)))
+                .unwrap_or(next)
+                + 1;
+            last = next;
+        }
+        last
+    }
+
+    fn push(&mut self, block: Block, depth: usize, lines: Range<usize>, attributes: &str) -> usize {
+        let first = self.line(lines.start);
+        let last = self.line(lines.end.saturating_sub(1).max(lines.start));
+        let span = first.span.start..last.span.end;
+        let raw = self.source.get(span.clone()).unwrap_or_default();
+        let frozen = matches!(block, Block::Opaque(..)) || url::holds_signed(raw);
+        let node = Node { depth, block };
+        let key = node.key();
+        self.units.push(RemoteUnit {
+            node,
+            key,
+            span,
+            indent: first.indent,
+            attributes: attributes.to_owned(),
+            frozen,
+        });
+        lines.end
+    }
+}
+
+/// Number of backticks of an opening fence.
+fn fence(text: &str) -> Option<usize> {
+    let ticks = text.bytes().take_while(|b| *b == b'`').count();
+    (ticks >= 3 && !text.get(ticks..).unwrap_or_default().contains('`')).then_some(ticks)
+}
+
+fn closes_fence(text: &str, ticks: usize) -> bool {
+    let text = text.trim();
+    text.len() >= ticks && text.bytes().all(|b| b == b'`')
+}
+
+/// The rest after one space, or after nothing where nothing follows.
+fn strip_space(rest: &str) -> Option<&str> {
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix(' ') }
+}
+
+fn item(text: &str) -> Option<(Marker, &str)> {
+    if let Some(rest) = text.strip_prefix(['-', '*', '+']).and_then(strip_space) {
+        for (mark, checked) in [("[ ]", false), ("[x]", true), ("[X]", true)] {
+            if let Some(rest) = rest.strip_prefix(mark).and_then(strip_space) {
+                return Some((Marker::Todo(checked), rest));
+            }
+        }
+        return Some((Marker::Bullet, rest));
+    }
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    if (1..=9).contains(&digits) {
+        let rest = text.get(digits..)?.strip_prefix(['.', ')']).and_then(strip_space)?;
+        return Some((Marker::Number, rest));
+    }
+    None
+}
+
+/// A line that is one image. A target that Notion would refuse makes it text.
+fn image(text: &str) -> Option<Block> {
+    let inner = text.strip_prefix("![")?.strip_suffix(')')?;
+    let split = inner.rfind("](")?;
+    let (caption, target) = (inner.get(..split)?, inner.get(split + 2..)?);
+    if !url::is_sendable(target) || target.contains(['(', ')']) || caption.contains("](") {
+        return None;
+    }
+    Some(Block::Image(v1_inline::parse(caption), target.to_owned()))
+}
+
+/// Splits ` {color="…"}` off.
+fn split_attributes(text: &str) -> (&str, &str) {
+    let Some(at) = text.strip_suffix('}').and_then(|body| body.rfind('{')) else { return (text, "") };
+    let (before, attributes) = text.split_at(at);
+    let inner = attributes.trim_start_matches('{').trim_end_matches('}');
+    let plain = inner.split_whitespace().all(|pair| {
+        pair.split_once('=').is_some_and(|(name, value)| {
+            name.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-')
+                && value.len() >= 2
+                && value.starts_with('"')
+                && value.ends_with('"')
+        })
+    });
+    if inner.is_empty() || !plain || !(before.is_empty() || before.ends_with(' ')) {
+        return (text, "");
+    }
+    let body = before.trim_end();
+    (body, text.get(body.len()..).unwrap_or_default())
+}
+
+/// Whether a line that begins with this tag is a block of that name; Notion escapes a literal `<`.
+fn is_block_tag(tag: &Tag<'_>) -> bool {
+    !tag.closing && !INLINE_TAGS.contains(&tag.name) && !tag.name.starts_with("mention-")
+}
+
+struct TableRow {
+    cells: Vec<Inline>,
+    span: Range<usize>,
+}
+
+fn rows(raw: &str) -> Vec<TableRow> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    while let Some(start) = raw.get(at..).and_then(|rest| rest.find("<tr")).map(|n| at + n) {
+        let len = raw.get(start..).and_then(|rest| rest.find("</tr>")).map(|n| n + "</tr>".len());
+        let Some(end) = len.map(|len| start + len) else { break };
+        out.push(TableRow { cells: cells(raw.get(start..end).unwrap_or_default()), span: start..end });
+        at = end;
+    }
+    out
+}
+
+fn cells(row: &str) -> Vec<Inline> {
+    let mut out = Vec::new();
+    let mut rest = row;
+    while let Some(tail) = rest.find("<td").and_then(|at| rest.get(at..)) {
+        let Some((tag, end)) = Tag::at(tail).zip(tail.find("</td>")) else { break };
+        out.push(v1_inline::parse(tail.get(tag.len..end).unwrap_or_default().trim()));
+        rest = tail.get(end + "</td>".len()..).unwrap_or_default();
+    }
+    out
+}
+
+fn padded(mut cells: Vec<Inline>, columns: usize) -> Vec<Inline> {
+    cells.resize(columns, Inline::default());
+    cells
+}
