@@ -111,8 +111,8 @@ impl Store for MemoryStore {
         let mut files = self.files(parent);
         for (path, content) in change {
             match content {
-                Some(content) => files.insert(path, Arc::new(content)),
-                None => files.remove(&path),
+                Some(content) => files.insert(path.to_owned(), Arc::new(content.to_vec())),
+                None => files.remove(path),
             };
         }
         let mut inner = self.inner();

@@ -243,6 +243,14 @@ async fn rule_15_descent_in_a_shallow_clone_fetches_history_where_it_must() {
     assert_eq!(git.is_ancestor(&side, &head).await.unwrap(), Some(false));
     assert_eq!(clone.oid("HEAD"), head);
 
+    // Another branch that stays cut off does not make the answer unknown.
+    work.git(&["push", "--quiet", "origin", "side"]);
+    let clone = TestRepo::clone_of(&bare.url(), &["--depth=1", "--branch=side"]);
+    let git = clone.open().await;
+    git.sync_refs(STATE, "main").await.unwrap();
+    assert_eq!(git.is_ancestor(&side, &head).await.unwrap(), Some(false));
+    assert_eq!(git.is_ancestor(&first, &head).await.unwrap(), Some(true));
+
     let clone = TestRepo::clone_of(&bare.url(), &["--depth=2"]);
     clone.git(&["remote", "set-url", "origin", "file:///nowhere"]);
     assert_eq!(clone.open().await.is_ancestor(&first, &head).await.unwrap(), None);
@@ -353,7 +361,7 @@ async fn sha256_repositories_work() {
     repo.commit("first");
     let git = repo.open().await;
     assert_eq!(git.blob_id(b"a\n"), repo.oid("HEAD:a.md"));
-    let change = [("format".to_owned(), Some(b"1\n".to_vec()))].into();
+    let change = [("format", Some(b"1\n".as_slice()))].into();
     let commit = git.write_commit(None, "state", &change).await.unwrap();
     assert!(git.move_ref(STATE, &commit, None).await.unwrap());
     assert!(!git.move_ref(STATE, &commit, None).await.unwrap());
