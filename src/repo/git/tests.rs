@@ -174,7 +174,7 @@ async fn a_command_that_hangs_is_ended_with_its_helpers() {
     let pid = repo.path().join("pid");
     // An alias is the one way to let git itself run something slow.
     repo.git(&["config", "alias.hang", &format!("!sleep 600 & echo $! > {}; wait", pid.display())]);
-    let limit = Duration::from_millis(500);
+    let limit = Duration::from_millis(1_500);
     let error = git.call(&["hang"]).limit(limit).stdout().await.unwrap_err();
     assert!(matches!(error, GitError::TimedOut { .. }), "{error}");
     let pid: u32 = std::fs::read_to_string(pid).unwrap().trim().parse().unwrap();
