@@ -18,6 +18,8 @@ use crate::state::{StateError, Store};
 mod clock;
 mod holder;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 
 pub use holder::Holder;

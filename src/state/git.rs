@@ -142,15 +142,15 @@ impl GitStore {
 
 /// Whether a server's reason for a rejection is a race over the ref, not a rule.
 fn is_race(reason: &str) -> bool {
-    [
-        "lock",
+    const RACES: &[&str] = &[
+        "cannot lock ref",
+        "failed to lock",
         "failed to update ref",
         "incorrect old value",
         "reference already exists",
-        "internal server error",
-    ]
-    .iter()
-    .any(|race| reason.to_lowercase().contains(race))
+        "Internal Server Error",
+    ];
+    RACES.iter().any(|race| reason.contains(race))
 }
 
 #[async_trait]

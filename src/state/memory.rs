@@ -37,6 +37,8 @@ pub(crate) enum LeaseFault {
     Before,
     /// It takes effect, and nobody hears of it.
     After,
+    /// It takes effect at once, and the answer comes 15 s later.
+    Late,
 }
 
 /// Clones share what they hold, as clones of a repository share their remote.
@@ -111,8 +113,8 @@ impl Store for MemoryStore {
         let mut files = self.files(parent);
         for (path, content) in change {
             match content {
-                Some(content) => files.insert(path, Arc::new(content)),
-                None => files.remove(&path),
+                Some(content) => files.insert(path.to_owned(), Arc::new(content.to_vec())),
+                None => files.remove(path),
             };
         }
         let mut inner = self.inner();
@@ -152,18 +154,24 @@ impl Store for MemoryStore {
         expected: Option<&str>,
         content: &str,
     ) -> Result<String, StateError> {
-        let mut inner = self.inner();
-        let lost = || StateError::Unavailable { message: "the answer was lost".to_owned() };
-        let fault = inner.faults.pop();
-        if fault == Some(LeaseFault::Before) {
-            return Err(lost());
+        let fault = self.inner().faults.pop();
+        let answer = {
+            let mut inner = self.inner();
+            let lost = || StateError::Unavailable { message: "the answer was lost".to_owned() };
+            if fault == Some(LeaseFault::Before) {
+                return Err(lost());
+            }
+            if inner.lease.as_ref().map(|lease| lease.commit.as_str()) != expected {
+                return Err(StateError::Moved);
+            }
+            let commit = inner.next_name();
+            let content = content.trim_end().to_owned();
+            inner.lease = Some(LeaseCommit { commit: commit.clone(), content });
+            if fault == Some(LeaseFault::After) { Err(lost()) } else { Ok(commit) }
+        };
+        if fault == Some(LeaseFault::Late) {
+            tokio::time::sleep(std::time::Duration::from_secs(15)).await;
         }
-        if inner.lease.as_ref().map(|lease| lease.commit.as_str()) != expected {
-            return Err(StateError::Moved);
-        }
-        let commit = inner.next_name();
-        inner.lease =
-            Some(LeaseCommit { commit: commit.clone(), content: content.trim_end().to_owned() });
-        if fault == Some(LeaseFault::After) { Err(lost()) } else { Ok(commit) }
+        answer
     }
 }

@@ -18,6 +18,8 @@ pub use git::GitStore;
 pub const FORMAT_PATH: &str = "format";
 /// The format that this version writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
+/// [`FORMAT`] as it is stored.
+const FORMAT_FILE: &[u8] = b"1\n";
 
 /// Why the state could not be read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -216,17 +218,16 @@ pub(crate) fn check_path(path: &str) -> Result<(), StateError> {
     }
 }
 
-/// The change that a commit makes, with the `format` file where there is no parent.
-pub(crate) fn whole_change(
+/// The change that a commit makes, checked, and with the `format` file where there is no parent.
+pub(crate) fn whole_change<'a>(
     parent: &Snapshot,
-    change: &BTreeMap<String, Option<Vec<u8>>>,
-) -> Result<BTreeMap<String, Option<Vec<u8>>>, StateError> {
+    change: &'a BTreeMap<String, Option<Vec<u8>>>,
+) -> Result<BTreeMap<&'a str, Option<&'a [u8]>>, StateError> {
     change.keys().try_for_each(|path| check_path(path))?;
-    let mut whole = change.clone();
+    let mut whole: BTreeMap<&str, Option<&[u8]>> =
+        change.iter().map(|(path, content)| (path.as_str(), content.as_deref())).collect();
     if parent.commit.is_none() {
-        whole
-            .entry(FORMAT_PATH.to_owned())
-            .or_insert_with(|| Some(format!("{FORMAT}\n").into_bytes()));
+        whole.entry(FORMAT_PATH).or_insert(Some(FORMAT_FILE));
     }
     Ok(whole)
 }

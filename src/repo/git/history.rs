@@ -27,7 +27,7 @@ impl Git {
             return Ok(Some(known));
         }
         let Some(remote) = self.remote().await? else { return Ok(None) };
-        // Near ones first: unshallowing a large repository takes minutes. A whole repository only lacks `b`
+        // Near ones first: unshallowing a large repository takes minutes. A whole repository lacks only `b`
         // itself; deepening would cut its history off.
         let steps: &[&[&str]] = if self.is_shallow().await? {
             &[&["--deepen=100"], &["--deepen=2000"], &["--unshallow"]]
@@ -44,7 +44,8 @@ impl Git {
                 return Ok(None);
             }
         }
-        Ok(None)
+        // All of `b`'s history is here now, even if some other branch's is still cut off.
+        Ok(Some(false))
     }
 
     /// The answer as far as local history has it.
@@ -102,7 +103,9 @@ impl Git {
         let limit = format!("--max-count={limit}");
         let args =
             ["log", "-z", "--no-show-signature", &limit, "--format=%H %ct%n%B", to.as_str(), "--"];
-        let log = self.call(&args).text().await?;
+        let log = self.call(&args).stdout().await?;
+        // The log is for people; a message in a broken encoding must not hide the others.
+        let log = String::from_utf8_lossy(&log);
         let entries = log.split('\0').filter(|entry| !entry.is_empty());
         entries
             .map(|entry| {

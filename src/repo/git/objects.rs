@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Git, GitError, Oid};
 
 const BATCH: &str = "git cat-file --batch";
+/// Objects read by one process.
+const BATCH_SIZE: usize = 2_000;
 
 /// An object as `cat-file --batch` gives it.
 pub(crate) struct Object {
@@ -27,7 +29,7 @@ impl Git {
         })
     }
 
-    /// The contents of these blobs, read by one process; what is no blob here is left out.
+    /// The contents of these blobs, read in batches; what is no blob here is left out.
     ///
     /// # Errors
     /// As git says.
@@ -45,13 +47,15 @@ impl Git {
 
     /// The objects that these names (of any form, without line breaks) stand for, in their order.
     pub(crate) async fn objects(&self, names: &[&str]) -> Result<Vec<Option<Object>>, GitError> {
-        if names.is_empty() {
-            return Ok(Vec::new());
+        let mut objects = Vec::with_capacity(names.len());
+        // A batch is held twice while it is taken apart.
+        for names in names.chunks(BATCH_SIZE) {
+            let mut input = names.join("\n").into_bytes();
+            input.push(b'\n');
+            let output = self.call(&["cat-file", "--batch"]).input(&input).stdout().await?;
+            parse_batch(&output, names.len(), &mut objects)?;
         }
-        let mut input = names.join("\n").into_bytes();
-        input.push(b'\n');
-        let output = self.call(&["cat-file", "--batch"]).input(&input).stdout().await?;
-        parse_batch(&output, names.len())
+        Ok(objects)
     }
 
     /// Makes a commit whose tree is the parent's with these files written (`Some`) or removed (`None`), without
@@ -61,7 +65,7 @@ impl Git {
         &self,
         parent: Option<&Oid>,
         message: &str,
-        change: &BTreeMap<String, Option<Vec<u8>>>,
+        change: &BTreeMap<&str, Option<&[u8]>>,
     ) -> Result<Oid, GitError> {
         // The branch exists only inside of fast-import: reset to nothing before the end, no ref is written.
         const BRANCH: &str = "refs/agent-sync/new";
@@ -75,7 +79,7 @@ impl Git {
             stream.line(&format!("from {parent}"));
         }
         // Removals first, so that a file may take the place of a folder.
-        for path in change.iter().filter(|(_, content)| content.is_none()).map(|(path, _)| path) {
+        for (path, _) in change.iter().filter(|(_, content)| content.is_none()) {
             stream.line(&format!("D {}", quote(path)));
         }
         for (path, content) in change {
@@ -119,13 +123,13 @@ impl Git {
     /// The message of a commit, without white space at its end.
     pub(crate) async fn message(&self, commit: &Oid) -> Result<String, GitError> {
         let object = self.objects(&[commit.as_str()]).await?.into_iter().flatten().next();
-        let unexpected =
-            |reason: String| GitError::Unexpected { command: BATCH.to_owned(), reason };
-        let object = object
-            .filter(|object| object.kind == "commit")
-            .ok_or_else(|| unexpected(format!("there is no commit {commit}")))?;
-        let text = String::from_utf8(object.content)
-            .map_err(|_| unexpected(format!("commit {commit} is not UTF-8")))?;
+        let object = object.filter(|object| object.kind == "commit").ok_or_else(|| {
+            GitError::Unexpected {
+                command: BATCH.to_owned(),
+                reason: format!("there is no commit {commit}"),
+            }
+        })?;
+        let text = String::from_utf8_lossy(&object.content);
         Ok(text.split_once("\n\n").map_or("", |(_, message)| message).trim_end().to_owned())
     }
 }
@@ -150,12 +154,15 @@ fn quote(path: &str) -> String {
     format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-fn parse_batch(output: &[u8], count: usize) -> Result<Vec<Option<Object>>, GitError> {
+fn parse_batch(
+    output: &[u8],
+    count: usize,
+    objects: &mut Vec<Option<Object>>,
+) -> Result<(), GitError> {
     let unexpected = |reason: &str| GitError::Unexpected {
         command: BATCH.to_owned(),
         reason: reason.to_owned(),
     };
-    let mut objects = Vec::with_capacity(count);
     let mut rest = output;
     for _ in 0..count {
         let end =
@@ -176,5 +183,5 @@ fn parse_batch(output: &[u8], count: usize) -> Result<Vec<Option<Object>>, GitEr
         objects.push(Some(Object { oid, kind: kind.to_owned(), content: content.to_vec() }));
         rest = after.get(size + 2..).unwrap_or_default();
     }
-    Ok(objects)
+    Ok(())
 }

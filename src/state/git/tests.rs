@@ -240,7 +240,7 @@ async fn measure_a_large_state() {
     let all: Change = (0..20_000)
         .map(|n| {
             (
-                format!("base/{n}.md"),
+                format!("base/{:02x}/{n}.md", n % 256),
                 Some(format!("# Story {n}\n\nText.\n").repeat(20).into_bytes()),
             )
         })
@@ -251,14 +251,14 @@ async fn measure_a_large_state() {
     println!("20,000 files, local:    {:?}", begin.elapsed());
     for store in [&local, &remote, &remote] {
         let begin = clock();
-        at = store.commit(&at, "one", &change("base/777.md", "x")).await.unwrap();
+        at = store.commit(&at, "one", &change("base/09/777.md", "x")).await.unwrap();
         println!("1 file, remote {:5}:   {:?}", store.remote.is_some(), begin.elapsed());
     }
     let begin = clock();
     let at = local.load().await.unwrap();
     println!("load:                   {:?}", begin.elapsed());
     let begin = clock();
-    local.read(&at, "base/19999.md").await.unwrap().unwrap();
+    local.read(&at, "base/1f/19999.md").await.unwrap().unwrap();
     println!("read 1:                 {:?}", begin.elapsed());
     let paths: Vec<String> = all.keys().cloned().collect();
     let begin = clock();
