@@ -1,10 +1,12 @@
 //! The configuration: `agent-sync.yml` over the preset, with the environment for what it leaves open.
 
+mod backends;
 mod check;
 mod error;
 mod file;
 mod kinds;
 mod locate;
+mod merge;
 mod settings;
 mod source;
 

@@ -349,7 +349,7 @@ fn ids_are_taken_from_urls() {
         format!("https://app.notion.com/p/{PAGE}"),
         format!("https://www.notion.so/{PAGE_ID}/"),
     ] {
-        assert_eq!(settings::notion_id(&text).as_deref(), Some(PAGE_ID), "{text}");
+        assert_eq!(backends::notion_id(&text).as_deref(), Some(PAGE_ID), "{text}");
     }
     for text in [
         "",
@@ -359,7 +359,7 @@ fn ids_are_taken_from_urls() {
         "0123-456789abcdef0123456789abcdef",
         "é".repeat(16).as_str(),
     ] {
-        assert_eq!(settings::notion_id(text), None, "{text}");
+        assert_eq!(backends::notion_id(text), None, "{text}");
     }
 }
 

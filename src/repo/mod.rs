@@ -6,7 +6,7 @@ mod scan;
 mod write;
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -100,29 +100,24 @@ impl Tree {
 
     /// Reads a file's bytes, of any encoding, in place of what the buffer holds.
     fn read_into(&self, path: &str, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
-        use std::io::Read;
-
-        let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                ReadError::NotFound { path: path.to_owned() }
-            }
-            _ => ReadError::Io { path: path.to_owned(), source },
-        };
         let outside = || ReadError::Outside { path: path.to_owned() };
-        let full = self.resolve(path).ok_or_else(outside)?;
-        let link = fs::symlink_metadata(&full).map_err(failed)?;
-        let full = if link.is_symlink() {
-            self.target(&full).map_err(failed)?.ok_or_else(outside)?
-        } else {
-            full
-        };
+        let failed = |error| failed(path, error);
+        let mut full = self.resolve(path).ok_or_else(outside)?;
+        if fs::symlink_metadata(&full).map_err(failed)?.is_symlink() {
+            full = self.target(&full).map_err(failed)?.ok_or_else(outside)?;
+        }
         // Asked before opening: to open a pipe would wait for its writer.
         if !fs::metadata(&full).map_err(failed)?.is_file() {
             return Err(ReadError::NotAFile { path: path.to_owned() });
         }
-        let file = fs::File::open(&full).map_err(failed)?;
+        Self::read_file(&full, path, bytes)
+    }
+
+    /// Reads an ordinary file. `path` serves errors.
+    fn read_file(full: &Path, path: &str, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
+        let file = fs::File::open(full).map_err(|error| failed(path, error))?;
         bytes.clear();
-        file.take(MAX_BYTES + 1).read_to_end(bytes).map_err(failed)?;
+        file.take(MAX_BYTES + 1).read_to_end(bytes).map_err(|error| failed(path, error))?;
         if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_BYTES) {
             return Err(ReadError::TooLarge { path: path.to_owned() });
         }
@@ -154,6 +149,14 @@ impl Tree {
             }
         }
         Some(full)
+    }
+}
+
+fn failed(path: &str, source: io::Error) -> ReadError {
+    let path = path.to_owned();
+    match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ReadError::NotFound { path },
+        _ => ReadError::Io { path, source },
     }
 }
 

@@ -128,6 +128,9 @@ fn slug(title: &str) -> Option<String> {
         out.push_str(word);
     }
     out.make_ascii_lowercase();
+    if is_reserved(&out) {
+        out.push_str("-file");
+    }
     (!out.is_empty()).then_some(out)
 }
 

@@ -64,6 +64,8 @@ impl Scan {
 struct Candidate {
     key: Key,
     path: String,
+    /// Whether the folder says that it is an ordinary file, reached without links.
+    regular: bool,
     link: bool,
 }
 
@@ -114,7 +116,7 @@ impl Tree {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 files.get(index).map(|file| (index, file))
             } {
-                own.push((index, self.digest_of(&file.path, &mut bytes)));
+                own.push((index, self.digest_of(file, &mut bytes)));
             }
             match results.lock() {
                 Ok(mut all) => all.extend(own),
@@ -133,10 +135,15 @@ impl Tree {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
-    fn digest_of(&self, path: &str, bytes: &mut Vec<u8>) -> Result<(String, u64), ReadError> {
-        self.read_into(path, bytes)?;
+    fn digest_of(&self, file: &Candidate, bytes: &mut Vec<u8>) -> Result<(String, u64), ReadError> {
+        // The walk has just come to an ordinary file through ordinary folders: no need to look at each again.
+        if file.regular {
+            Self::read_file(&self.root.join(&file.path), &file.path, bytes)?;
+        } else {
+            self.read_into(&file.path, bytes)?;
+        }
         if std::str::from_utf8(bytes).is_err() {
-            return Err(ReadError::NotUtf8 { path: path.to_owned() });
+            return Err(ReadError::NotUtf8 { path: file.path.clone() });
         }
         Ok((digest(bytes), u64::try_from(bytes.len()).unwrap_or(u64::MAX)))
     }
@@ -237,13 +244,20 @@ impl Walk<'_> {
                         "Move the files into the folder of the kind.",
                     );
                 }
-                Ok(r#type) => self.file(kind, name, below, r#type.is_symlink(), state),
+                Ok(r#type) => self.file(kind, name, below, r#type, state),
                 Err(_) => state.incomplete = true,
             }
         }
     }
 
-    fn file(&mut self, kind: &Kind, name: &str, path: String, link: bool, state: &mut FolderState) {
+    fn file(
+        &mut self,
+        kind: &Kind,
+        name: &str,
+        path: String,
+        r#type: fs::FileType,
+        state: &mut FolderState,
+    ) {
         let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
         let ours = match kind.format {
             Format::Markdown => matches!(extension.as_deref(), Some("md" | "markdown")),
@@ -255,7 +269,12 @@ impl Walk<'_> {
         match paths::id_of(kind, name) {
             Some(id) => {
                 state.files += 1;
-                self.found.push(Candidate { key: Key::new(&kind.name, id), path, link });
+                self.found.push(Candidate {
+                    key: Key::new(&kind.name, id),
+                    path,
+                    regular: r#type.is_file(),
+                    link: r#type.is_symlink(),
+                });
             }
             None => self.report(
                 kind,
