@@ -69,7 +69,7 @@ impl<'a> Page<'a> {
         match &property.source {
             Source::Id => Spot::FileName,
             Source::Heading => self.heading_spot(),
-            Source::Key(name) => self.key_spot(name),
+            Source::Key(name) => self.key_spot(property, name),
             Source::Section(names) => match self.outline.section(self.text, names) {
                 Some(section) => self.section_spot(property, &section),
                 None => Spot::Missing,
@@ -91,13 +91,15 @@ impl<'a> Page<'a> {
         Spot::Heading { block: block.at.clone(), content, title }
     }
 
-    fn key_spot(&self, name: &str) -> Spot {
+    fn key_spot(&self, property: &Property, name: &str) -> Spot {
         if !self.sound {
             let at = self.outline.front_inner.start;
             return Spot::Opaque { at, reason: "the file's YAML is not a sound mapping" };
         }
+        let relation = property.r#type == PropertyType::Relation;
+        let list = |key: &KeyLine| self.text[key.value.clone()].starts_with('[');
         match self.keys.iter().find(|key| key.name == name) {
-            Some(key) if key.complex => Spot::Opaque {
+            Some(key) if key.complex || (list(key) && !relation) => Spot::Opaque {
                 at: key.lines.start,
                 reason: "its value is not a scalar on one line",
             },
@@ -420,7 +422,7 @@ fn short(text: &str) -> String {
 }
 
 /// Whether a text is a day of the Gregorian calendar, `YYYY-MM-DD`.
-fn is_date(text: &str) -> bool {
+pub(super) fn is_date(text: &str) -> bool {
     let shape = text.len() == 10
         && text.bytes().enumerate().all(|(n, b)| match n {
             4 | 7 => b == b'-',

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::keys::{self, KeyLine, Style};
 use super::outline::{Outline, line_break, line_number};
-use super::read::{Page, Spot, closing_marks};
+use super::read::{Page, Spot, closing_marks, is_date};
 use super::{CannotSet, Document, Edit, apply, parse, references};
 use crate::kind::{Format, Kind, Property, PropertyType, Source};
 use crate::model::Value;
@@ -36,6 +36,9 @@ pub fn set(
     let wanted = value.and_then(|value| written_form(property, value));
     if property.r#type == PropertyType::Title && wanted.is_none() {
         return Err(cannot("a title cannot be removed", None));
+    }
+    if let Some(reason) = wanted.as_ref().and_then(|wanted| unfit(property, wanted)) {
+        return Err(cannot(reason, None));
     }
     let before = parse(kind, id, "", text);
     let spot = page.spot(property);
@@ -72,6 +75,19 @@ pub(super) fn written_form(property: &Property, value: &Value) -> Option<Value> 
         Value::Set(members) => {
             Value::set(members.iter().filter(|m| !m.starts_with("page:")).map(|m| clean(m)))
         }
+    }
+}
+
+/// Why a value can be no value of this property.
+fn unfit(property: &Property, value: &Value) -> Option<&'static str> {
+    let text = value.to_string();
+    let known = property.options.is_empty() || property.allow_new_options;
+    match property.r#type {
+        PropertyType::Select if !known && property.option_of_local(&text).is_none() => {
+            Some("the value is none of the configured options")
+        }
+        PropertyType::Date if !is_date(&text) => Some("the value is not a day (YYYY-MM-DD)"),
+        _ => None,
     }
 }
 

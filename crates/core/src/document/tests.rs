@@ -272,6 +272,40 @@ fn a_thematic_break_is_no_front_matter() {
 }
 
 #[test]
+fn a_relation_can_live_in_a_key() {
+    let mut kind = story();
+    kind.properties.push(property(
+        "Story",
+        PropertyType::Relation,
+        Source::Key("story".into()),
+        &[],
+    ));
+    for (text, want) in [
+        ("---\nstory: A-1 # c\n---\n", "---\nstory: B-2, C-3 # c\n---\n"),
+        ("---\nstory: [A-1, \"X-1\"]\n---\n", "---\nstory: [B-2, C-3]\n---\n"),
+        ("B\n", "---\nstory: B-2, C-3\n---\n\nB\n"),
+    ] {
+        let ids = Value::set(["B-2", "C-3"]);
+        let edits = set(&kind, "INFRA-1", text, "Story", ids.as_ref()).unwrap();
+        assert_eq!(apply(text, &edits), want);
+    }
+    let document = parse(&kind, "INFRA-1", "", "---\nstory: [A-1, \"X-1\"]\n---\n");
+    assert_eq!(value(&document, "Story").as_deref(), Some("A-1, X-1"));
+}
+
+#[test]
+fn values_that_the_property_cannot_have_are_refused() {
+    let refused = |name, text| {
+        let value = Value::text(text);
+        set(&story(), "INFRA-1", FILE, name, value.as_ref()).unwrap_err().reason
+    };
+    assert_eq!(refused("Status", "ICEBOX"), "the value is none of the configured options");
+    assert_eq!(refused("Date", "tomorrow"), "the value is not a day (YYYY-MM-DD)");
+    assert_eq!(refused("ID", "INFRA-2"), "the id is the file's name");
+    assert_eq!(refused("Nothing", "x"), "there is no such property");
+}
+
+#[test]
 fn invalid_dates_are_findings() {
     for date in ["2026-02-29", "soon", "22.11.2026"] {
         let document = read(&format!("---\ndate: {date}\n---\n"));

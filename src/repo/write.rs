@@ -1,0 +1,141 @@
+//! Writing and removing files: whole or not at all, and only over what was read.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::{ReadError, Tree, digest};
+
+/// Why a file was not written or removed. It is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The file does not hold what was expected, or exists though it should not.
+    #[error("{path} was changed meanwhile")]
+    Changed {
+        /// The path.
+        path: String,
+    },
+    /// The path is not one inside the repository, or a link stands in the way.
+    #[error("{path} is not a file inside the repository, or is reached through a link")]
+    Outside {
+        /// The path.
+        path: String,
+    },
+    /// The system refused.
+    #[error("{path} cannot be written: {source}")]
+    Io {
+        /// The path.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Beginning of the names of our unfinished files; hidden, so that no scan sees them.
+const UNFINISHED: &str = ".agent-sync-";
+
+impl Tree {
+    /// Writes a file: the text goes to a new file beside it, is flushed to the disk, and takes its place in one
+    /// step. The mode stays; folders are made. `expected` is the digest of what is there now; `None` means that
+    /// the file must not exist.
+    ///
+    /// # Errors
+    /// [`WriteError`]; the file is as it was.
+    pub fn write(&self, path: &str, text: &str, expected: Option<&str>) -> Result<(), WriteError> {
+        let full = self.writable(path, expected)?;
+        let failed = |source| WriteError::Io { path: path.to_owned(), source };
+        let folder = full.parent().unwrap_or(&self.root);
+        fs::create_dir_all(folder).map_err(failed)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(UNFINISHED).suffix(".tmp");
+        #[cfg(unix)]
+        let mode = {
+            use std::os::unix::fs::PermissionsExt;
+            // Less the umask, as for any new file.
+            fs::Permissions::from_mode(0o666)
+        };
+        #[cfg(unix)]
+        builder.permissions(mode);
+        let mut file = builder.tempfile_in(folder).map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        if expected.is_some() {
+            let permissions = fs::metadata(&full).map_err(failed)?.permissions();
+            file.as_file().set_permissions(permissions).map_err(failed)?;
+        }
+        file.as_file().sync_all().map_err(failed)?;
+        // Writing took its time: look again right before the step that cannot be taken back.
+        self.writable(path, expected)?;
+        let result = match expected {
+            Some(_) => file.persist(&full),
+            None => file.persist_noclobber(&full),
+        };
+        match result {
+            Ok(_) => {
+                sync_folder(folder);
+                Ok(())
+            }
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(WriteError::Changed { path: path.to_owned() })
+            }
+            Err(error) => Err(failed(error.error)),
+        }
+    }
+
+    /// Removes a file that holds what `expected` is the digest of, then the folders above it that are empty, up
+    /// to `keep` (the kind's folder), which stays.
+    ///
+    /// # Errors
+    /// [`WriteError`]; the file is still there.
+    pub fn remove(&self, path: &str, expected: &str, keep: &str) -> Result<(), WriteError> {
+        let full = self.writable(path, Some(expected))?;
+        let failed = |source| WriteError::Io { path: path.to_owned(), source };
+        fs::remove_file(&full).map_err(failed)?;
+        let keep = self.root.join(keep);
+        let mut folder = full.parent();
+        while let Some(empty) =
+            folder.filter(|folder| folder.starts_with(&keep) && **folder != *keep)
+        {
+            // Fails where it is not empty, which ends the climb.
+            if fs::remove_dir(empty).is_err() {
+                break;
+            }
+            folder = empty.parent();
+        }
+        Ok(())
+    }
+
+    /// The full path of a file that may be written: no link anywhere, and holding what is expected.
+    fn writable(&self, path: &str, expected: Option<&str>) -> Result<PathBuf, WriteError> {
+        let outside = || WriteError::Outside { path: path.to_owned() };
+        let changed = || WriteError::Changed { path: path.to_owned() };
+        let full = self.resolve(path).ok_or_else(outside)?;
+        match (fs::symlink_metadata(&full), expected) {
+            (Ok(file), _) if file.is_symlink() || file.is_dir() => Err(outside()),
+            (Ok(_), None) => Err(changed()),
+            (Ok(_), Some(expected)) => {
+                let mut bytes = Vec::new();
+                match self.read_into(path, &mut bytes) {
+                    Ok(()) if digest(&bytes) == expected => Ok(full),
+                    Ok(()) | Err(ReadError::NotFound { .. } | ReadError::TooLarge { .. }) => {
+                        Err(changed())
+                    }
+                    Err(ReadError::Io { source, .. }) => {
+                        Err(WriteError::Io { path: path.to_owned(), source })
+                    }
+                    Err(_) => Err(outside()),
+                }
+            }
+            (Err(error), expected) if error.kind() == io::ErrorKind::NotFound => {
+                if expected.is_none() { Ok(full) } else { Err(changed()) }
+            }
+            (Err(source), _) => Err(WriteError::Io { path: path.to_owned(), source }),
+        }
+    }
+}
+
+/// Makes a rename in this folder outlast a power cut, where the file system can: the file is whole either way.
+fn sync_folder(folder: &Path) {
+    if cfg!(unix) {
+        let _ = fs::File::open(folder).and_then(|folder| folder.sync_all());
+    }
+}
