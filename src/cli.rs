@@ -67,6 +67,7 @@ pub enum Sub {
         /// Whose content stays
         #[arg(long, value_enum)]
         keep: KeepArg,
+        /// What to look at
         #[command(flatten)]
         common: Common,
     },
@@ -84,6 +85,7 @@ pub enum Sub {
         /// The run that overwrote it [default: the last that did]
         #[arg(long, value_name = "RUN")]
         at: Option<String>,
+        /// What to look at
         #[command(flatten)]
         common: Common,
     },

@@ -78,7 +78,7 @@ fn call(request: &Request) -> Result<Report, RunError> {
 
 fn config(cli: &Cli, env: &BTreeMap<String, String>) -> Outcome {
     if let Sub::Config { show: Some(ConfigSub::Schema) } = &cli.command {
-        write_out(&agent_sync::config::schema());
+        write_out(&format!("{:#}\n", agent_sync::config::schema()));
         return Outcome::Clean;
     }
     let lookup = |name: &str| env.get(name).cloned();

@@ -18,7 +18,7 @@ use crate::backend::Place;
 use crate::state::{Snapshot, StateError, Store};
 
 /// Id of a text: its SHA-256 in lower-case hex.
-pub fn text_id(text: &[u8]) -> String {
+pub(super) fn text_id(text: &[u8]) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -29,7 +29,7 @@ fn text_path(id: &str) -> String {
 
 /// What is known about one artifact on one backend: a line of `index.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub(super) struct Record {
     /// Name of the backend.
     pub backend: String,
     /// The artifact.
@@ -62,7 +62,7 @@ pub struct Record {
 
 /// The minutes of rule 6.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
+pub(super) struct Seen {
     /// The page's last edit, as it was when its body was last read or written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited: Option<Timestamp>,
@@ -81,7 +81,7 @@ pub struct Seen {
 }
 
 /// Name of a stretch in a record.
-pub fn stretch_name(stretch: &Stretch) -> String {
+pub(super) fn stretch_name(stretch: &Stretch) -> String {
     match stretch {
         Stretch::Body => "body".to_owned(),
         Stretch::Property(name) => format!("property:{name}"),
@@ -90,7 +90,7 @@ pub fn stretch_name(stretch: &Stretch) -> String {
 
 impl Record {
     /// A record of a page without any base.
-    pub fn new(backend: &str, key: &Key, page: &str, url: &str) -> Self {
+    pub(super) fn new(backend: &str, key: &Key, page: &str, url: &str) -> Self {
         Self {
             backend: backend.to_owned(),
             key: key.clone(),
@@ -106,17 +106,17 @@ impl Record {
     }
 
     /// The base of a stretch.
-    pub fn base(&self, stretch: &Stretch) -> Option<&Pair> {
+    pub(super) fn base(&self, stretch: &Stretch) -> Option<&Pair> {
         self.bases.get(&stretch_name(stretch))
     }
 
     /// The open proposals of a stretch, oldest first.
-    pub fn proposals(&self, stretch: &Stretch) -> &[Pair] {
+    pub(super) fn proposals(&self, stretch: &Stretch) -> &[Pair] {
         self.proposed.get(&stretch_name(stretch)).map_or(&[], Vec::as_slice)
     }
 
     /// Proposes a pair, as the newest.
-    pub fn propose(&mut self, stretch: &Stretch, pair: Pair) {
+    pub(super) fn propose(&mut self, stretch: &Stretch, pair: Pair) {
         let open = self.proposed.entry(stretch_name(stretch)).or_default();
         open.retain(|old| !old.same(&pair));
         open.push(pair);
@@ -135,7 +135,7 @@ impl Record {
 
 /// How far a database has been listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cursor {
+pub(super) struct Cursor {
     /// Everything edited before this was taken up or is recorded as pending.
     pub since: Timestamp,
     /// Begin of the last whole listing.
@@ -146,7 +146,7 @@ pub struct Cursor {
 
 /// What is known about one backend.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct BackendMeta {
+pub(super) struct BackendMeta {
     /// Where each kind lives.
     #[serde(default)]
     pub places: BTreeMap<String, Place>,
@@ -160,7 +160,7 @@ pub struct BackendMeta {
 
 /// A person's answer to a conflict; holds for exactly the versions behind the fingerprint (rule 17).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Decision {
+pub(super) struct Decision {
     /// The conflict.
     pub fingerprint: String,
     /// The artifact.
@@ -190,7 +190,7 @@ pub enum Keep {
 
 /// `meta.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Meta {
+pub(super) struct Meta {
     /// Head of the remote default branch when the state was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
@@ -213,7 +213,7 @@ pub struct Meta {
 
 /// What a run is about to send (rule 16).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Intent {
+pub(super) struct Intent {
     /// Name of the backend.
     pub backend: String,
     /// The artifact.
@@ -237,7 +237,7 @@ pub struct Intent {
 
 /// What a write replaced (rule 10).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Replaced {
+pub(super) struct Replaced {
     /// Name of the backend.
     pub backend: String,
     /// The artifact.
@@ -269,7 +269,7 @@ impl Replaced {
 }
 
 /// The state of one run.
-pub struct Book {
+pub(super) struct Book {
     store: Arc<dyn Store>,
     snapshot: Snapshot,
     /// `meta.json`.
@@ -304,7 +304,7 @@ impl Book {
     ///
     /// # Errors
     /// What the store says, and [`StateError::Corrupt`].
-    pub async fn load(store: Arc<dyn Store>) -> Result<Self, StateError> {
+    pub(super) async fn load(store: Arc<dyn Store>) -> Result<Self, StateError> {
         let snapshot = store.load().await?;
         let mut meta = Meta::default();
         let mut records = BTreeMap::new();
@@ -346,27 +346,27 @@ impl Book {
     }
 
     /// Whether there is a state at all.
-    pub fn exists(&self) -> bool {
+    pub(super) fn exists(&self) -> bool {
         self.snapshot.commit.is_some()
     }
 
     /// The commit of the state, once there is one.
-    pub fn commit_id(&self) -> Option<&str> {
+    pub(super) fn commit_id(&self) -> Option<&str> {
         self.snapshot.commit.as_deref()
     }
 
     /// The meta of a backend.
-    pub fn backend(&mut self, name: &str) -> &mut BackendMeta {
+    pub(super) fn backend(&mut self, name: &str) -> &mut BackendMeta {
         self.meta.backends.entry(name.to_owned()).or_default()
     }
 
     /// The record of an artifact on a backend.
-    pub fn record(&self, backend: &str, key: &Key) -> Option<&Record> {
+    pub(super) fn record(&self, backend: &str, key: &Key) -> Option<&Record> {
         self.records.get(&(backend.to_owned(), key.clone()))
     }
 
     /// Keeps a text for the next commit and gives its id. Only texts that a record or an intent names are stored.
-    pub fn keep(&mut self, text: &str) -> String {
+    pub(super) fn keep(&mut self, text: &str) -> String {
         let id = text_id(text.as_bytes());
         if !self.texts.contains_key(&id) {
             self.texts.insert(id.clone(), text.as_bytes().to_vec());
@@ -378,7 +378,7 @@ impl Book {
     ///
     /// # Errors
     /// What the store says; [`StateError::Corrupt`] if the text is missing.
-    pub async fn text(&self, id: &str) -> Result<String, StateError> {
+    pub(super) async fn text(&self, id: &str) -> Result<String, StateError> {
         let missing = |reason: &str| StateError::Corrupt { path: text_path(id), reason: reason.to_owned() };
         let bytes = match self.texts.get(id) {
             Some(bytes) => bytes.clone(),
@@ -392,12 +392,12 @@ impl Book {
     }
 
     /// Records what is about to be sent; stored by the next [`Book::commit`].
-    pub fn intend(&mut self, intent: Intent) {
+    pub(super) fn intend(&mut self, intent: Intent) {
         self.intents.push(intent);
     }
 
     /// The intents that this run recorded are done: the next commit forgets them.
-    pub fn settle_intents(&mut self) {
+    pub(super) fn settle_intents(&mut self) {
         self.intents.clear();
     }
 
@@ -405,7 +405,7 @@ impl Book {
     ///
     /// # Errors
     /// [`StateError::Corrupt`] if it cannot be put in JSON.
-    pub fn replace(
+    pub(super) fn replace(
         &mut self,
         run: &str,
         replaced: &Replaced,
@@ -428,7 +428,7 @@ impl Book {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn replaced(
+    pub(super) async fn replaced(
         &self,
         key: &Key,
         side: Side,
@@ -464,20 +464,11 @@ impl Book {
         Ok(found)
     }
 
-    /// Whether a commit would change anything.
-    pub fn changed(&self) -> bool {
-        self.meta != self.stored_meta
-            || self.records != self.stored_records
-            || !self.replaced.is_empty()
-            || !self.intents.is_empty()
-            || !self.left_intents.is_empty()
-    }
-
     /// Writes the state as one commit, if anything changed; true if a commit was made.
     ///
     /// # Errors
     /// [`StateError::Moved`] if somebody else wrote meanwhile: observe again (rule 16).
-    pub async fn commit(&mut self, run: &str, message: &str) -> Result<bool, StateError> {
+    pub(super) async fn commit(&mut self, run: &str, message: &str) -> Result<bool, StateError> {
         self.meta.intents = match self.intents.is_empty() {
             true => BTreeSet::new(),
             false => BTreeSet::from([run.to_owned()]),
@@ -558,7 +549,7 @@ fn live(records: &BTreeMap<(String, Key), Record>, intents: &[Intent]) -> BTreeS
 }
 
 /// Properties of a record's bases on the remote side, for pages that were not listed.
-pub fn remote_properties(record: &Record) -> Properties {
+pub(super) fn remote_properties(record: &Record) -> Properties {
     record
         .bases
         .iter()

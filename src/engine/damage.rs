@@ -17,7 +17,7 @@ use super::work::Task;
 ///
 /// # Errors
 /// What the state says.
-pub async fn halved(
+pub(super) async fn halved(
     dialect: Dialect,
     book: &Book,
     world: &World,
@@ -34,7 +34,7 @@ pub async fn halved(
         {
             let old = FileText::new(kind, key, path, book.text(text).await?);
             let lost = artifact.file.as_ref().is_some_and(|file| {
-                markdown::removes_more_than_half_local(&old.local(), &file.body(kind))
+                markdown::local_removes_more_than_half(&old.local(), &file.body(kind))
             });
             if lost {
                 halved.insert(key.clone());
@@ -45,7 +45,7 @@ pub async fn halved(
         {
             let old = book.text(text).await?;
             let new = artifact.body.as_ref().and_then(|body| body.text.as_deref());
-            if new.is_some_and(|new| markdown::removes_more_than_half_remote(dialect, &old, new)) {
+            if new.is_some_and(|new| markdown::remote_removes_more_than_half(dialect, &old, new)) {
                 halved.insert(key.clone());
             }
         }
@@ -57,7 +57,7 @@ pub async fn halved(
 ///
 /// # Errors
 /// What the state says.
-pub async fn three_texts(
+pub(super) async fn three_texts(
     dialect: Dialect,
     book: &Book,
     kinds: &Kinds,

@@ -12,12 +12,12 @@ use futures::stream::{self, StreamExt};
 use tokio::time::Instant;
 
 use super::RunError;
-use super::book::{Book, Intent, Record, Replaced, text_id};
+use super::book::{Book, Intent, Record, Replaced};
 use super::observe::{Artifact, LocalFile, World, body_content};
 use super::remote::{BodyJob, BodyWrite, Done, FileText, Job, Sender, Verb};
 use super::work::{Action, Task};
 use crate::backend::{Backend, BackendError};
-use crate::repo::{Tree, WriteError};
+use crate::repo::{PathError, Tree, WriteError, new_path};
 
 /// Writes between two commits of the state (rule 16).
 const BATCH: usize = 50;
@@ -26,7 +26,7 @@ const WIDTH: usize = 16;
 
 /// What came of an artifact's task.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub(super) struct Outcome {
     /// What was done with the page.
     pub remote: Action,
     /// What was done with the file.
@@ -41,7 +41,7 @@ pub struct Outcome {
 
 /// The whole of it.
 #[derive(Default)]
-pub struct Executed {
+pub(super) struct Executed {
     /// By artifact.
     pub outcomes: BTreeMap<Key, Outcome>,
     /// Trouble of single artifacts.
@@ -51,7 +51,7 @@ pub struct Executed {
 }
 
 /// What execution needs.
-pub struct Hands<'a> {
+pub(super) struct Hands<'a> {
     /// The working tree.
     pub tree: &'a Tree,
     /// The backend.
@@ -70,7 +70,7 @@ pub struct Hands<'a> {
 ///
 /// # Errors
 /// What the state says; trouble with the backend or with a file ends in the answer.
-pub async fn execute(
+pub(super) async fn execute(
     hands: &mut Hands<'_>,
     tasks: &BTreeMap<Key, Task>,
 ) -> Result<Executed, RunError> {
@@ -102,7 +102,7 @@ fn relations(
     value: Option<Value>,
 ) -> (Option<Value>, bool) {
     let relation = kind.property(name).filter(|property| property.r#type == PropertyType::Relation);
-    let (Some(property), value) = (relation, value) else { return (value, false) };
+    let Some(property) = relation else { return (value, false) };
     let target = property.target.as_deref().unwrap_or(&kind.name);
     let mut open = false;
     let mut pages: BTreeSet<String> = artifact.remote_only.get(name).cloned().unwrap_or_default();
@@ -201,7 +201,7 @@ async fn prepare(
             None => None,
         };
         let write = match verb {
-            Verb::Create => BodyWrite::Whole(markdown::render_remote(dialect, &local.local())),
+            Verb::Create => BodyWrite::Whole(markdown::render_remote(&local.local(), dialect)),
             _ => {
                 let texts = base.as_ref().map(|(file, text)| (file.local(), text.as_str()));
                 let texts = texts.as_ref().map(|(local, text)| (local, *text));
@@ -646,7 +646,7 @@ async fn local(
             Ok(Some((path, text))) => {
                 written(hands, &kind, &artifact, task, path, text, executed);
             }
-            Err(WriteError::Changed { .. }) => {
+            Err(FileTrouble::Write(WriteError::Changed { .. })) => {
                 let outcome = executed.outcomes.entry(key.clone()).or_default();
                 outcome.stale.extend(task.pull.keys().cloned());
             }
@@ -661,11 +661,21 @@ async fn local(
     Ok(())
 }
 
-type Written = Result<Option<(String, String)>, WriteError>;
+type Written = Result<Option<(String, String)>, FileTrouble>;
+
+/// Why a file was not written.
+#[derive(Debug, thiserror::Error)]
+enum FileTrouble {
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error(transparent)]
+    Path(#[from] PathError),
+}
 
 fn delete_file(hands: &Hands<'_>, artifact: &Artifact) -> Written {
-    if let (Some(path), Some(digest)) = (&artifact.path, &artifact.file_digest) {
-        hands.tree.remove(path, Some(digest))?;
+    let kind = hands.world.kinds.get(&artifact.key.kind);
+    if let (Some(path), Some(digest), Some(kind)) = (&artifact.path, &artifact.file_digest, kind) {
+        hands.tree.remove(path, digest, &kind.folder)?;
     }
     Ok(None)
 }
@@ -706,9 +716,10 @@ async fn create_file(
     let path = match remembered {
         Some(path) => path,
         None => {
-            match hands.tree.new_path(kind, &artifact.key.id, &title.unwrap_or_default(), taken) {
+            let title = title.unwrap_or_default();
+            match new_path(kind, &artifact.key.id, &title, &|path| taken.contains(path)) {
                 Ok(path) => path,
-                Err(error) => return Ok(Err(WriteError::from(error))),
+                Err(error) => return Ok(Err(FileTrouble::Path(error))),
             }
         }
     };
@@ -716,7 +727,7 @@ async fn create_file(
     let body = markdown::render_local(hands.backend.dialect(), &remote, kind.format);
     let text = document::new_file(kind, &artifact.key.id, &values, &body);
     taken.insert(path.clone());
-    Ok(hands.tree.write(&path, &text, None).map(|()| Some((path, text))))
+    Ok(hands.tree.write(&path, &text, None).map(|()| Some((path, text))).map_err(FileTrouble::Write))
 }
 
 async fn edit_file(
@@ -758,7 +769,7 @@ async fn edit_file(
             value = Value::set(members);
         }
         match document::set(kind, &artifact.key.id, &text, name, value.as_ref()) {
-            Ok(edits) => text = markdown::apply_edits(&text, &edits),
+            Ok(edits) => text = document::apply(&text, &edits),
             Err(error) => {
                 executed.findings.push(trouble(&artifact.key, Some(artifact), format!("{error}.")));
             }
@@ -767,7 +778,7 @@ async fn edit_file(
     if text == file.text {
         return Ok(Ok(Some((path, text))));
     }
-    Ok(hands.tree.write(&path, &text, Some(&digest)).map(|()| Some((path, text))))
+    Ok(hands.tree.write(&path, &text, Some(&digest)).map(|()| Some((path, text))).map_err(FileTrouble::Write))
 }
 
 /// Proposes what a written file and its page hold now.

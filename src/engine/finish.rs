@@ -16,7 +16,7 @@ use crate::repo::Tree;
 use crate::repo::git::Git;
 
 /// What recording needs.
-pub struct Pen<'a> {
+pub(super) struct Pen<'a> {
     /// The repository.
     pub git: &'a Git,
     /// The working tree.
@@ -39,7 +39,7 @@ pub struct Pen<'a> {
 ///
 /// # Errors
 /// What git says.
-pub async fn adopt(
+pub(super) async fn adopt(
     git: &Git,
     tree: &Tree,
     book: &mut Book,
@@ -106,7 +106,7 @@ fn stretches(record: &Record) -> Vec<Stretch> {
 ///
 /// # Errors
 /// What git or the state says.
-pub async fn finish(
+pub(super) async fn finish(
     pen: &mut Pen<'_>,
     tasks: &BTreeMap<Key, Task>,
     executed: &Executed,

@@ -11,7 +11,7 @@ use crate::repo::git::{Git, Oid};
 
 /// The default branch as it counts for this run.
 #[derive(Clone, Debug)]
-pub enum Published {
+pub(super) enum Published {
     /// There is no remote: the working tree counts.
     WorkingTree,
     /// The remote default branch: its head, and the content commit of the state.
@@ -25,7 +25,7 @@ pub enum Published {
 
 /// A version of a file on the default branch.
 #[derive(Clone, Debug)]
-pub struct HeldFile {
+pub(super) struct HeldFile {
     /// Path of the file.
     pub path: String,
     /// Its text.
@@ -33,7 +33,7 @@ pub struct HeldFile {
 }
 
 /// The artifact that a path belongs to, by folder and file name.
-pub fn key_of(kinds: &Kinds, path: &str) -> Option<Key> {
+pub(super) fn key_of(kinds: &Kinds, path: &str) -> Option<Key> {
     let name = path.rsplit('/').next()?;
     kinds
         .values()
@@ -49,7 +49,7 @@ pub fn key_of(kinds: &Kinds, path: &str) -> Option<Key> {
 ///
 /// # Errors
 /// What git says.
-pub async fn held(
+pub(super) async fn held(
     git: &Git,
     tree: &Tree,
     published: &Published,

@@ -11,7 +11,7 @@ use agent_sync_core::model::{Key, Selector, Side};
 use crate::backend::{Backend, BackendError};
 use crate::config::{Config, ConfigError};
 use crate::repo::git::{Git, GitError, Oid, Remote};
-use crate::repo::{ScanError, Tree};
+use crate::repo::Tree;
 use crate::report::{BackendReport, Outcome, Report};
 use crate::state::{GitStore, StateError, Store};
 
@@ -213,12 +213,6 @@ impl From<ConfigError> for RunError {
     }
 }
 
-impl From<ScanError> for RunError {
-    fn from(error: ScanError) -> Self {
-        Self::Usage(error.to_string())
-    }
-}
-
 /// The parts of a run that every command needs.
 struct Session<'a> {
     request: &'a Request,
@@ -272,7 +266,8 @@ async fn attempt(request: &Request, run: &str) -> Result<Report, RunError> {
     let branch = git.default_branch(config.repository.default_branch.as_deref()).await?;
     let refs = git.sync_refs(&state_ref, &branch).await?;
     let store: Arc<dyn Store> = Arc::new(GitStore::new(git.clone(), &state_ref, remote.clone())?);
-    let tree = Tree::open(&root)?;
+    let tree = Tree::open(&root)
+        .map_err(|error| RunError::Usage(format!("{} cannot be read: {error}.", root.display())))?;
     let mut session =
         Session { request, config, git, tree, store, remote, refs, run: run.to_owned() };
     if let Command::Log { limit } = request.command {

@@ -107,7 +107,7 @@ impl Artifact {
 
 /// How a kind was listed.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub(super) struct Listed {
     /// Begin by the backend's clock.
     pub began: Timestamp,
     /// Whether it was whole.
@@ -117,7 +117,7 @@ pub struct Listed {
 }
 
 /// Everything observed of one backend.
-pub struct World {
+pub(super) struct World {
     /// Kinds that take part, by name.
     pub kinds: Kinds,
     /// Where they live.
@@ -143,7 +143,7 @@ pub struct World {
 }
 
 /// What [`observe`] needs.
-pub struct Eyes<'a> {
+pub(super) struct Eyes<'a> {
     /// The working tree.
     pub tree: &'a Tree,
     /// The backend.
@@ -171,13 +171,13 @@ pub struct Eyes<'a> {
 }
 
 /// Cuts a time to its minute.
-pub fn minute(time: Timestamp) -> Timestamp {
+pub(super) fn minute(time: Timestamp) -> Timestamp {
     let second = time.as_second();
     Timestamp::from_second(second - second.rem_euclid(60)).unwrap_or(time)
 }
 
 /// Whether the body known for a page is still the page's body (rule 6).
-pub fn settled(seen: &Seen, page: &RemotePage, identity: &Identity) -> bool {
+pub(super) fn settled(seen: &Seen, page: &RemotePage, identity: &Identity) -> bool {
     if seen.digest.is_none() {
         return false;
     }
@@ -216,8 +216,8 @@ fn finding(
 ///
 /// # Errors
 /// What the backend, the state or the working tree says.
-pub async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
-    let scan = eyes.tree.scan(&eyes.kinds)?;
+pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
+    let scan = eyes.tree.scan(&eyes.kinds, &eyes.kinds.keys().cloned().collect());
     let mut world = World {
         kinds: eyes.kinds.clone(),
         places: eyes.places.clone(),
@@ -298,7 +298,7 @@ async fn identify(
         world.page_of.insert(record.key.clone(), record.page.clone());
     }
     let mut artifacts: BTreeMap<Key, Artifact> = BTreeMap::new();
-    let mut blocked: BTreeSet<Key> = world.scan.duplicates.clone();
+    let mut blocked: BTreeSet<Key> = &world.scan.duplicates | &world.scan.unreadable;
     for (kind_name, pages) in listed {
         let Some(kind) = eyes.kinds.get(&kind_name) else { continue };
         let whole_id = Regex::new(&format!("^(?:{})$", kind.id_pattern)).ok();
@@ -622,11 +622,11 @@ async fn compare(
         });
     }
     for (key, artifact) in &mut artifacts {
-        let Some(kind) = eyes.kinds.get(&key.kind) else { continue };
+        let Some(kind) = eyes.kinds.get(&key.kind).cloned() else { continue };
         if artifact.blocked {
             continue;
         }
-        decide(eyes, world, kind, artifact, intents.get(key)).await?;
+        decide(eyes, world, &kind, artifact, intents.get(key)).await?;
     }
     identity_changes(eyes, world, &mut artifacts).await?;
     for (key, artifact) in artifacts {
@@ -652,7 +652,7 @@ fn known_body(record: &Record) -> Option<RemoteBody> {
 }
 
 /// A body's content; an empty one is none at all (rule 5).
-pub fn body_content(digest: &str, text: &str, empty: bool) -> Option<Content> {
+pub(super) fn body_content(digest: &str, text: &str, empty: bool) -> Option<Content> {
     (!empty).then(|| Content::Body { digest: digest.to_owned(), text: text.to_owned() })
 }
 
@@ -664,7 +664,6 @@ async fn decide(
     intent: Option<&Intent>,
 ) -> Result<(), RunError> {
     let name = eyes.backend.name().to_owned();
-    let dialect = eyes.backend.dialect();
     let record = eyes.book.record(&name, &artifact.key).cloned();
     let calm = record.as_ref().is_some_and(|record| {
         record.clean.is_some()
@@ -718,7 +717,7 @@ async fn decide(
             return Ok(());
         }
     }
-    stretches(eyes, world, kind, artifact, record.as_ref());
+    stretches(world, kind, artifact, record.as_ref());
     if let (Some(intent), Some(body)) = (intent, &artifact.body) {
         recover(eyes, world, artifact, intent, body.clone()).await?;
     }
@@ -780,7 +779,7 @@ fn remote_unchanged(record: &Record, kind: &Kind, artifact: &Artifact, world: &W
 }
 
 /// Properties that are stretches: all but the id, which is the identity itself.
-pub fn synced_properties(
+pub(super) fn synced_properties(
     kind: &Kind,
 ) -> impl Iterator<Item = &agent_sync_core::kind::Property> {
     kind.properties.iter().filter(|property| property.source != agent_sync_core::kind::Source::Id)
@@ -852,7 +851,7 @@ fn linked(
 }
 
 /// What a version of a file holds, by stretch.
-pub fn local_contents(
+pub(super) fn local_contents(
     world: &World,
     kind: &Kind,
     key: &Key,
@@ -878,7 +877,6 @@ pub fn local_contents(
 
 /// Puts both sides of every stretch beside what is known.
 fn stretches(
-    eyes: &Eyes<'_>,
     world: &mut World,
     kind: &Kind,
     artifact: &mut Artifact,

@@ -20,7 +20,7 @@ const HUNKS: usize = 100;
 
 /// A text of a file with what is needed to read it.
 #[derive(Clone, Debug)]
-pub struct FileText {
+pub(super) struct FileText {
     /// The whole file.
     pub text: String,
     /// Its property regions.
@@ -31,18 +31,18 @@ pub struct FileText {
 
 impl FileText {
     /// Reads a file's text for its body.
-    pub fn new(kind: &Kind, key: &Key, path: &str, text: String) -> Self {
+    pub(super) fn new(kind: &Kind, key: &Key, path: &str, text: String) -> Self {
         let excluded = document::parse(kind, &key.id, path, &text).excluded;
         Self { text, excluded, format: kind.format }
     }
 
     /// For the Markdown functions.
-    pub fn local(&self) -> Local<'_> {
+    pub(super) fn local(&self) -> Local<'_> {
         Local { text: &self.text, excluded: &self.excluded, format: self.format }
     }
 
     /// The body as content of a stretch.
-    pub fn content(&self) -> Option<Content> {
+    pub(super) fn content(&self) -> Option<Content> {
         let digest = markdown::local_digest(&self.local());
         let empty = digest == markdown::empty_digest();
         body_content(&digest, &text_id(self.text.as_bytes()), empty)
@@ -51,7 +51,7 @@ impl FileText {
 
 /// How a body is sent.
 #[derive(Clone, Debug)]
-pub enum BodyWrite {
+pub(super) enum BodyWrite {
     /// Nothing to send.
     Nothing,
     /// Into a page that was read as empty, or together with a new page.
@@ -62,7 +62,7 @@ pub enum BodyWrite {
 
 /// A body to be written.
 #[derive(Clone, Debug)]
-pub struct BodyJob {
+pub(super) struct BodyJob {
     /// The file.
     pub local: FileText,
     /// What both sides were at, as texts; none for force, which aligns the two texts directly.
@@ -75,7 +75,7 @@ pub struct BodyJob {
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
+pub(super) enum Verb {
     /// Make the page.
     Create,
     /// Change it.
@@ -88,7 +88,7 @@ pub enum Verb {
 
 /// One page's work, ready to be sent.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub(super) struct Job {
     /// The artifact.
     pub key: Key,
     /// What to do.
@@ -109,7 +109,7 @@ pub struct Job {
 
 /// What came of a job.
 #[derive(Clone, Debug, Default)]
-pub struct Done {
+pub(super) struct Done {
     /// Whether anything was written, or may have been.
     pub wrote: bool,
     /// The page as last answered.
@@ -141,7 +141,7 @@ impl Done {
 }
 
 /// Sends jobs to one backend.
-pub struct Sender<'a> {
+pub(super) struct Sender<'a> {
     /// The backend.
     pub backend: &'a dyn Backend,
     /// Our own user's id.
@@ -154,7 +154,7 @@ impl Sender<'_> {
     }
 
     /// Does one job, in the order properties, body.
-    pub async fn send(&self, kind: &Kind, place: &Place, job: &Job) -> Done {
+    pub(super) async fn send(&self, kind: &Kind, place: &Place, job: &Job) -> Done {
         match job.verb {
             Verb::Create => self.create(kind, place, job).await,
             Verb::Edit => self.edit(kind, place, job).await,
@@ -225,7 +225,7 @@ impl Sender<'_> {
     }
 
     /// Looks for the page of an unanswered create (rule 12).
-    pub async fn find_created(
+    pub(super) async fn find_created(
         &self,
         kind: &Kind,
         place: &Place,
@@ -242,7 +242,7 @@ impl Sender<'_> {
     }
 
     /// A page that was made: its values and body, read back, are the answer to ours.
-    pub async fn created(
+    pub(super) async fn created(
         &self,
         kind: &Kind,
         place: &Place,
@@ -550,7 +550,7 @@ impl Sender<'_> {
     }
 
     /// How long an unanswered create may still appear.
-    pub fn settle_time(&self) -> Duration {
+    pub(super) fn settle_time(&self) -> Duration {
         self.backend.settle_time()
     }
 }

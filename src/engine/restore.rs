@@ -61,7 +61,7 @@ pub(super) async fn restore(
         }
         if let Some(record) = turn.book.records.get_mut(&(name.clone(), key.clone())) {
             // The minute no longer proves anything: the next run reads the page again.
-            record.seen = Default::default();
+            record.seen = super::book::Seen::default();
             record.clean = None;
         }
         let message = turn.message(&format!("restore: {key} as before run {run}"));

@@ -23,8 +23,8 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     turn.check_mapping()?;
     let identity = turn.backend.identity().await?;
     let places = turn.places().await?;
-    let missing: Vec<&str> =
-        turn.kinds.keys().filter(|name| !places.contains_key(*name)).map(String::as_str).collect();
+    let missing: Vec<String> =
+        turn.kinds.keys().filter(|name| !places.contains_key(*name)).cloned().collect();
     if !missing.is_empty() {
         return not_initialised(turn, &places, &missing);
     }
@@ -134,11 +134,11 @@ fn mode(command: &Command, force: Option<Side>) -> Mode {
 fn not_initialised(
     turn: &mut Turn<'_>,
     places: &BTreeMap<String, Place>,
-    missing: &[&str],
+    missing: &[String],
 ) -> Result<(), RunError> {
     let databases: Vec<String> = missing
         .iter()
-        .filter_map(|name| turn.kinds.get(*name))
+        .filter_map(|name| turn.kinds.get(name))
         .map(|kind| format!("\"{}\"", kind.database))
         .collect();
     let databases = databases.join(", ");
@@ -194,8 +194,8 @@ async fn guard(
     let allow = &turn.session.request.allow;
     let stops = plan::guard(
         &damage,
-        limits.max_delete.0,
-        limits.max_change.0,
+        f64::from(limits.max_delete.get()),
+        f64::from(limits.max_change.get()),
         allow.delete,
         allow.change,
     );

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use agent_sync_core::model::{Key, Side, Stretch};
-use agent_sync_core::plan::{self, Conflict, Damage, Existence, Observed, Pair, RemotePresence, Step};
+use agent_sync_core::plan::{self, Conflict, Damage, Existence, Pair, Step};
 
 use super::book::{Decision, Keep};
 use super::observe::{Artifact, World};
 
 /// Which ways a command lets changes go, and who wins.
 #[derive(Clone, Copy, Debug)]
-pub struct Mode {
+pub(super) struct Mode {
     /// The backend's changes go to files.
     pub pull: bool,
     /// The files' changes go to the backend.
@@ -37,7 +37,7 @@ pub enum Action {
 
 /// Work on one artifact.
 #[derive(Clone, Debug, Default)]
-pub struct Task {
+pub(super) struct Task {
     /// On the page.
     pub remote: Action,
     /// On the file.
@@ -60,7 +60,7 @@ pub struct Task {
 
 impl Task {
     /// Whether the task writes to the backend.
-    pub fn writes_remote(&self) -> bool {
+    pub(super) fn writes_remote(&self) -> bool {
         self.remote != Action::None
     }
 }
@@ -84,7 +84,7 @@ fn choice(conflict: &Conflict, mode: Mode, decisions: &[Decision]) -> Option<(Ke
 }
 
 /// The work on one artifact; `None` if there is none.
-pub fn task(artifact: &Artifact, mode: Mode, decisions: &[Decision]) -> Option<Task> {
+pub(super) fn task(artifact: &Artifact, mode: Mode, decisions: &[Decision]) -> Option<Task> {
     let mut task = Task::default();
     if artifact.blocked {
         return None;
@@ -175,7 +175,7 @@ fn clash(artifact: &Artifact, side: Side, mode: Mode, decisions: &[Decision], ta
 
 /// What the tasks would destroy (rule 9). `halved` names artifacts whose body loses more than half of its
 /// blocks by a one-sided change.
-pub fn damage(
+pub(super) fn damage(
     world: &World,
     tasks: &BTreeMap<Key, Task>,
     records: &BTreeMap<String, usize>,
@@ -193,14 +193,4 @@ pub fn damage(
         damage.existing.entry(key.kind.clone()).or_default();
     }
     damage
-}
-
-/// What an artifact's stretch holds, for reports.
-pub fn seen<'a>(artifact: &'a Artifact, stretch: &Stretch) -> Option<&'a Observed> {
-    artifact.stretches.get(stretch)
-}
-
-/// Whether the page is there to be read.
-pub fn has_page(artifact: &Artifact) -> bool {
-    artifact.presence == RemotePresence::Present
 }

@@ -33,7 +33,10 @@ mod url;
 mod v1_inline;
 mod v1_parse;
 mod v1_render;
+mod whole;
 mod yaml;
+
+pub use whole::{body_text, empty_digest, has_children, plan_restore};
 
 use align::{Link, Slot, Step};
 use block::{Block, LocalUnit, Node, RemoteUnit};

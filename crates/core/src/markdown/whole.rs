@@ -1,0 +1,90 @@
+//! Questions about whole bodies, and bringing an old one back.
+
+use super::align::{self, Link, Step};
+use super::block::{Block, Node, RemoteUnit};
+use super::{Dialect, Local, Push, is_visible, push, remote_units, v1_render, with_hidden};
+
+/// The digest of a body that holds nothing.
+pub fn empty_digest() -> String {
+    super::digest(std::iter::empty())
+}
+
+/// A file's body as text: the file without its property regions.
+pub fn body_text(local: &Local<'_>) -> String {
+    let mut out = String::new();
+    let mut next = 0;
+    for range in local.excluded {
+        out.push_str(local.text.get(next..range.start).unwrap_or_default());
+        next = next.max(range.end);
+    }
+    out.push_str(local.text.get(next..).unwrap_or_default());
+    out.trim_start_matches(['\n', '\r']).to_owned()
+}
+
+/// Whether a body holds child pages or databases, which would be trashed with it (rule 8).
+pub fn has_children(dialect: Dialect, text: &str) -> bool {
+    remote_units(dialect, text).iter().any(|unit| {
+        let line = text.get(unit.span.clone()).unwrap_or_default().trim_start();
+        matches!(unit.node.block, Block::Opaque(..))
+            && (line.starts_with("<page") || line.starts_with("<database"))
+    })
+}
+
+/// What to send so that a body holds again what an older version of it held (rule 10). Blocks that only the
+/// backend has stay as they are now: Markdown cannot make them anew.
+pub fn plan_restore(dialect: Dialect, now: &str, old: &str) -> Push {
+    let target = remote_units(dialect, now);
+    let mut wanted = remote_units(dialect, old);
+    wanted.retain(|unit| is_visible(unit) && unit.node.counts());
+    let visible: Vec<usize> =
+        (0..target.len()).filter(|at| target.get(*at).is_some_and(is_visible)).collect();
+    let shown: Vec<RemoteUnit> = target.iter().filter(|unit| is_visible(unit)).cloned().collect();
+    let steps = align::steps(&shown, &wanted);
+    if steps.iter().all(|step| matches!(step, Step::Keep(..))) {
+        return Push::Nothing;
+    }
+    if target.iter().all(|unit| unit.frozen || !unit.node.counts()) {
+        let nodes: Vec<Node> = wanted.into_iter().map(|unit| unit.node).collect();
+        let text = v1_render::render(&nodes);
+        return if text.is_empty() { Push::Nothing } else { Push::Append(text) };
+    }
+    let slots = match align::transfer(&steps, &Link::identity(shown.len()), &wanted, shown.len()) {
+        Ok(slots) => with_hidden(slots, &visible, target.len()),
+        Err(align::Lost) => {
+            return Push::Impossible("the text that would change is not there any more".to_owned());
+        }
+    };
+    match push::hunks(now, &target, slots) {
+        Ok(hunks) if hunks.is_empty() => Push::Nothing,
+        Ok(hunks) => Push::Edit(hunks),
+        Err(reason) => Push::Impossible(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIALECT: Dialect = Dialect::NotionV1;
+
+    #[test]
+    fn an_old_body_comes_back_by_its_changed_lines_alone() {
+        let (old, now) = ("one\ntwo\nthree", "one\n2\nthree\nfour");
+        let Push::Edit(hunks) = plan_restore(DIALECT, now, old) else { panic!("no hunks") };
+        assert_eq!(super::super::apply_hunks(now, &hunks), old);
+        assert!(matches!(plan_restore(DIALECT, old, old), Push::Nothing));
+    }
+
+    #[test]
+    fn a_child_page_is_seen_and_a_sentence_about_one_is_not() {
+        assert!(has_children(DIALECT, "text\n<page url=\"https://app.notion.com/p/x\">Sub</page>"));
+        assert!(!has_children(DIALECT, "see \\<page\\>\n```html\n<page>\n```"));
+    }
+
+    #[test]
+    fn the_body_is_the_file_without_its_properties() {
+        let text = "# A-1: T\n\n## Why\n\nx\n";
+        let local = Local { text, excluded: &[0..8], format: crate::kind::Format::Markdown };
+        assert_eq!(body_text(&local), "## Why\n\nx\n");
+    }
+}
