@@ -1,2 +1,67 @@
-//! notion-sim
-fn main() {}
+//! The simulator as a program.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use notion_sim::{ClockMode, Options, Rate, Server};
+
+/// A simulator of the Notion API on the loopback interface.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Port to listen on; 0 takes any free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// The only token that is accepted.
+    #[arg(long, default_value = "ntn_sim_token")]
+    token: String,
+    /// Id of the page that is shared with the connection.
+    #[arg(long)]
+    parent_page: Option<String>,
+    /// Requests per minute; above that the answer is 429.
+    #[arg(long)]
+    rate: Option<usize>,
+    /// Milliseconds that every answer takes at least.
+    #[arg(long, default_value_t = 0)]
+    latency: u64,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "notion-sim: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> std::io::Result<()> {
+    let token = arguments.token.clone();
+    let server = Server::start(Options {
+        port: arguments.port,
+        token: arguments.token,
+        clock: ClockMode::Running,
+        rate: arguments.rate.map(|requests| Rate { requests, window: Duration::from_secs(60) }),
+        latency: Duration::from_millis(arguments.latency),
+        parent_page: arguments.parent_page,
+        ..Options::default()
+    })?;
+    let mut out = std::io::stdout();
+    writeln!(out, "NOTION_API_URL={}", server.url())?;
+    writeln!(out, "NOTION_PARENT_PAGE_ID={}", server.parent_page())?;
+    writeln!(out, "NOTION_TOKEN={token}")?;
+    writeln!(out, "# Stop with Ctrl-C or SIGTERM.")?;
+    out.flush()?;
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(stopped())
+}
+
+/// Waits until the program is told to stop.
+async fn stopped() -> std::io::Result<()> {
+    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        done = tokio::signal::ctrl_c() => done,
+        _ = term.recv() => Ok(()),
+    }
+}

@@ -1,0 +1,40 @@
+//! Users (notion-api.md 4.11).
+
+use serde_json::{Value, json};
+
+use crate::api::Input;
+use crate::api::paging::{self, Paging};
+use crate::error::{ApiError, ApiResult};
+use crate::workspace::Workspace;
+
+/// Works with any capability.
+pub(crate) fn me(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
+    input.only_params(&[])?;
+    Ok(json!({
+        "object": "user",
+        "id": ws.bot,
+        "name": ws.user_name(&ws.bot),
+        "avatar_url": null,
+        "type": "bot",
+        "bot": {
+            "owner": {"type": "workspace", "workspace": true},
+            "workspace_id": "5e1f0000-0000-4000-8000-000000000001",
+            "workspace_name": "Simulated workspace",
+            "workspace_limits": {"max_file_upload_size_in_bytes": 5_242_880},
+        },
+    }))
+}
+
+pub(crate) fn list(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
+    input.only_params(&["start_cursor", "page_size"])?;
+    let (page, next) = Paging::of_query(input)?.cut(&ws.users, |user| &user.id);
+    Ok(paging::list("user", page.iter().map(|user| ws.user_json(&user.id)).collect(), next))
+}
+
+pub(crate) fn get(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
+    let id = input.id(0)?;
+    match ws.user_name(&id) {
+        Some(_) => Ok(ws.user_json(&id)),
+        None => Err(ApiError::not_found("user", &id)),
+    }
+}

@@ -1,0 +1,55 @@
+//! Control over HTTP, under `/_sim/`, for tests in other languages and for playing.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::fault::Fault;
+use crate::http::server::{Shared, lock};
+use crate::workspace::person::{Action, perform};
+
+#[derive(Deserialize)]
+struct Advance {
+    /// Seconds.
+    seconds: u64,
+}
+
+/// Answers a request below `/_sim/`.
+pub(super) fn answer(shared: &Shared, method: &str, action: &str, body: &[u8]) -> (u16, Value) {
+    match (method, action) {
+        ("POST", "person") => {
+            with::<Action>(body, |action| match perform(&mut lock(&shared.workspace), &action) {
+                Ok(answer) => (200, answer),
+                Err(error) => (400, json!({"error": error.to_string()})),
+            })
+        }
+        ("POST", "fault") => with::<Fault>(body, |fault| {
+            lock(&shared.log).faults.push(fault);
+            (200, json!({}))
+        }),
+        ("POST", "advance") => with::<Advance>(body, |advance| {
+            let mut workspace = lock(&shared.workspace);
+            workspace.advance(Duration::from_secs(advance.seconds));
+            (200, json!({"now": workspace.now().to_string()}))
+        }),
+        ("GET", "requests") => (200, json!(lock(&shared.log).requests)),
+        ("POST", "reset") => {
+            let mut log = lock(&shared.log);
+            log.requests.clear();
+            log.faults.clear();
+            (200, json!({}))
+        }
+        _ => (404, json!({"error": format!("no such control: {method} /_sim/{action}")})),
+    }
+}
+
+fn with<T: for<'de> Deserialize<'de>>(
+    body: &[u8],
+    act: impl FnOnce(T) -> (u16, Value),
+) -> (u16, Value) {
+    match serde_json::from_slice(body) {
+        Ok(value) => act(value),
+        Err(error) => (400, json!({"error": error.to_string()})),
+    }
+}

@@ -1,0 +1,241 @@
+//! Inline Markdown v1 (notion-api.md 5.2): writing it.
+
+use crate::ids;
+use crate::markdown::tag::quoted;
+use crate::rich::{Content, Mention, Span, Style, mention_label};
+use crate::workspace::Workspace;
+
+/// Characters that are escaped outside code (notion-api.md 5.2).
+const ESCAPED: [char; 13] = ['\\', '*', '~', '`', '$', '[', ']', '<', '>', '{', '}', '|', '^'];
+
+/// Appends the text in Markdown. `\n` becomes `<br>`.
+pub(crate) fn render(ws: &Workspace, spans: &[Span], out: &mut String) {
+    let prepared = edges_outside(spans);
+    group(ws, &prepared, &mut Vec::new(), out);
+}
+
+/// Marks whose extents may overlap; nesting follows from which one reaches farthest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Link,
+    Discussions,
+    Color,
+    Underline,
+    Bold,
+    Italic,
+    Strike,
+}
+
+const MARKS: [Mark; 7] = [
+    Mark::Link,
+    Mark::Discussions,
+    Mark::Color,
+    Mark::Underline,
+    Mark::Bold,
+    Mark::Italic,
+    Mark::Strike,
+];
+
+impl Mark {
+    fn on(self, span: &Span) -> bool {
+        match self {
+            Self::Link => span.link.is_some(),
+            Self::Discussions => !span.discussions.is_empty(),
+            Self::Color => span.style.color.markdown().is_some(),
+            Self::Underline => span.style.underline,
+            Self::Bold => span.style.bold,
+            Self::Italic => span.style.italic,
+            Self::Strike => span.style.strike,
+        }
+    }
+
+    fn same(self, a: &Span, b: &Span) -> bool {
+        match self {
+            Self::Link => a.link == b.link,
+            Self::Discussions => a.discussions == b.discussions,
+            Self::Color => a.style.color == b.style.color,
+            _ => self.on(b),
+        }
+    }
+
+    fn open(self, span: &Span) -> String {
+        match self {
+            Self::Link => "[".to_owned(),
+            Self::Discussions => {
+                let urls: Vec<String> =
+                    span.discussions.iter().map(|id| format!("discussion://{id}")).collect();
+                format!("<span discussion-urls=\"{}\">", urls.join(","))
+            }
+            Self::Color => {
+                format!("<span color=\"{}\">", span.style.color.markdown().unwrap_or_default())
+            }
+            Self::Underline => "<span underline=\"true\">".to_owned(),
+            Self::Bold => "**".to_owned(),
+            Self::Italic => "*".to_owned(),
+            Self::Strike => "~~".to_owned(),
+        }
+    }
+
+    fn close(self, span: &Span) -> String {
+        match self {
+            Self::Link => format!("]({})", target(span.link.as_deref().unwrap_or_default())),
+            Self::Discussions | Self::Color | Self::Underline => "</span>".to_owned(),
+            _ => self.open(span),
+        }
+    }
+}
+
+/// An address between the parentheses of a link: unbalanced parentheses would end it too early.
+pub(crate) fn target(url: &str) -> String {
+    let mut depth = 0i32;
+    let balanced = url.chars().all(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth >= 0
+    }) && depth == 0;
+    if balanced { url.to_owned() } else { url.replace('(', "%28").replace(')', "%29") }
+}
+
+fn group(ws: &Workspace, spans: &[Span], done: &mut Vec<Mark>, out: &mut String) {
+    let mut at = 0;
+    while let Some(first) = spans.get(at) {
+        let reach = |mark: Mark| {
+            spans[at..].iter().take_while(|span| mark.on(span) && mark.same(first, span)).count()
+        };
+        let mut best: Option<(Mark, usize)> = None;
+        for mark in MARKS {
+            if !done.contains(&mark) && mark.on(first) {
+                let length = reach(mark);
+                if best.is_none_or(|(_, longest)| length > longest) {
+                    best = Some((mark, length));
+                }
+            }
+        }
+        match best {
+            None => {
+                leaf(ws, first, out);
+                at += 1;
+            }
+            Some((mark, length)) => {
+                out.push_str(&mark.open(first));
+                done.push(mark);
+                group(ws, &spans[at..at + length], done, out);
+                done.pop();
+                out.push_str(&mark.close(first));
+                at += length;
+            }
+        }
+    }
+}
+
+fn leaf(ws: &Workspace, span: &Span, out: &mut String) {
+    match &span.content {
+        Content::Text(text) if span.style.code => code(text, out),
+        Content::Text(text) => escape(text, out),
+        Content::Equation(expression) => {
+            out.push('$');
+            out.push_str(expression);
+            out.push('$');
+        }
+        Content::Mention(mention) => render_mention(ws, mention, out),
+    }
+}
+
+fn code(text: &str, out: &mut String) {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    out.push_str(&fence);
+    out.push_str(pad);
+    // A code span is one line; a break inside it cannot be written in another way.
+    out.push_str(&text.replace('\n', " "));
+    out.push_str(pad);
+    out.push_str(&fence);
+}
+
+fn escape(text: &str, out: &mut String) {
+    for c in text.chars() {
+        if c == '\n' {
+            out.push_str("<br>");
+        } else {
+            if ESCAPED.contains(&c) {
+                out.push('\\');
+            }
+            out.push(c);
+        }
+    }
+}
+
+fn render_mention(ws: &Workspace, mention: &Mention, out: &mut String) {
+    let mut tag = |name: &str, url: String| {
+        let mut label = String::new();
+        escape(mention_label(ws, mention).trim_start_matches('@'), &mut label);
+        out.push_str(&format!("<{name} url=\"{}\">{label}</{name}>", quoted(&url)));
+    };
+    match mention {
+        Mention::User(id) => tag("mention-user", format!("user://{id}")),
+        Mention::Page(id) => tag("mention-page", page_url(id)),
+        Mention::Database(id) => tag("mention-database", page_url(id)),
+        Mention::DataSource(id) => tag("mention-data-source", format!("collection://{id}")),
+        Mention::Agent(url) => tag("mention-agent", url.clone()),
+        Mention::Date { start, end, time_zone } => {
+            out.push_str("<mention-date");
+            let mut part = |name: &str, time_name: &str, value: &str| {
+                let (date, time) =
+                    value.split_once('T').map_or((value, None), |(date, time)| (date, Some(time)));
+                out.push_str(&format!(" {name}=\"{date}\""));
+                if let Some(time) = time {
+                    out.push_str(&format!(" {time_name}=\"{}\"", time.get(..5).unwrap_or(time)));
+                }
+            };
+            part("start", "startTime", start);
+            if let Some(end) = end {
+                part("end", "endTime", end);
+            }
+            if let Some(zone) = time_zone {
+                out.push_str(&format!(" timeZone=\"{}\"", quoted(zone)));
+            }
+            out.push_str("/>");
+        }
+    }
+}
+
+/// The address of a page or database (notion-api.md 3).
+pub(crate) fn page_url(id: &str) -> String {
+    format!("https://app.notion.com/p/{}", ids::plain(id))
+}
+
+/// White space at the edges of bold, italic and struck text stands outside the marks, where it can be read back.
+fn edges_outside(spans: &[Span]) -> Vec<Span> {
+    let mut out = Vec::with_capacity(spans.len());
+    for span in spans {
+        let Content::Text(text) = &span.content else {
+            out.push(span.clone());
+            continue;
+        };
+        let Style { bold, italic, strike, code, .. } = span.style;
+        if code || !(bold || italic || strike) {
+            out.push(span.clone());
+            continue;
+        }
+        let inner = text.trim();
+        let lead = text.len() - text.trim_start().len();
+        let bare = |piece: &str| {
+            let mut bare = span.clone();
+            bare.content = Content::Text(piece.to_owned());
+            bare.style = Style { bold: false, italic: false, strike: false, ..span.style };
+            bare
+        };
+        if lead > 0 {
+            out.push(bare(&text[..lead]));
+        }
+        if !inner.is_empty() {
+            let mut kept = span.clone();
+            kept.content = Content::Text(inner.to_owned());
+            out.push(kept);
+            if lead + inner.len() < text.len() {
+                out.push(bare(&text[lead + inner.len()..]));
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,95 @@
+//! What a simulator is started with.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::clock::ClockMode;
+
+/// What a simulator is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Port on the loopback interface; 0 takes any free one.
+    pub port: u16,
+    /// The only token that is accepted.
+    pub token: String,
+    /// Simulated time at the start.
+    pub start: Timestamp,
+    /// How the simulated clock moves.
+    pub clock: ClockMode,
+    /// Rate window; `None` never answers 429.
+    pub rate: Option<Rate>,
+    /// What the connection may do.
+    pub capabilities: Capabilities,
+    /// Time that every answer takes at least.
+    pub latency: Duration,
+    /// Id of the page made at the start and shared with the connection; `None` makes one up.
+    pub parent_page: Option<String>,
+    /// Rows that one query (filter and sort) gives at most (notion-api.md 4.4).
+    pub query_cap: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            token: "ntn_sim_token".to_owned(),
+            start: Timestamp::from_second(1_795_168_830).unwrap_or(Timestamp::UNIX_EPOCH),
+            clock: ClockMode::Frozen,
+            rate: None,
+            capabilities: Capabilities::default(),
+            latency: Duration::ZERO,
+            parent_page: None,
+            query_cap: 10_000,
+        }
+    }
+}
+
+/// A rate window (notion-api.md 6.1).
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    /// Requests that any window may hold.
+    pub requests: usize,
+    /// Length of the window.
+    pub window: Duration,
+}
+
+/// What the connection may do (notion-api.md 7.6). The default allows everything, comments included.
+#[derive(Clone, Copy, Debug)]
+pub struct Capabilities {
+    /// Read content.
+    pub read: bool,
+    /// Insert content.
+    pub insert: bool,
+    /// Update content.
+    pub update: bool,
+    /// Read comments.
+    pub read_comments: bool,
+    /// Insert comments.
+    pub insert_comments: bool,
+    /// Read users, their addresses included.
+    pub user_info: bool,
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self {
+            read: true,
+            insert: true,
+            update: true,
+            read_comments: true,
+            insert_comments: true,
+            user_info: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_start_is_the_documented_one() {
+        assert_eq!(Options::default().start, "2026-11-20T10:00:30Z".parse().unwrap());
+    }
+}
