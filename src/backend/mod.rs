@@ -344,7 +344,11 @@ pub fn connect(
         databases: notion.databases.clone(),
         requests_per_minute: notion.requests_per_minute,
         settle_time: Duration::from_secs(notion.settle_seconds),
-        tuning: notion::Tuning::default(),
+        tuning: notion::Tuning {
+            backoff: Duration::from_millis(notion.backoff_ms),
+            read_timeout: Duration::from_millis(notion.read_timeout_ms),
+            write_timeout: Duration::from_millis(notion.write_timeout_ms),
+        },
     };
     let shared = notion.share.iter().cloned().collect();
     Ok(Some((Arc::new(notion::Notion::new(options)?), shared)))

@@ -31,6 +31,9 @@ pub(super) fn backends(
             assign_ids: None,
             auto_init: None,
             settle_seconds: None,
+            backoff_ms: None,
+            read_timeout_ms: None,
+            write_timeout_ms: None,
         },
     )]);
     let listed = raw.backends.as_ref().unwrap_or(&default);
@@ -123,6 +126,9 @@ fn notion(
         assign_ids: false,
         auto_init: false,
         settle_seconds: 60,
+        backoff_ms: 1000,
+        read_timeout_ms: 60_000,
+        write_timeout_ms: 25_000,
     };
     let BackendFile::Notion {
         parent_page,
@@ -133,6 +139,9 @@ fn notion(
         assign_ids,
         auto_init,
         settle_seconds,
+        backoff_ms,
+        read_timeout_ms,
+        write_timeout_ms,
     } = raw
     else {
         return config;
@@ -204,6 +213,10 @@ fn notion(
     config.assign_ids = assign_ids.unwrap_or(false);
     config.auto_init = auto_init.unwrap_or(false);
     config.settle_seconds = settle_seconds.map_or(config.settle_seconds, u64::from);
+    config.backoff_ms = backoff_ms.map_or(config.backoff_ms, u64::from);
+    config.read_timeout_ms = read_timeout_ms.map_or(config.read_timeout_ms, u64::from);
+    // Rule 11: a write must end well before the lease can lapse.
+    config.write_timeout_ms = write_timeout_ms.map_or(config.write_timeout_ms, u64::from).min(25_000);
     config
 }
 

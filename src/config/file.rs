@@ -136,6 +136,12 @@ pub(super) enum BackendFile {
         auto_init: Option<bool>,
         /// Seconds after an unanswered request in which its effect may still appear. Default: 60.
         settle_seconds: Option<u32>,
+        /// First wait before a request is repeated, in milliseconds; doubled each time. Default: 1000.
+        backoff_ms: Option<u32>,
+        /// Time for a request that reads, in milliseconds. Default: 60000.
+        read_timeout_ms: Option<u32>,
+        /// Time for a request that writes, in milliseconds; at most 25000, the default.
+        write_timeout_ms: Option<u32>,
     },
     /// A SQLite file.
     Sqlite {

@@ -102,6 +102,12 @@ pub struct NotionConfig {
     pub auto_init: bool,
     /// Seconds after an unanswered request in which its effect may still appear (rule 12).
     pub settle_seconds: u64,
+    /// First wait before a request is repeated, in milliseconds.
+    pub backoff_ms: u64,
+    /// Time for a request that reads, in milliseconds.
+    pub read_timeout_ms: u64,
+    /// Time for a request that writes, in milliseconds.
+    pub write_timeout_ms: u64,
 }
 
 /// The repository as seen from outside.

@@ -1,0 +1,370 @@
+//! A laboratory: notion-sim, a repository with or without a remote, and the built binary between them.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use notion_sim::{Options, Server};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The token of every laboratory; no output may hold it.
+pub const TOKEN: &str = "ntn_sim_token_4711_secret";
+
+/// Prefixes of variables that must not leak from the machine that runs the tests.
+const SCRUBBED: [&str; 8] =
+    ["GITHUB_", "RUNNER_", "ACTIONS_", "INPUT_", "NOTION_", "AGENT_SYNC_", "GIT_", "CI"];
+
+/// What a run of the binary gave.
+#[derive(Debug)]
+pub struct Run {
+    /// Exit code; -1 for a signal.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Run {
+    /// The JSON report.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Fails unless it ended with this code.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Actions of the report as `kind/id action`, sorted.
+    pub fn actions(&self) -> Vec<String> {
+        let json = self.json();
+        let mut actions: Vec<String> = json["artifacts"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|a| format!("{}/{} {}", text(&a["kind"]), text(&a["id"]), text(&a["action"])))
+            .collect();
+        actions.sort();
+        actions
+    }
+
+    /// Rules of the findings, sorted.
+    pub fn rules(&self) -> Vec<String> {
+        let json = self.json();
+        let mut rules: Vec<String> =
+            json["findings"].as_array().into_iter().flatten().map(|f| text(&f["rule"])).collect();
+        rules.sort();
+        rules
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// A simulated workspace and a place for repositories.
+pub struct Lab {
+    /// The simulator.
+    pub sim: Server,
+    /// Everything on disk.
+    pub dir: TempDir,
+}
+
+/// A working tree.
+pub struct Repo<'a> {
+    lab: &'a Lab,
+    /// Its root.
+    pub path: PathBuf,
+    /// Variables for the binary, over the usual ones.
+    pub env: BTreeMap<String, String>,
+}
+
+impl Lab {
+    /// With the default simulator: frozen clock, no rate limit.
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// With changed options of the simulator.
+    pub fn with(change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Options { token: TOKEN.to_owned(), ..Options::default() };
+        options.rate = None;
+        change(&mut options);
+        Self { sim: Server::start(options).unwrap(), dir: TempDir::new().unwrap() }
+    }
+
+    /// A repository without a remote.
+    pub fn repo(&self, name: &str) -> Repo<'_> {
+        let path = self.dir.path().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        let repo = Repo { lab: self, path, env: BTreeMap::new() };
+        repo.git(&["init", "-q", "-b", "main"]);
+        repo.configure();
+        repo
+    }
+
+    /// A bare remote, and a first clone of it whose configuration is committed and pushed.
+    pub fn remote(&self) -> Repo<'_> {
+        let bare = self.bare();
+        std::fs::create_dir_all(&bare).unwrap();
+        git_in(&bare, &["init", "-q", "--bare", "-b", "main"]);
+        let repo = self.repo("origin-clone");
+        repo.git(&["remote", "add", "origin", bare.to_str().unwrap()]);
+        repo.commit("configuration");
+        repo.git(&["push", "-q", "-u", "origin", "main"]);
+        repo
+    }
+
+    fn bare(&self) -> PathBuf {
+        self.dir.path().join("remote.git")
+    }
+
+    /// Another clone of the remote.
+    pub fn clone(&self, name: &str) -> Repo<'_> {
+        let path = self.dir.path().join(name);
+        git_in(
+            self.dir.path(),
+            &["clone", "-q", self.bare().to_str().unwrap(), path.to_str().unwrap()],
+        );
+        Repo { lab: self, path, env: BTreeMap::new() }
+    }
+
+    /// Writes that reached the simulator since the last reset.
+    pub fn writes(&self) -> usize {
+        self.sim.requests().iter().filter(|request| request.is_write).count()
+    }
+
+    /// Requests since the last reset.
+    pub fn count(&self) -> usize {
+        self.sim.requests().len()
+    }
+
+    /// The page of an artifact, by database title and id.
+    #[track_caller]
+    pub fn page(&self, database: &str, id: &str) -> String {
+        self.find_page(database, id).unwrap_or_else(|| panic!("no page {id} in {database}"))
+    }
+
+    /// The page of an artifact, if there is one.
+    pub fn find_page(&self, database: &str, id: &str) -> Option<String> {
+        let workspace = self.sim.workspace();
+        let database = workspace.database_by_title(database)?;
+        workspace.page_with(&database.id, "ID", id)
+    }
+
+    /// The body of an artifact's page.
+    #[track_caller]
+    pub fn body(&self, database: &str, id: &str) -> String {
+        let page = self.page(database, id);
+        self.sim.workspace().markdown(&page)
+    }
+
+    /// A property of an artifact's page as text.
+    #[track_caller]
+    pub fn property(&self, database: &str, id: &str, name: &str) -> Option<String> {
+        let page = self.page(database, id);
+        self.sim.workspace().property_text(&page, name).filter(|text| !text.is_empty())
+    }
+
+    /// Lets minutes pass in the workspace.
+    pub fn minutes(&self, minutes: u64) {
+        self.sim.advance(Duration::from_secs(60 * minutes));
+    }
+
+    /// A person edits the block that holds `containing`.
+    #[track_caller]
+    pub fn edit(&self, database: &str, id: &str, containing: &str, new: &str) {
+        let page = self.page(database, id);
+        self.sim.workspace().edit_block(&page, containing, new).unwrap();
+    }
+}
+
+fn git_in(dir: &Path, args: &[&str]) -> String {
+    let output = scrubbed(Command::new("git"))
+        .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "protocol.file.allow=always"])
+        .args(args)
+        .current_dir(dir)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn scrubbed(mut command: Command) -> Command {
+    for (name, _) in std::env::vars_os() {
+        if SCRUBBED.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// A story file with a state and a text.
+pub fn story(id: &str, title: &str, state: &str, body: &str) -> String {
+    format!("# {id}: {title}\n\n## State\n\n{state}\n\n{body}")
+}
+
+impl Repo<'_> {
+    /// Writes the configuration of the tests: fast retries, no rate limit of our own.
+    pub fn configure(&self) {
+        self.write(
+            "agent-sync.yml",
+            "version: 1\npreset: agent\nbackends:\n  notion:\n    type: notion\n    \
+             requests_per_minute: 10000\n    settle_seconds: 0\n    backoff_ms: 2\n    read_timeout_ms: 4000\n    \
+             write_timeout_ms: 4000\n",
+        );
+    }
+
+    /// Runs git here.
+    #[track_caller]
+    pub fn git(&self, args: &[&str]) -> String {
+        git_in(&self.path, args)
+    }
+
+    /// Commits everything.
+    #[track_caller]
+    pub fn commit(&self, message: &str) {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "--allow-empty", "-m", message]);
+    }
+
+    /// Commits everything and pushes the current branch.
+    #[track_caller]
+    pub fn publish(&self, message: &str) {
+        self.commit(message);
+        self.git(&["push", "-q", "origin", "HEAD"]);
+    }
+
+    /// Writes a file.
+    #[track_caller]
+    pub fn write(&self, path: &str, text: &str) {
+        let full = self.path.join(path);
+        std::fs::create_dir_all(full.parent().unwrap()).unwrap();
+        std::fs::write(full, text).unwrap();
+    }
+
+    /// Writes a story's file; gives its path.
+    #[track_caller]
+    pub fn story(&self, id: &str, title: &str, state: &str, body: &str) -> String {
+        let scope = id.rsplit_once('-').unwrap().0;
+        let path = format!(".agent/cache/stories/{scope}/{id}-{}.md", title.to_lowercase().replace(' ', "-"));
+        self.write(&path, &story(id, title, state, body));
+        path
+    }
+
+    /// Reads a file.
+    #[track_caller]
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// Whether a file exists.
+    pub fn has(&self, path: &str) -> bool {
+        self.path.join(path).exists()
+    }
+
+    /// Replaces a part of a file.
+    #[track_caller]
+    pub fn replace(&self, path: &str, old: &str, new: &str) {
+        let text = self.read(path);
+        assert!(text.contains(old), "{path} has no {old:?}: {text}");
+        self.write(path, &text.replacen(old, new, 1));
+    }
+
+    /// The command that runs the binary here, with JSON.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = scrubbed(Command::new(env!("CARGO_BIN_EXE_agent-sync")));
+        command
+            .args(args)
+            .current_dir(&self.path)
+            .env("NOTION_TOKEN", TOKEN)
+            .env("NOTION_API_URL", self.lab.sim.url())
+            .env("NOTION_PARENT_PAGE_ID", self.lab.sim.parent_page())
+            .env("GIT_CONFIG_COUNT", "1")
+            .env("GIT_CONFIG_KEY_0", "protocol.file.allow")
+            .env("GIT_CONFIG_VALUE_0", "always")
+            .envs(&self.env)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the binary with a JSON report.
+    #[track_caller]
+    pub fn run(&self, args: &[&str]) -> Run {
+        let mut all = args.to_vec();
+        all.extend(["--format", "json"]);
+        self.finish(self.command(&all).output().unwrap())
+    }
+
+    /// Runs the binary with the report for people.
+    #[track_caller]
+    pub fn human(&self, args: &[&str]) -> Run {
+        self.finish(self.command(args).output().unwrap())
+    }
+
+    /// Starts the binary without waiting.
+    pub fn spawn(&self, args: &[&str]) -> Child {
+        let mut all = args.to_vec();
+        all.extend(["--format", "json"]);
+        self.command(&all).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Takes a process's output; no secret may be in it, whatever the test is about.
+    #[track_caller]
+    pub fn finish(&self, output: Output) -> Run {
+        let run = Run {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        };
+        assert!(!run.stdout.contains(TOKEN) && !run.stderr.contains(TOKEN), "a secret: {run:?}");
+        if std::env::var_os("LAB_TRACE").is_some() {
+            let _ = writeln!(std::io::stderr(), "{run:#?}");
+        }
+        run
+    }
+
+    /// init, with success.
+    #[track_caller]
+    pub fn init(&self) {
+        self.run(&["init"]).expect(0);
+    }
+
+    /// The state's commit here.
+    pub fn state(&self) -> Option<String> {
+        let output = scrubbed(Command::new("git"))
+            .args(["rev-parse", "-q", "--verify", "refs/agent-sync/state"])
+            .current_dir(&self.path)
+            .output()
+            .unwrap();
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// Every file under `.agent`, by path.
+    pub fn files(&self) -> BTreeMap<String, String> {
+        let mut files = BTreeMap::new();
+        let mut open = vec![self.path.join(".agent")];
+        while let Some(dir) = open.pop() {
+            let Ok(entries) = std::fs::read_dir(&dir) else { continue };
+            for entry in entries.flatten() {
+                match entry.path().is_dir() {
+                    true => open.push(entry.path()),
+                    false => {
+                        let path = entry.path();
+                        let name = path.strip_prefix(&self.path).unwrap().to_string_lossy().into_owned();
+                        files.insert(name, std::fs::read_to_string(&path).unwrap_or_default());
+                    }
+                }
+            }
+        }
+        files
+    }
+}
