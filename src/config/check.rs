@@ -85,11 +85,24 @@ impl<'a> Checker<'a> {
                 self.value(item, items);
                 self.path.pop();
             }
-        } else if let (Some(number), Some(minimum)) = (value.as_f64(), schema.get("minimum"))
-            && minimum.as_f64().is_some_and(|minimum| number < minimum)
-        {
+        } else if value.is_number() {
+            self.number(value, schema);
+        }
+    }
+
+    fn number(&mut self, value: &Value, schema: &'a Value) {
+        let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
+        let largest = match schema.get("format").and_then(Value::as_str) {
+            Some("uint32") => Some(f64::from(u32::MAX)),
+            _ => bound("maximum"),
+        };
+        let number = value.as_f64().unwrap_or_default();
+        if let Some(least) = bound("minimum").filter(|least| number < *least) {
             let message = format!("{} is too small.", self.here());
-            self.fault(message, format!("Give at least {minimum}."));
+            self.fault(message, format!("Give at least {least}."));
+        } else if let Some(most) = largest.filter(|most| number > *most) {
+            let message = format!("{} is too large.", self.here());
+            self.fault(message, format!("Give at most {most}."));
         }
     }
 

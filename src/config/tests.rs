@@ -205,11 +205,34 @@ fn wrong_types_and_words_are_errors_with_their_line() {
         ),
         ("- a\n", "agent-sync.yml: the file must be a mapping, but is a list."),
         ("a: b: c\n", "agent-sync.yml:1: The file is no YAML:"),
+        ("state:\n  keep_days: 5000000000\n", "agent-sync.yml:2: `state.keep_days` is too large."),
         ("state:\n  keep_days: -1\n", "agent-sync.yml:2: `state.keep_days` is too small."),
         ("version: 1\nversion: 1\n", "agent-sync.yml"),
     ] {
         let got = problem(text);
         assert!(got.starts_with(want), "{got}\n{want}");
+    }
+}
+
+#[test]
+fn places_are_found_by_indentation_and_in_flow_collections() {
+    use locate::{Step, line_of};
+    let text = "# a: 0\n\na:\n  - x: 1\n    y: 2\n  -\n    y: 3\n\"b\": {c: {d: 1},\n  e: [1, {f: 2}]}\na2:\n- 1\n- 2\n";
+    let line = |path: &[&str]| {
+        let step = |s: &&str| s.parse().map_or_else(|_| Step::Key((*s).to_owned()), Step::Index);
+        line_of(text, &path.iter().map(step).collect::<Vec<_>>())
+    };
+    for (path, want) in [
+        (&["a"][..], Some(3)),
+        (&["a", "1"], Some(6)),
+        (&["a", "1", "y"], Some(7)),
+        (&["b", "c", "d"], Some(8)),
+        (&["b", "e", "1", "f"], Some(9)),
+        (&["b", "none"], Some(8)),
+        (&["none"], None),
+        (&[], None),
+    ] {
+        assert_eq!(line(path), want, "{path:?}");
     }
 }
 

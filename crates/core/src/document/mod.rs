@@ -111,7 +111,7 @@ pub fn parse(kind: &Kind, id: &str, path: &str, text: &str) -> Document {
 /// references. For a YAML artifact `body` is YAML without the mapped keys. What a file cannot hold (see
 /// [`CannotSet`]) is left out; reading the file again tells.
 pub fn new_file(kind: &Kind, id: &str, properties: &Properties, body: &str) -> String {
-    let body = body.trim_matches('\n');
+    let body = body.trim_matches(['\n', '\r']);
     let written = |text: &str, name: &str| {
         let edits =
             properties.get(name).and_then(|value| set(kind, id, text, name, Some(value)).ok());
@@ -141,19 +141,17 @@ pub fn new_file(kind: &Kind, id: &str, properties: &Properties, body: &str) -> S
             .filter(|property| at_end(&property.source, property.r#type))
             .fold(text, |text, property| written(&text, &property.name).unwrap_or(text))
     };
+    let bodiless = with_tail(head.clone());
     if body.is_empty() {
-        return with_tail(head);
+        return bodiless;
     }
     // A body may hold a heading of the same name, which would be taken for the tail's, or a code block without
-    // an end: then the tail goes first.
-    let usual = with_tail(format!("{head}\n{body}\n"));
-    let values = parse(kind, id, "", &usual).properties();
-    let whole = usual.contains(body)
-        && properties.iter().all(|(name, value)| {
-            kind.property(name)
-                .is_none_or(|p| values.get(name) == set::written_form(p, value).as_ref())
-        });
-    if whole { usual } else { format!("{}\n{body}\n", with_tail(head)) }
+    // an end: then the tail goes first, and if the body would run into it, the tail is left out.
+    let held = parse(kind, id, "", &bodiless).properties();
+    [with_tail(format!("{head}\n{body}\n")), format!("{bodiless}\n{body}\n")]
+        .into_iter()
+        .find(|text| text.contains(body) && parse(kind, id, "", text).properties() == held)
+        .unwrap_or_else(|| format!("{head}\n{body}\n"))
 }
 
 #[cfg(test)]

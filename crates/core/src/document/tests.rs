@@ -384,6 +384,16 @@ fn a_new_file_holds_what_it_was_given() {
     }
 }
 
+#[test]
+fn a_new_yaml_artifact_has_its_keys_first() {
+    let mut properties = Properties::new();
+    properties.insert("Title".to_owned(), Value::text("a: b").unwrap());
+    properties.insert("Status".to_owned(), Value::text("DONE").unwrap());
+    let text = new_file(&journey(), "JRN-1", &properties, "steps:\n  - go\n");
+    assert_eq!(text, "title: \"a: b\"\nstate: DONE\nsteps:\n  - go\n");
+    assert_eq!(new_file(&journey(), "JRN-1", &properties, ""), "title: \"a: b\"\nstate: DONE\n");
+}
+
 fn documents() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
         "# INFRA-1: Old\n",
@@ -529,6 +539,25 @@ proptest! {
         if let Some(written) = value.as_ref().and_then(|v| set::written_form(&kind.properties[n], v)) {
             prop_assert!(check_set(&kind, "# INFRA-1: T\n\nBody\n", &name, Some(&written))?, "{:?}", written);
         }
+    }
+
+    #[test]
+    fn a_new_file_holds_any_body(body in documents(), title in hostile(), goal in hostile()) {
+        let kind = story();
+        let mut properties = Properties::new();
+        properties.extend(Value::text(&format!("T {title}")).map(|value| ("Title".to_owned(), value)));
+        properties.extend(Value::text(&goal).map(|value| ("Goal".to_owned(), value)));
+        properties.extend(Value::set(["A-1"]).map(|value| ("Plans".to_owned(), value)));
+        properties.extend(Value::text("DONE").map(|value| ("Status".to_owned(), value)));
+        let text = new_file(&kind, "INFRA-1", &properties, &body);
+        let read = parse(&kind, "INFRA-1", "", &text);
+        prop_assert!(text.contains(body.trim_matches(['\n', '\r'])), "{:?}", text);
+        for name in ["Title", "Status"] {
+            let want = set::written_form(kind.property(name).unwrap(), &properties[name]);
+            prop_assert_eq!(read.values.get(name).map(|l| &l.value), want.as_ref(), "{} {:?}", name, text);
+        }
+        let own = read.values.get("Plans").is_none_or(|plans| plans.value == properties["Plans"]);
+        prop_assert!(own || body.contains("## Linked Plans"), "{:?}", text);
     }
 
     #[test]
