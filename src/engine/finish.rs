@@ -272,10 +272,12 @@ fn cursors(pen: &mut Pen<'_>, tasks: &BTreeMap<Key, Task>, executed: &Executed, 
         if open || loose || executed.stop.is_some() {
             continue;
         }
+        let records = pen.book.records.values();
+        let known = records.filter(|record| record.backend == name && record.key.kind == *kind).count();
         let cursors = &mut pen.book.backend(name).cursors;
         let old = cursors.get(kind).cloned();
         let (whole, count) = match (listed.whole, &old) {
-            (true, _) => (listed.began, listed.count),
+            (true, _) => (listed.began, listed.count.max(known)),
             (false, Some(old)) => (old.whole, old.count),
             (false, None) => continue,
         };

@@ -1,5 +1,5 @@
 //! A laboratory: notion-sim, a repository with or without a remote, and the built binary between them.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 use std::collections::BTreeMap;
 use std::io::Write;
