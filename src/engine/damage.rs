@@ -77,13 +77,16 @@ pub(super) async fn three_texts(
     }
     let Some(kind) = kinds.get(&artifact.key.kind) else { return Ok([None, None, None]) };
     let path = artifact.path.as_deref().unwrap_or_default();
-    let body = |text: String| {
-        let file = FileText::new(kind, &artifact.key, path, text);
-        markdown::body_text(&file.local())
-    };
-    let base = match conflict.base.as_ref().and_then(|base| base.local.as_ref()).and_then(Content::text) {
-        Some(id) => Some(body(book.text(id).await?)),
-        None => None,
+    let base = match &conflict.base {
+        Some(Pair { local: Some(Content::Body { text: local, .. }), remote }) => {
+            let local = FileText::new(kind, &artifact.key, path, book.text(local).await?);
+            let remote = match remote.as_ref().and_then(Content::text) {
+                Some(id) => book.text(id).await?,
+                None => String::new(),
+            };
+            Some((local, remote))
+        }
+        _ => None,
     };
     let local = artifact
         .file
@@ -96,9 +99,18 @@ pub(super) async fn three_texts(
                 Some(text) => text.clone(),
                 None => book.text(&body.id).await?,
             };
-            Some(markdown::render_local(dialect, &text, kind.format))
+            Some(match &base {
+                // As the file would be with the page's changes: only what a person did there differs.
+                Some((old, agreed)) => {
+                    let edits = markdown::plan_pull(dialect, Some((&old.local(), agreed)), &old.local(), &text);
+                    let new = markdown::apply_edits(&old.text, &edits);
+                    let new = FileText::new(kind, &artifact.key, path, new);
+                    markdown::body_text(&new.local())
+                }
+                None => markdown::render_local(dialect, &text, kind.format),
+            })
         }
         None => None,
     };
-    Ok([base, local, remote])
+    Ok([base.map(|(old, _)| markdown::body_text(&old.local())), local, remote])
 }

@@ -11,7 +11,7 @@ use agent_sync_core::plan::{Content, Pair};
 use futures::stream::{self, StreamExt};
 use tokio::time::Instant;
 
-use super::RunError;
+use super::{RunError, partial};
 use super::book::{Book, Intent, Record, Replaced};
 use super::observe::{Artifact, LocalFile, World, body_content};
 use super::remote::{BodyJob, BodyWrite, Done, FileText, Job, Sender, Verb};
@@ -428,7 +428,7 @@ async fn send_batch(
             at: backend.now().unwrap_or_default(),
         });
     }
-    hands.book.commit(hands.run, &format!("begin {} writes\n\nRun: {}\n", jobs.len(), hands.run)).await?;
+    hands.book.commit(hands.run, &partial("what is about to be written", hands.run)).await?;
     let sender = Sender { backend, bot: hands.bot.clone() };
     let world = &*hands.world;
     let results: Vec<(Job, Done, Instant)> = stream::iter(jobs.into_iter().map(|job| {
@@ -629,7 +629,7 @@ async fn local(
     }
     if forced {
         // What a force overwrites may be nowhere else: it is stored before it is gone.
-        hands.book.commit(hands.run, &format!("keep what is replaced\n\nRun: {}\n", hands.run)).await?;
+        hands.book.commit(hands.run, &partial("what is about to be replaced", hands.run)).await?;
     }
     let mut taken: BTreeSet<String> =
         hands.world.scan.files.values().map(|entry| entry.path.clone()).collect();

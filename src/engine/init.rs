@@ -24,7 +24,7 @@ pub(super) async fn init(turn: &mut Turn<'_>) -> Result<(), RunError> {
         places.extend(made);
         // A database that was made and not recorded would be found by its title; recording it is cheaper.
         turn.book.backend(&name).places.extend(places.clone());
-        let message = turn.message(&format!("init: {} databases created", missing.len()));
+        let message = super::partial("databases that were made", &turn.session.run);
         turn.commit(&message).await?;
     }
     let mut unrepairable = Vec::new();

@@ -12,7 +12,10 @@ pub(super) async fn log(session: &Session<'_>, limit: usize) -> Result<Report, R
     let mut report = Report::new("log", false);
     report.state_commit.clone_from(&snapshot.commit);
     if snapshot.commit.is_some() {
-        for entry in session.store.history(&snapshot, limit).await? {
+        // A run has a few commits at most; those in its middle are left out.
+        let commits = session.store.history(&snapshot, limit.saturating_mul(4)).await?;
+        let ended = commits.iter().filter(|entry| !entry.message.starts_with(super::PARTIAL));
+        for entry in ended.take(limit) {
             let field = |name: &str| {
                 entry.message.lines().find_map(|line| line.strip_prefix(name)).map(|text| text.trim().to_owned())
             };

@@ -556,6 +556,14 @@ impl Turn<'_> {
     }
 }
 
+/// Message of a commit in the middle of a run; `log` leaves it out.
+fn partial(what: &str, run: &str) -> String {
+    format!("{PARTIAL}{what}\n\nRun: {run}\n")
+}
+
+/// Beginning of such a message.
+const PARTIAL: &str = "in progress: ";
+
 /// Names of artifacts, for messages.
 fn names(keys: &BTreeSet<Key>) -> String {
     keys.iter().map(Key::to_string).collect::<Vec<_>>().join(", ")

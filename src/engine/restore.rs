@@ -7,7 +7,7 @@ use agent_sync_core::model::{Key, Properties, Side, Value};
 use agent_sync_core::kind::{PropertyType, Source};
 
 use super::book::{Record, Replaced};
-use super::{RunError, Turn, names};
+use super::{RunError, Turn, names, partial};
 use crate::backend::{BackendError, Life, Presence};
 use crate::report::{ArtifactReport, Sides};
 use crate::repo::WriteError;
@@ -164,7 +164,7 @@ async fn remote(
         }
     }
     turn.book.replace(&turn.session.run, &again, Some(before.text.as_str()).filter(|_| again.text))?;
-    let message = format!("keep what restore replaces\n\nRun: {}\n", turn.session.run);
+    let message = partial("what is about to be replaced", &turn.session.run);
     turn.commit(&message).await?;
     if !values.is_empty() {
         backend.set_properties(&kind, &place, &page, &values).await?;

@@ -313,7 +313,7 @@ async fn report(
             path,
             url,
             action: action(remote, local, !open.is_empty(), !outcome.stale.is_empty(), task).to_owned(),
-            reason: reason(artifact, task, &outcome.stale),
+            reason: reason(turn.backend.label(), artifact, task, &outcome.stale),
             sides: Sides { remote, local },
         };
         if entry.action == "unchanged" {
@@ -346,7 +346,12 @@ fn action(remote: Action, local: Action, conflict: bool, stale: bool, task: &Tas
     }
 }
 
-fn reason(artifact: &Artifact, task: &Task, stale: &BTreeSet<Stretch>) -> String {
+fn reason(
+    label: &str,
+    artifact: &Artifact,
+    task: &Task,
+    stale: &BTreeSet<Stretch>,
+) -> String {
     let list = |stretches: &mut dyn Iterator<Item = &Stretch>| {
         stretches.map(Stretch::to_string).collect::<Vec<_>>().join(", ")
     };
@@ -355,7 +360,7 @@ fn reason(artifact: &Artifact, task: &Task, stale: &BTreeSet<Stretch>) -> String
         parts.push(format!("changed in the repository: {}", list(&mut task.push.keys())));
     }
     if !task.pull.is_empty() {
-        parts.push(format!("changed in the backend: {}", list(&mut task.pull.keys())));
+        parts.push(format!("changed in {label}: {}", list(&mut task.pull.keys())));
     }
     if !task.conflicts.is_empty() {
         let mut stretches = task.conflicts.iter().map(|conflict| &conflict.stretch);
@@ -382,13 +387,13 @@ fn reason(artifact: &Artifact, task: &Task, stale: &BTreeSet<Stretch>) -> String
     }
     if parts.is_empty() {
         let text = match artifact.existence {
-            plan::Existence::CreateRemote => "new in the repository",
-            plan::Existence::CreateLocal => "new in the backend",
-            plan::Existence::TrashRemote => "deleted in the repository",
-            plan::Existence::DeleteLocal => "trashed in the backend",
-            _ => "equal",
+            plan::Existence::CreateRemote => "new in the repository".to_owned(),
+            plan::Existence::CreateLocal => format!("new in {label}"),
+            plan::Existence::TrashRemote => "deleted in the repository".to_owned(),
+            plan::Existence::DeleteLocal => format!("trashed in {label}"),
+            _ => "equal".to_owned(),
         };
-        parts.push(text.to_owned());
+        parts.push(text);
     }
     parts.join("; ")
 }

@@ -39,7 +39,7 @@ pub fn human(report: &Report, verbose: bool) -> String {
             if let (Some(local), Some(remote)) = (&conflict.local, &conflict.remote) {
                 let base = conflict.base.as_deref().unwrap_or_default();
                 write_side(&mut out, "repository", base, local);
-                write_side(&mut out, "backend", base, remote);
+                write_side(&mut out, "Notion", base, remote);
             }
         }
     }
@@ -118,7 +118,10 @@ fn write_action(
     let shown = if verbose { artifacts.len() } else { LISTED };
     for artifact in artifacts.iter().take(shown) {
         let place = artifact.path.as_deref().or(artifact.url.as_deref()).map(one_line).unwrap_or_default();
-        let _ = write!(out, "  {}/{}", artifact.kind, one_line(&artifact.id));
+        let _ = match action.ends_with("-database") {
+            true => write!(out, "  {} ({})", one_line(&artifact.id), artifact.kind),
+            false => write!(out, "  {}/{}", artifact.kind, one_line(&artifact.id)),
+        };
         if !place.is_empty() {
             let _ = write!(out, "  {place}");
         }
@@ -141,10 +144,10 @@ fn write_difference(out: &mut String, difference: &Difference) {
     match base {
         Some(base) => {
             write_side(out, "repository", base, local);
-            write_side(out, "backend", base, remote);
+            write_side(out, "Notion", base, remote);
         }
         None => {
-            out.push_str("  from repository to backend\n");
+            out.push_str("  from the repository to Notion\n");
             indent(out, &unified(local, remote));
         }
     }
@@ -191,7 +194,8 @@ fn write_end(out: &mut String, report: &Report, verbose: bool) {
         }
     }
     if parts.is_empty() {
-        parts.push("nothing to do".to_owned());
+        let done = if report.artifacts.is_empty() { "nothing to do" } else { "done" };
+        parts.push(done.to_owned());
     }
     let (total, endpoints) = report.cost();
     let plan = if report.dry_run { " (plan only)" } else { "" };

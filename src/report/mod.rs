@@ -309,9 +309,9 @@ pub struct Report {
 /// Counts of a report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Files changed or made from the backend.
+    /// Files changed from the backend.
     pub pulled: usize,
-    /// Pages changed or made from files.
+    /// Pages changed from files.
     pub pushed: usize,
     /// Pages, files and databases made.
     pub created: usize,
@@ -368,19 +368,13 @@ impl Report {
         for artifact in &self.artifacts {
             let Sides { remote, local } = artifact.sides;
             match remote {
-                Action::Create => {
-                    counts.created += 1;
-                    counts.pushed += 1;
-                }
+                Action::Create => counts.created += 1,
                 Action::Edit | Action::Revive => counts.pushed += 1,
                 Action::Delete => counts.deleted += 1,
                 Action::None => {}
             }
             match local {
-                Action::Create => {
-                    counts.created += 1;
-                    counts.pulled += 1;
-                }
+                Action::Create => counts.created += 1,
                 Action::Edit | Action::Revive => counts.pulled += 1,
                 Action::Delete => counts.deleted += 1,
                 Action::None => {}

@@ -18,7 +18,8 @@ pub fn body_text(local: &Local<'_>) -> String {
         next = next.max(range.end);
     }
     out.push_str(local.text.get(next..).unwrap_or_default());
-    out.trim_start_matches(['\n', '\r']).to_owned()
+    let body = out.trim_matches(['\n', '\r']);
+    if body.is_empty() { String::new() } else { format!("{body}\n") }
 }
 
 /// Whether a body holds child pages or databases, which would be trashed with it (rule 8).
