@@ -14,15 +14,16 @@ pub(crate) fn render(ws: &Workspace, spans: &[Span], out: &mut String) {
     group(ws, &prepared, &mut Vec::new(), out);
 }
 
-/// Marks whose extents may overlap; nesting follows from which one reaches farthest.
+/// Marks in the order of their nesting. Italic lies outside of bold: then no mark is closed and opened again in one
+/// place, and a run of stars has one reading only.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mark {
     Link,
     Discussions,
     Color,
     Underline,
-    Bold,
     Italic,
+    Bold,
     Strike,
 }
 
@@ -98,24 +99,22 @@ pub(crate) fn target(url: &str) -> String {
 fn group(ws: &Workspace, spans: &[Span], done: &mut Vec<Mark>, out: &mut String) {
     let mut at = 0;
     while let Some(first) = spans.get(at) {
-        let reach = |mark: Mark| {
-            spans[at..].iter().take_while(|span| mark.on(span) && mark.same(first, span)).count()
-        };
-        let mut best: Option<(Mark, usize)> = None;
-        for mark in MARKS {
-            if !done.contains(&mark) && mark.on(first) {
-                let length = reach(mark);
-                if best.is_none_or(|(_, longest)| length > longest) {
-                    best = Some((mark, length));
-                }
-            }
-        }
+        let best =
+            MARKS.into_iter().find(|mark| !done.contains(mark) && mark.on(first)).map(|mark| {
+                let alike = |span: &&Span| mark.on(span) && mark.same(first, span);
+                (mark, spans.iter().skip(at).take_while(alike).count())
+            });
         match best {
             None => {
                 leaf(ws, first, out);
                 at += 1;
             }
             Some((mark, length)) => {
+                // `!` before a link would make it an image.
+                if mark == Mark::Link && out.ends_with('!') {
+                    out.pop();
+                    out.push_str("\\!");
+                }
                 out.push_str(&mark.open(first));
                 done.push(mark);
                 group(ws, &spans[at..at + length], done, out);
@@ -143,7 +142,9 @@ fn leaf(ws: &Workspace, span: &Span, out: &mut String) {
 fn code(text: &str, out: &mut String) {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
-    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    // A span that begins and ends with a space would lose both.
+    let edges = text.starts_with(' ') && text.ends_with(' ') && !text.trim().is_empty();
+    let pad = if edges || text.starts_with('`') || text.ends_with('`') { " " } else { "" };
     out.push_str(&fence);
     out.push_str(pad);
     // A code span is one line; a break inside it cannot be written in another way.
