@@ -142,11 +142,12 @@ fn check_structure(kind: &mut Kind, children: &[Draft], payload: &Obj<'_>) -> Ap
                 }
             }
         }
-        Kind::ColumnList => {
-            if children.len() < 2 || !children.iter().all(|child| child.kind == Kind::Column) {
-                return wrong("should be at least two columns.");
-            }
+        Kind::ColumnList
+            if children.len() < 2 || children.iter().any(|child| child.kind != Kind::Column) =>
+        {
+            return wrong("should be at least two columns.");
         }
+        Kind::ColumnList => {}
         _ if children
             .iter()
             .any(|child| matches!(child.kind, Kind::TableRow { .. } | Kind::Column)) =>
