@@ -49,7 +49,8 @@ pub(super) fn steps<A: Keyed, B: Keyed>(old: &[A], new: &[B]) -> Vec<Step> {
                 let nodes_new: Vec<&Node> =
                     new.iter().skip(new_index).take(new_len).map(Keyed::node).collect();
                 let (mut a, mut b) = (0, 0);
-                for (x, y) in pairs(&nodes_old, &nodes_new).into_iter().chain([(old_len, new_len)]) {
+                for (x, y) in pairs(&nodes_old, &nodes_new).into_iter().chain([(old_len, new_len)])
+                {
                     out.extend((a..x).map(|n| Step::Remove(old_index + n)));
                     out.extend((b..y).map(|n| Step::Add(new_index + n)));
                     if x < old_len {

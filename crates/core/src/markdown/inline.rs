@@ -268,7 +268,9 @@ fn literal_links(runs: Vec<Run>) -> Vec<Run> {
             let open = group.first().map(unlinked).unwrap_or_default();
             let close = group.last().map(unlinked).unwrap_or_default();
             out.push(Run { piece: Piece::Text("[".to_owned()), marks: open });
-            out.extend(group.into_iter().map(|run| Run { marks: unlinked(&run), piece: run.piece }));
+            out.extend(
+                group.into_iter().map(|run| Run { marks: unlinked(&run), piece: run.piece }),
+            );
             out.push(Run { piece: Piece::Text(format!("]({target})")), marks: close });
             continue;
         }

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag as MdTag};
 use pulldown_cmark::BlockQuoteKind;
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag as MdTag};
 
 use super::block::{Alert, Block, LocalUnit, Marker, Node, code};
 use super::html::{self, Effect, TagMarks};
@@ -95,7 +95,9 @@ impl<'a> Reader<'a, '_> {
                     at = self.html_block(at, range.end, depth, indent, level);
                     continue;
                 }
-                Event::Start(tag) if is_block(&tag) => self.block(&tag, at, span, depth, indent, level),
+                Event::Start(tag) if is_block(&tag) => {
+                    self.block(&tag, at, span, depth, indent, level)
+                }
                 Event::Rule => self.push(Node { depth, block: Block::Divider }, span, indent),
                 Event::End(_) => {}
                 // Text of a tight list item after its first paragraph.
@@ -152,14 +154,20 @@ impl<'a> Reader<'a, '_> {
                         content = Some(start..span.end);
                     }
                 }
-                let block =
-                    if info == "math" { Block::Equation(text.trim().to_owned()) } else { code(info, &text) };
+                let block = if info == "math" {
+                    Block::Equation(text.trim().to_owned())
+                } else {
+                    code(info, &text)
+                };
                 self.push(Node { depth, block }, span, indent);
                 self.last(|unit| unit.inline = content);
             }
             MdTag::BlockQuote(kind) => {
                 let block = if level >= MAX_DEPTH {
-                    Block::Quote(vec![Node { depth: 0, block: Block::Paragraph(Inline::text(self.source(span.clone()))) }])
+                    Block::Quote(vec![Node {
+                        depth: 0,
+                        block: Block::Paragraph(Inline::text(self.source(span.clone()))),
+                    }])
                 } else {
                     let content = self.nodes(inside, level + 1);
                     match kind {
@@ -203,7 +211,11 @@ impl<'a> Reader<'a, '_> {
         depth: usize,
         level: usize,
     ) {
-        let line = self.text.get(..span.start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+        let line = self
+            .text
+            .get(..span.start)
+            .and_then(|before| before.rfind('\n'))
+            .map_or(0, |at| at + 1);
         let source = self.source(span.clone());
         let marker_start = span.start + source.len() - source.trim_start().len();
         let marker: String = source
@@ -216,7 +228,9 @@ impl<'a> Reader<'a, '_> {
         let mut first = inside.start;
         let mut head = first..first;
         let mut rest = first;
-        if let Some((Event::Start(MdTag::Paragraph), _)) = self.event(first).filter(|_| first < inside.end) {
+        if let Some((Event::Start(MdTag::Paragraph), _)) =
+            self.event(first).filter(|_| first < inside.end)
+        {
             rest = self.after(first);
             head = first + 1..rest.saturating_sub(1);
         } else if first < inside.end {
@@ -228,9 +242,13 @@ impl<'a> Reader<'a, '_> {
         let marker_end = marker_start + marker.len();
         let end = found.end.max(found.task.as_ref().map_or(marker_end, |task| task.end));
         let before = self.source(line..marker_start);
-        let indent =
-            if before.trim().is_empty() { before.to_owned() } else { " ".repeat(before.chars().count()) };
-        let content = found.task.clone().or_else(|| found.span.clone()).map(|content| content.start);
+        let indent = if before.trim().is_empty() {
+            before.to_owned()
+        } else {
+            " ".repeat(before.chars().count())
+        };
+        let content =
+            found.task.clone().or_else(|| found.span.clone()).map(|content| content.start);
         let gap = content.and_then(|content| self.text.get(marker_end..content)).unwrap_or(" ");
         let gap = if gap.is_empty() || !gap.trim().is_empty() || gap.len() > 4 { " " } else { gap };
         let child_indent = if gap.contains('\t') {
@@ -271,7 +289,9 @@ impl<'a> Reader<'a, '_> {
                         let source = self.source(range.clone()).trim_end_matches('|');
                         let start = range.start + source.len() - source.trim_start().len();
                         spans.push(start..start + source.trim().len());
-                        cells.push(Inline::normal(self.inline(cell + 1..end.saturating_sub(1)).runs));
+                        cells.push(Inline::normal(
+                            self.inline(cell + 1..end.saturating_sub(1)).runs,
+                        ));
                     }
                     cell = end;
                 }
@@ -285,11 +305,19 @@ impl<'a> Reader<'a, '_> {
         let header = cells.iter().any(|cell| !cell.is_empty()).then_some(cells);
         // The delimiter row belongs to the header.
         let line_end = |from: usize| {
-            self.text.get(from..).and_then(|rest| rest.find('\n')).map_or(self.text.len(), |n| from + n)
+            self.text
+                .get(from..)
+                .and_then(|rest| rest.find('\n'))
+                .map_or(self.text.len(), |n| from + n)
         };
-        let delimiter_end = line_end((line_end(head.start) + 1).min(self.text.len())).min(span.end.max(head.end));
+        let delimiter_end =
+            line_end((line_end(head.start) + 1).min(self.text.len())).min(span.end.max(head.end));
         let empty_header = header.is_none();
-        self.push(Node { depth, block: Block::Table(header, columns) }, head.start..delimiter_end, indent);
+        self.push(
+            Node { depth, block: Block::Table(header, columns) },
+            head.start..delimiter_end,
+            indent,
+        );
         self.last(|unit| unit.cells = if empty_header { Vec::new() } else { spans });
         let mut end = delimiter_end;
         for (cells, spans, row) in rows {
@@ -304,7 +332,14 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// Comments, `<details>`, and other HTML; answers with the index after it.
-    fn html_block(&mut self, at: usize, end: usize, depth: usize, indent: &str, level: usize) -> usize {
+    fn html_block(
+        &mut self,
+        at: usize,
+        end: usize,
+        depth: usize,
+        indent: &str,
+        level: usize,
+    ) -> usize {
         let after = self.after(at);
         let Some((_, span)) = self.event(at) else { return after };
         let source = self.html_text(at);
@@ -350,7 +385,8 @@ impl<'a> Reader<'a, '_> {
     fn details(&self, at: usize, end: usize, source: &str) -> Option<(String, usize)> {
         let head = source.trim();
         let tag = html::Tag::at(head).filter(|tag| tag.name == "details" && !tag.closing)?;
-        let summary = head.get(tag.len..)?.trim().strip_prefix("<summary>")?.strip_suffix("</summary>")?;
+        let summary =
+            head.get(tag.len..)?.trim().strip_prefix("<summary>")?.strip_suffix("</summary>")?;
         if summary.contains("<summary") || summary.contains('\n') {
             return None;
         }
@@ -364,7 +400,8 @@ impl<'a> Reader<'a, '_> {
                         return Some((summary.trim().to_owned(), next));
                     }
                     nested -= 1;
-                } else if text.trim_start().starts_with("<details") && !text.contains("</details>") {
+                } else if text.trim_start().starts_with("<details") && !text.contains("</details>")
+                {
                     nested += 1;
                 }
             }
@@ -404,7 +441,11 @@ impl<'a> Reader<'a, '_> {
         let mut at = from;
         while at < end {
             match self.event(at) {
-                Some((Event::Start(tag), _)) if is_block(tag) || matches!(tag, MdTag::HtmlBlock) => break,
+                Some((Event::Start(tag), _))
+                    if is_block(tag) || matches!(tag, MdTag::HtmlBlock) =>
+                {
+                    break;
+                }
                 Some((Event::Rule, _)) => break,
                 _ => at = self.after(at),
             }
@@ -428,7 +469,8 @@ impl<'a> Reader<'a, '_> {
                 found.task = Some(span.clone());
                 continue;
             }
-            let start = found.span.as_ref().map_or(span.start, |before| before.start.min(span.start));
+            let start =
+                found.span.as_ref().map_or(span.start, |before| before.start.min(span.start));
             found.end = found.end.max(span.end);
             found.span = Some(start..found.end);
             match event {
@@ -444,7 +486,9 @@ impl<'a> Reader<'a, '_> {
                     Event::InlineHtml(text) | Event::Html(text) => {
                         raw.push_str(text);
                         if text.as_ref() == close.as_str() {
-                            found.runs.push(Run { piece: html::mention(raw), marks: marks.clone() });
+                            found
+                                .runs
+                                .push(Run { piece: html::mention(raw), marks: marks.clone() });
                             mention = None;
                         }
                     }
@@ -459,10 +503,14 @@ impl<'a> Reader<'a, '_> {
             match event {
                 Event::Text(part) => text(part, &marks),
                 Event::Code(part) => {
-                    found.runs.push(Run { piece: Piece::Code(part.to_string()), marks: marks.clone() });
+                    found
+                        .runs
+                        .push(Run { piece: Piece::Code(part.to_string()), marks: marks.clone() });
                 }
                 Event::SoftBreak => text(" ", &marks),
-                Event::HardBreak => found.runs.push(Run { piece: Piece::Break, marks: marks.clone() }),
+                Event::HardBreak => {
+                    found.runs.push(Run { piece: Piece::Break, marks: marks.clone() })
+                }
                 Event::FootnoteReference(name) => text(&format!("[^{name}]"), &marks),
                 Event::InlineHtml(part) | Event::Html(part) => match html::Tag::at(part) {
                     _ if part.starts_with("<!--") => {}
@@ -505,7 +553,10 @@ impl<'a> Reader<'a, '_> {
                     if *end == TagEnd::Link {
                         // A link without text would be lost.
                         let target = inner.link.unwrap_or_default();
-                        let empty = found.runs.last().is_none_or(|run| run.marks.link.as_ref() != Some(&target));
+                        let empty = found
+                            .runs
+                            .last()
+                            .is_none_or(|run| run.marks.link.as_ref() != Some(&target));
                         if empty {
                             found.runs.push(Run {
                                 piece: Piece::Text(format!("[]({target})")),
@@ -563,7 +614,11 @@ impl<'a> Reader<'a, '_> {
 
     /// From the begin of the first line to the end of the last one that holds anything.
     fn whole_lines(&self, span: Range<usize>) -> Range<usize> {
-        let start = self.text.get(..span.start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+        let start = self
+            .text
+            .get(..span.start)
+            .and_then(|before| before.rfind('\n'))
+            .map_or(0, |at| at + 1);
         let content = self.source(span.clone()).trim_end().len();
         let end = span.start + content;
         let rest = self.text.get(end..).unwrap_or_default();

@@ -10,6 +10,9 @@ use super::url;
 /// Characters that v1 wants escaped outside of code.
 const ESCAPED: &str = "\\*~`$[]<>{}|^";
 
+/// Longest link target that is looked for; Notion takes 2,000 characters (notion-api.md §6.3).
+const MAX_TARGET: usize = 2_100;
+
 /// Reads inline text.
 pub(super) fn parse(source: &str) -> Inline {
     Scanner::new(source).run()
@@ -97,7 +100,10 @@ impl<'a> Scanner<'a> {
     }
 
     fn run_length(&self, at: usize, byte: u8) -> usize {
-        self.source.as_bytes().get(at..).map_or(0, |rest| rest.iter().take_while(|b| **b == byte).count())
+        self.source
+            .as_bytes()
+            .get(at..)
+            .map_or(0, |rest| rest.iter().take_while(|b| **b == byte).count())
     }
 
     fn survey(&mut self) {
@@ -240,7 +246,7 @@ impl<'a> Scanner<'a> {
             let tail = self.source.get(close + 1..)?.strip_prefix('(')?;
             let mut depth = 0_usize;
             let mut escaped = false;
-            let end = tail.char_indices().find_map(|(n, c)| {
+            let end = tail.char_indices().take(MAX_TARGET).find_map(|(n, c)| {
                 match c {
                     _ if escaped => escaped = false,
                     '\\' => escaped = true,
@@ -314,7 +320,10 @@ impl<'a> Scanner<'a> {
         let inner = rest.get(1..).unwrap_or_default();
         let end = inner.find('$').filter(|end| {
             let text = inner.get(..*end).unwrap_or_default();
-            !text.is_empty() && !text.ends_with('\\') && !text.starts_with(' ') && !text.ends_with(' ')
+            !text.is_empty()
+                && !text.ends_with('\\')
+                && !text.starts_with(' ')
+                && !text.ends_with(' ')
         });
         match end {
             Some(end) => self.literal(end + 2),
@@ -368,7 +377,8 @@ fn escape(text: &str, out: &mut String) {
     while let Some(at) = rest.find("http") {
         let (before, tail) = rest.split_at(at);
         escape_plain(before, out);
-        let end = tail.find(|c: char| c.is_whitespace() || ESCAPED.contains(c)).unwrap_or(tail.len());
+        let end =
+            tail.find(|c: char| c.is_whitespace() || ESCAPED.contains(c)).unwrap_or(tail.len());
         let (address, after) = tail.split_at(end);
         out.push_str(address);
         rest = after;
@@ -463,7 +473,12 @@ impl Mark {
 /// A target as it can stand between parentheses in both grammars.
 pub(super) fn link_target(target: &str) -> String {
     debug_assert!(url::is_sendable(target), "only sendable targets are links");
-    target.replace('\\', "%5C").replace('(', "%28").replace(')', "%29").replace('[', "%5B").replace(']', "%5D")
+    target
+        .replace('\\', "%5C")
+        .replace('(', "%28")
+        .replace(')', "%29")
+        .replace('[', "%5B")
+        .replace(']', "%5D")
 }
 
 #[cfg(test)]
@@ -491,12 +506,18 @@ mod tests {
             assert_eq!(round(&once), once, "{source}");
             assert_eq!(parse(&once), parse(source), "{source}");
         }
-        assert_eq!(round("**b** *i* ~~s~~ `code` [t](https://x.y/z)"), "**b** *i* ~~s~~ `code` [t](https://x.y/z)");
+        assert_eq!(
+            round("**b** *i* ~~s~~ `code` [t](https://x.y/z)"),
+            "**b** *i* ~~s~~ `code` [t](https://x.y/z)"
+        );
     }
 
     #[test]
     fn comment_anchors_do_not_count() {
-        assert_eq!(parse("a <span discussion-urls=\"discussion://1,discussion://2\">b</span> c"), parse("a b c"));
+        assert_eq!(
+            parse("a <span discussion-urls=\"discussion://1,discussion://2\">b</span> c"),
+            parse("a b c")
+        );
     }
 
     #[test]
