@@ -283,7 +283,7 @@ pub(super) fn transfer<'n, B: Keyed>(
     let mut cursor = 0;
     // The touched group that additions right now are inside of.
     let mut inside: Option<usize> = None;
-    for (n, step) in steps.iter().enumerate() {
+    for step in steps {
         let (old, at) = match *step {
             Step::Add(at) => {
                 add(cursor, at);
@@ -332,12 +332,10 @@ pub(super) fn transfer<'n, B: Keyed>(
             Place::Gone if changes && at.is_some() => return Err(Lost),
             Place::Gone => {}
         }
-        debug_assert!(n < steps.len());
     }
     let mut out = Vec::with_capacity(len);
-    let mut additions = additions.into_iter();
     let mut actions = actions.into_iter();
-    while let Some(added) = additions.next() {
+    for added in additions {
         out.extend(added.into_iter().map(Slot::Added));
         out.extend(actions.next());
     }

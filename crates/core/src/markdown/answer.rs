@@ -134,8 +134,28 @@ pub(super) fn read(before: &str, hunks: &[Hunk], answer: &str) -> Answer {
     }
     unexpected |= explained.contains(&false);
     let texts: Vec<&str> = verdicts.iter().map(|verdict| verdict.text.as_str()).collect();
-    let (base, _) = replaced(before, hunks, &texts);
-    Answer { base, applied: verdicts.iter().map(|verdict| verdict.applied).collect(), unexpected }
+    Answer {
+        base: without_gaps(before, hunks, &texts),
+        applied: verdicts.iter().map(|verdict| verdict.applied).collect(),
+        unexpected,
+    }
+}
+
+/// The text with `parts` in place of the hunks; one that is empty takes its line with it.
+fn without_gaps(text: &str, hunks: &[Hunk], parts: &[&str]) -> String {
+    let mut out = replaced(text, hunks, parts);
+    for place in out.1.iter().rev().filter(|place| place.is_empty()) {
+        let at = place.start;
+        let line_start =
+            out.0.get(..at).is_none_or(|before| before.is_empty() || before.ends_with('\n'));
+        let rest = out.0.get(at..).unwrap_or_default();
+        if line_start && rest.starts_with('\n') {
+            out.0.replace_range(at..at + 1, "");
+        } else if line_start && rest.is_empty() && at > 0 {
+            out.0.truncate(at - 1);
+        }
+    }
+    out.0
 }
 
 /// Units that overlap a range of the text.
@@ -191,13 +211,14 @@ impl Reader<'_> {
         if same(there, old) {
             return whole(false, hunk.old.clone());
         }
-        let replaced_is_back = old.iter().any(|unit| {
-            !new.iter().any(|n| n.key == unit.key) && there.iter().any(|t| t.key == unit.key)
-        });
+        let has = |units: &[Strict], key: &str| units.iter().any(|unit| unit.key == key);
+        let replaced_is_back = old.iter().any(|unit| !has(new, &unit.key) && has(there, &unit.key));
         // Written in a form that nobody foresaw: the very words that we sent, which are not those before, and
         // nothing is left of what was replaced.
         let sent = words(new);
-        if !sent.is_empty() && words(there) == sent && sent != words(old) && !replaced_is_back {
+        let unforeseen = there.iter().any(|unit| !has(old, &unit.key) && !has(new, &unit.key));
+        let same_words = !sent.is_empty() && words(there) == sent && sent != words(old);
+        if same_words && unforeseen && !replaced_is_back {
             return whole(true, self.text_of(there));
         }
         // Somebody's blocks beside ours.
@@ -287,6 +308,13 @@ impl Reader<'_> {
     }
 }
 
+/// The words of the units; a unit without any, like a divider, stands for itself.
 fn words(units: &[Strict]) -> Vec<String> {
-    units.iter().flat_map(|unit| unit.unit.node.words()).collect()
+    units
+        .iter()
+        .flat_map(|unit| {
+            let words = unit.unit.node.words();
+            if words.is_empty() { vec![unit.key.clone()] } else { words }
+        })
+        .collect()
 }

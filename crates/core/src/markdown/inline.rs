@@ -141,7 +141,8 @@ impl Inline {
                         let after_space =
                             matches!(cells.last(), Some((Cell::Char(' ') | Cell::Break, _)) | None);
                         // Control characters cannot be told from the separators of the canonical form.
-                        if !(c == ' ' && after_space) && !(c.is_control() && c != ' ') {
+                        let dropped = if c == ' ' { after_space } else { c.is_control() };
+                        if !dropped {
                             cells.push((Cell::Char(c), id));
                         }
                     }

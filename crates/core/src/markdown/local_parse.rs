@@ -5,15 +5,17 @@ use std::ops::Range;
 use pulldown_cmark::BlockQuoteKind;
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag as MdTag};
 
+use super::Local;
 use super::block::{Alert, Block, LocalUnit, Marker, Node, code};
-use super::html::{self, Effect, TagMarks};
+use super::html;
 use super::inline::{Inline, Marks, Piece, Run};
-use super::{Local, url};
+use super::local_text::{self, Found};
 
 /// Quotes and lists deeper than this are read as text; nobody writes them, and recursion must end.
 const MAX_DEPTH: usize = 48;
 
-type Spanned<'a> = (Event<'a>, Range<usize>);
+/// An event with the range of its source.
+pub(super) type Spanned<'a> = (Event<'a>, Range<usize>);
 
 /// The units of a Markdown file, in order. HTML comments, reference and footnote definitions are no units: they
 /// exist only in the file.
@@ -275,7 +277,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn table(&mut self, inside: Range<usize>, span: Range<usize>, depth: usize, indent: &str) {
-        let mut rows: Vec<(Vec<Inline>, Vec<Range<usize>>, Range<usize>)> = Vec::new();
+        let mut rows = Vec::new();
         let mut at = inside.start;
         while at < inside.end {
             let after = self.after(at);
@@ -453,138 +455,8 @@ impl<'a> Reader<'a, '_> {
         at
     }
 
-    /// Runs of inline events, with the range of their source.
     fn inline(&self, range: Range<usize>) -> Found {
-        let mut found = Found::default();
-        let mut marks = Marks::default();
-        let mut tags = TagMarks::default();
-        let mut saved: Vec<Marks> = Vec::new();
-        let mut mention: Option<(String, String)> = None;
-        let mut images: Vec<(String, usize)> = Vec::new();
-        let mut top_level = 0_usize;
-        let mut nesting = 0_usize;
-        for (event, span) in self.events.get(range).unwrap_or_default() {
-            if let Event::TaskListMarker(checked) = event {
-                found.checked = Some(*checked);
-                found.task = Some(span.clone());
-                continue;
-            }
-            let start =
-                found.span.as_ref().map_or(span.start, |before| before.start.min(span.start));
-            found.end = found.end.max(span.end);
-            found.span = Some(start..found.end);
-            match event {
-                Event::Start(_) => {
-                    top_level += usize::from(nesting == 0);
-                    nesting += 1;
-                }
-                Event::End(_) => nesting = nesting.saturating_sub(1),
-                _ => top_level += usize::from(nesting == 0),
-            }
-            if let Some((raw, close)) = &mut mention {
-                match event {
-                    Event::InlineHtml(text) | Event::Html(text) => {
-                        raw.push_str(text);
-                        if text.as_ref() == close.as_str() {
-                            found
-                                .runs
-                                .push(Run { piece: html::mention(raw), marks: marks.clone() });
-                            mention = None;
-                        }
-                    }
-                    Event::Text(text) | Event::Code(text) => raw.push_str(text),
-                    _ => {}
-                }
-                continue;
-            }
-            let mut text = |text: &str, marks: &Marks| {
-                found.runs.push(Run { piece: Piece::Text(text.to_owned()), marks: marks.clone() });
-            };
-            match event {
-                Event::Text(part) => text(part, &marks),
-                Event::Code(part) => {
-                    found
-                        .runs
-                        .push(Run { piece: Piece::Code(part.to_string()), marks: marks.clone() });
-                }
-                Event::SoftBreak => text(" ", &marks),
-                Event::HardBreak => {
-                    found.runs.push(Run { piece: Piece::Break, marks: marks.clone() })
-                }
-                Event::FootnoteReference(name) => text(&format!("[^{name}]"), &marks),
-                Event::InlineHtml(part) | Event::Html(part) => match html::Tag::at(part) {
-                    _ if part.starts_with("<!--") => {}
-                    None => text(part, &marks),
-                    Some(tag) => match tags.take(&tag, part, &mut marks) {
-                        Effect::Literal => text(part, &marks),
-                        Effect::Break => {
-                            found.runs.push(Run { piece: Piece::Break, marks: marks.clone() });
-                        }
-                        Effect::Mark => {}
-                        Effect::Mention(close) => mention = Some((part.to_string(), close)),
-                        Effect::Atom(run) => found.runs.push(run),
-                    },
-                },
-                Event::Start(tag) => {
-                    saved.push(marks.clone());
-                    match tag {
-                        MdTag::Strong => marks.bold = true,
-                        MdTag::Emphasis => marks.italic = true,
-                        MdTag::Strikethrough => marks.strike = true,
-                        MdTag::Link { dest_url, .. } => marks.link = Some(link_target(dest_url)),
-                        MdTag::Image { dest_url, .. } => {
-                            images.push((dest_url.to_string(), found.runs.len()));
-                        }
-                        _ => {}
-                    }
-                }
-                Event::End(end) => {
-                    use pulldown_cmark::TagEnd;
-                    let inner = marks.clone();
-                    if let Some(before) = saved.pop() {
-                        match end {
-                            TagEnd::Strong => marks.bold = before.bold,
-                            TagEnd::Emphasis => marks.italic = before.italic,
-                            TagEnd::Strikethrough => marks.strike = before.strike,
-                            TagEnd::Link => marks.link = before.link,
-                            _ => {}
-                        }
-                    }
-                    if *end == TagEnd::Link {
-                        // A link without text would be lost.
-                        let target = inner.link.unwrap_or_default();
-                        let empty = found
-                            .runs
-                            .last()
-                            .is_none_or(|run| run.marks.link.as_ref() != Some(&target));
-                        if empty {
-                            found.runs.push(Run {
-                                piece: Piece::Text(format!("[]({target})")),
-                                marks: marks.clone(),
-                            });
-                        }
-                    }
-                    if *end == TagEnd::Image
-                        && let Some((target, from)) = images.pop()
-                    {
-                        let inside = found.runs.split_off(from.min(found.runs.len()));
-                        let caption = Inline::normal(inside);
-                        if images.is_empty() && marks.link.is_none() && url::is_sendable(&target) {
-                            found.image = Some((caption.clone(), target.clone()));
-                        }
-                        image_runs(&caption.plain(), &target, &marks, &mut found.runs);
-                    }
-                }
-                _ => {}
-            }
-        }
-        if let Some((raw, _)) = mention {
-            found.runs.push(Run { piece: Piece::Text(raw), marks });
-        }
-        if top_level != 1 {
-            found.image = None;
-        }
-        found
+        local_text::read(self.events.get(range).unwrap_or_default())
     }
 
     fn push(&mut self, node: Node, span: Range<usize>, indent: &str) {
@@ -625,41 +497,6 @@ impl<'a> Reader<'a, '_> {
         let line = rest.find('\n').unwrap_or(rest.len());
         let line = rest.get(..line).map_or(0, |line| line.trim_end_matches('\r').len());
         start..end + line
-    }
-}
-
-/// What inline events hold.
-#[derive(Default)]
-struct Found {
-    runs: Vec<Run>,
-    span: Option<Range<usize>>,
-    end: usize,
-    checked: Option<bool>,
-    task: Option<Range<usize>>,
-    /// Set when the text is one image and nothing else.
-    image: Option<(Inline, String)>,
-}
-
-/// Inside of text Notion has no images: one is a link named by its caption, or the literal text where Notion
-/// refuses the target.
-pub(super) fn image_runs(caption: &str, target: &str, marks: &Marks, runs: &mut Vec<Run>) {
-    let (text, marks) = if marks.link.is_some() && url::is_sendable(target) {
-        (if caption.is_empty() { target } else { caption }.to_owned(), marks.clone())
-    } else if url::is_sendable(target) {
-        let text = if caption.is_empty() { target } else { caption };
-        (text.to_owned(), Marks { link: Some(target.to_owned()), ..marks.clone() })
-    } else {
-        (format!("![{caption}]({target})"), marks.clone())
-    };
-    runs.push(Run { piece: Piece::Text(text), marks });
-}
-
-fn link_target(target: &str) -> String {
-    // An e-mail autolink has a target without scheme.
-    if target.contains('@') && !target.contains([':', '/', ' ']) && !target.starts_with('#') {
-        format!("mailto:{target}")
-    } else {
-        target.to_owned()
     }
 }
 

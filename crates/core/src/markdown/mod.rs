@@ -24,6 +24,7 @@ mod language;
 mod local_inline;
 mod local_parse;
 mod local_render;
+mod local_text;
 mod pull;
 mod push;
 mod splice;

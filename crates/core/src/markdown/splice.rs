@@ -126,12 +126,11 @@ fn word_edits(source: &str, offset: usize, from: &str, to: &str, indent: &str) -
         to.get(first..last).unwrap_or_default().replace('\n', &format!("\n{indent}"))
     };
     for op in capture_diff_slices(Algorithm::Myers, &old, &new) {
-        let (tag, was, is) = op.as_tag_tuple();
+        let (was, is) = (op.old_range(), op.new_range());
         if matches!(op, DiffOp::Equal { .. }) {
             continue;
         }
         let text = joined(is.clone());
-        let _ = tag;
         let edit = if was.is_empty() {
             if was.start == 0 {
                 let space = if own.is_empty() { "" } else { " " };

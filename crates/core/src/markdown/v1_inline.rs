@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::html::{self, Effect, Tag, TagMarks};
 use super::inline::{Inline, Marks, Piece, Run};
-use super::local_parse::image_runs;
+use super::local_text::image_runs;
 use super::url;
 
 /// Characters that v1 wants escaped outside of code.
@@ -253,6 +253,8 @@ impl<'a> Scanner<'a> {
                     '(' => depth += 1,
                     ')' if depth == 0 => return Some(Some(n)),
                     ')' => depth -= 1,
+                    // Notion escapes brackets; stopping here keeps nested openings from being read again and again.
+                    '[' => return Some(None),
                     c if c.is_whitespace() => return Some(None),
                     _ => {}
                 }
@@ -344,7 +346,28 @@ fn unescape(text: &str) -> String {
     out
 }
 
-/// Writes inline text. `math` are equations to be written as such and not as literal text.
+/// Writes inline text that replaces `source`: equations that stand there stay equations, though a file has them
+/// as plain text.
+pub(super) fn render_over(text: &Inline, source: &str) -> String {
+    let mut out = render(text);
+    let mut rest = source;
+    while let Some(at) = rest.find('$') {
+        let escaped = rest.get(..at).is_some_and(|before| before.ends_with('\\'));
+        let tail = rest.get(at + 1..).unwrap_or_default();
+        let end = tail.find('$').filter(|end| !escaped && *end > 0);
+        let Some(equation) = end.and_then(|end| rest.get(at..at + end + 2)) else {
+            rest = tail;
+            continue;
+        };
+        let mut literal = String::new();
+        escape_plain(equation, &mut literal);
+        out = out.replace(&literal, equation);
+        rest = rest.get(at + equation.len()..).unwrap_or_default();
+    }
+    out
+}
+
+/// Writes inline text.
 pub(super) fn render(text: &Inline) -> String {
     let mut out = String::new();
     let mut open: Vec<Mark> = Vec::new();

@@ -31,6 +31,10 @@ pub(super) fn unit(
             like.and_then(|(_, source)| source.trim_start().lines().next()).unwrap_or_default();
         first.starts_with(tag).then(|| first.trim_end().to_owned())
     };
+    let inline = |text: &Inline| match like {
+        Some((_, source)) => v1_inline::render_over(text, source),
+        None => v1_inline::render(text),
+    };
     let mut line = |text: &str| {
         out.push_str(&tabs);
         out.push_str(text);
@@ -38,12 +42,11 @@ pub(super) fn unit(
     };
     match &node.block {
         Block::Paragraph(text) => {
-            let text = v1_inline::render(text);
-            line(&format!("{}{attributes}", guard(&text)));
+            line(&format!("{}{attributes}", guard(&inline(text))));
         }
         Block::Heading(level, text) => {
             let hashes = "#".repeat(usize::from(*level));
-            line(&format!("{hashes} {}{attributes}", v1_inline::render(text)));
+            line(&format!("{hashes} {}{attributes}", inline(text)));
         }
         Block::Item(marker, text) => {
             let marker = match marker {
@@ -52,7 +55,7 @@ pub(super) fn unit(
                 Marker::Todo(false) => "- [ ]",
                 Marker::Todo(true) => "- [x]",
             };
-            line(&format!("{marker} {}{attributes}", v1_inline::render(text)));
+            line(&format!("{marker} {}{attributes}", inline(text)));
         }
         Block::Quote(content) => {
             let (first, rest) = match content.split_first() {

@@ -206,6 +206,17 @@ fn attributes_that_only_notion_has_stay() {
 }
 
 #[test]
+fn equations_inside_of_text_stay_equations() {
+    let remote = "let $x_1^2$ be \\$5";
+    let local = filed(remote);
+    assert_eq!(local, "let $x_1^2$ be $5\n");
+    assert_eq!(
+        pushed(Some((&local, remote)), &local.replace("be", "become"), remote),
+        "let $x_1^2$ become \\$5"
+    );
+}
+
+#[test]
 fn hunks_grow_until_they_are_unique() {
     let remote = "same\nsame\nsame";
     let base = "same\n\nsame\n\nsame\n";
