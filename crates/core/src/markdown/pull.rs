@@ -110,7 +110,12 @@ impl Writer<'_> {
             }
         }
         out.sort_by_key(|edit| (edit.at.start, edit.at.end));
-        merge_overlaps(out)
+        let mut out = merge_overlaps(out);
+        // A block can hold a property inside of it, e.g. a toggle; then it stays as it is.
+        out.retain(|edit| {
+            !self.local.excluded.iter().any(|e| e.start < edit.at.end && edit.at.start < e.end)
+        });
+        out
     }
 
     fn unit(&self, at: Option<usize>) -> Option<&LocalUnit> {
@@ -195,11 +200,13 @@ impl Writer<'_> {
             _ => 2,
         };
         let (wide_before, wide_after) = (lines(floor..span.start), lines(span.end..ceiling));
+        // Line endings of an excluded range cannot be taken away, so those that follow must go.
+        let whole = floor + gap_before == span.start;
         let keep_after =
-            wide_after >= needed && (wide_before < needed || wide_after <= wide_before);
-        let at = if at_end && floor == 0 {
-            // Nothing else is left: no lone line ending either.
-            0..self.limit(span.end..text.len(), false)
+            whole && wide_after >= needed && (wide_before < needed || wide_after <= wide_before);
+        let at = if at_end && (floor == 0 || !whole) {
+            // Nothing of ours is left there: no lone line ending either.
+            floor..self.limit(span.end..text.len(), false)
         } else if at_end || (floor > 0 && keep_after && floor < span.start) {
             floor..span.end
         } else {

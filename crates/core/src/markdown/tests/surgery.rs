@@ -299,3 +299,39 @@ fn the_first_changed_line_is_named() {
         assert_eq!(first_changed_line(&md(base), &md(local)), line, "{local}");
     }
 }
+
+/// The presets' files: front matter, title and state are properties, among the body.
+#[test]
+fn edits_stay_out_of_excluded_ranges() {
+    let text = "---\nk: v\n---\n# X-1: T\n\nintro\n\n## State\n\nDONE\n\n## Impact\n\ntext\n";
+    let range = |part: &str| text.find(part).map(|at| at..at + part.len()).unwrap();
+    let excluded = [range("---\nk: v\n---\n# X-1: T\n"), range("## State\n\nDONE\n")];
+    let local = Local { text, excluded: &excluded, format: Format::Markdown };
+    let remote = render_remote(&local, V1);
+    assert_eq!(remote, "intro\n## Impact\ntext");
+    for (now, wanted) in [
+        ("## Impact\ntext", text.replace("intro\n\n", "")),
+        ("new\nintro\n## Impact\ntext", text.replace("intro", "new\n\nintro")),
+        ("intro\nnew\n## Impact\ntext", text.replace("intro", "intro\n\nnew")),
+        ("intro\n## Impact\ntext\nnew", text.replace("text\n", "text\n\nnew\n")),
+        ("intro", text.replace("\n## Impact\n\ntext\n", "")),
+        ("", text.replace("intro\n\n", "").replace("\n## Impact\n\ntext\n", "")),
+    ] {
+        for base in [None, Some((&local, remote.as_str()))] {
+            let edits = plan_pull(V1, base, &local, now);
+            for edit in &edits {
+                assert!(
+                    !excluded.iter().any(|e| e.start < edit.at.end && edit.at.start < e.end),
+                    "{edit:?}"
+                );
+            }
+            let after = apply_edits(text, &edits);
+            assert_eq!(after, wanted, "{now}");
+        }
+    }
+    let empty = "# X-1: T\n";
+    let title = 0..empty.len();
+    let local =
+        Local { text: empty, excluded: std::slice::from_ref(&title), format: Format::Markdown };
+    assert_eq!(apply_edits(empty, &plan_pull(V1, None, &local, "a\nb")), "# X-1: T\n\na\n\nb\n");
+}
