@@ -231,6 +231,10 @@ pub(super) struct Intent {
     /// What is replaced there. Empty with a body to be created or appended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hunks: Vec<Hunk>,
+    /// Property values that are being sent, relations by artifact id. Members without a page yet are not in them:
+    /// they follow once their pages are made.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, Option<Value>>,
     /// The backend's clock when the intent was recorded.
     pub at: Timestamp,
 }
@@ -276,15 +280,14 @@ pub(super) struct Book {
     pub meta: Meta,
     /// Records by backend and artifact.
     pub records: BTreeMap<(String, Key), Record>,
-    /// Intents left by runs that did not end.
-    pub left_intents: Vec<Intent>,
+    /// Open intents: those of this run, and those that earlier runs left and no run has taken up yet.
     intents: Vec<Intent>,
     texts: BTreeMap<String, Vec<u8>>,
     replaced: BTreeMap<String, Option<Vec<u8>>>,
     stored_meta: Meta,
     stored_records: BTreeMap<(String, Key), Record>,
     stored_texts: BTreeSet<String>,
-    stored_intents: BTreeSet<String>,
+    stored_intents: Vec<Intent>,
 }
 
 fn parse<T: for<'a> Deserialize<'a>>(path: &str, bytes: &[u8]) -> Result<T, StateError> {
@@ -308,7 +311,7 @@ impl Book {
         let snapshot = store.load().await?;
         let mut meta = Meta::default();
         let mut records = BTreeMap::new();
-        let mut left_intents = Vec::new();
+        let mut intents = Vec::new();
         if snapshot.commit.is_some() {
             let wanted = ["meta.json", "index.jsonl"].map(str::to_owned);
             let files = store.read_many(&snapshot, &wanted).await?;
@@ -324,22 +327,21 @@ impl Book {
             for run in &meta.intents {
                 let path = format!("intents/{run}.json");
                 if let Some(bytes) = store.read(&snapshot, &path).await? {
-                    left_intents.extend(parse::<Vec<Intent>>(&path, &bytes)?);
+                    intents.extend(parse::<Vec<Intent>>(&path, &bytes)?);
                 }
             }
         }
-        let stored_texts = live(&records, &left_intents);
+        let stored_texts = live(&records, &intents);
         Ok(Self {
             store,
             snapshot,
             stored_meta: meta.clone(),
             stored_records: records.clone(),
             stored_texts,
-            stored_intents: meta.intents.clone(),
+            stored_intents: intents.clone(),
             meta,
             records,
-            left_intents,
-            intents: Vec::new(),
+            intents,
             texts: BTreeMap::new(),
             replaced: BTreeMap::new(),
         })
@@ -396,9 +398,15 @@ impl Book {
         self.intents.push(intent);
     }
 
-    /// The intents that this run recorded are done: the next commit forgets them.
-    pub(super) fn settle_intents(&mut self) {
-        self.intents.clear();
+    /// The open intents for an artifact, oldest first.
+    pub(super) fn intents(&self, backend: &str, key: &Key) -> Vec<Intent> {
+        let of = |intent: &&Intent| intent.backend == backend && intent.key == *key;
+        self.intents.iter().filter(of).cloned().collect()
+    }
+
+    /// What was intended for this artifact is done or judged: the next commit forgets it.
+    pub(super) fn settle_intents(&mut self, backend: &str, key: &Key) {
+        self.intents.retain(|intent| intent.backend != backend || intent.key != *key);
     }
 
     /// Keeps what a write replaces (rule 10). The first one of a run wins: it is what people had.
@@ -469,10 +477,13 @@ impl Book {
     /// # Errors
     /// [`StateError::Moved`] if somebody else wrote meanwhile: observe again (rule 16).
     pub(super) async fn commit(&mut self, run: &str, message: &str) -> Result<bool, StateError> {
-        self.meta.intents = match self.intents.is_empty() {
-            true => BTreeSet::new(),
-            false => BTreeSet::from([run.to_owned()]),
-        };
+        let intended = self.intents != self.stored_intents;
+        if intended {
+            self.meta.intents = match self.intents.is_empty() {
+                true => BTreeSet::new(),
+                false => BTreeSet::from([run.to_owned()]),
+            };
+        }
         // The content commit alone is no news (rule 14): it moves with the next commit that has some.
         let mut quiet = self.meta.clone();
         quiet.content.clone_from(&self.stored_meta.content);
@@ -490,7 +501,7 @@ impl Book {
         let nothing = quiet == self.stored_meta
             && self.records == self.stored_records
             && self.replaced.is_empty()
-            && self.intents.is_empty();
+            && !intended;
         if nothing {
             return Ok(false);
         }
@@ -507,10 +518,10 @@ impl Book {
             }
             change.insert("index.jsonl".to_owned(), Some(index));
         }
-        for run in self.stored_intents.difference(&self.meta.intents) {
+        for run in self.stored_meta.intents.difference(&self.meta.intents) {
             change.insert(format!("intents/{run}.json"), None);
         }
-        if !self.intents.is_empty() {
+        if intended && !self.intents.is_empty() {
             let path = format!("intents/{run}.json");
             let bytes = json(&path, &self.intents)?;
             change.insert(path, Some(bytes));
@@ -532,8 +543,7 @@ impl Book {
         self.stored_meta = self.meta.clone();
         self.stored_records = self.records.clone();
         self.stored_texts = texts;
-        self.stored_intents = self.meta.intents.clone();
-        self.left_intents.clear();
+        self.stored_intents.clone_from(&self.intents);
         Ok(true)
     }
 }

@@ -1,6 +1,8 @@
 //! A laboratory: notion-sim, a repository with or without a remote, and the built binary between them.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+pub mod scenario;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
