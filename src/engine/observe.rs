@@ -485,34 +485,37 @@ async fn classify(
         .await?;
     for (key, url, presence) in answers {
         let Some(artifact) = artifacts.get_mut(&key) else { continue };
-        let (presence, page, message) = match presence {
-            Presence::Found(page) => match page.life {
-                Life::Alive => (RemotePresence::Present, Some(*page), None),
-                Life::Trashed => (RemotePresence::Trashed, Some(*page), None),
-                Life::Archived => (RemotePresence::Away, Some(*page), Some("is archived")),
-                Life::Moved => {
-                    (RemotePresence::Away, Some(*page), Some("was moved out of its database"))
-                }
-            },
-            Presence::NotFound => {
-                (RemotePresence::Away, None, Some("is not visible: gone, or not shared any more"))
-            }
-        };
-        if let Some(message) = message {
-            world.findings.push(finding(
-                "page-away",
-                Severity::Warning,
-                Some(&key),
-                artifact.path.as_deref(),
-                Some(&url),
-                format!("The page of {key} {message}; nothing is done with it."),
-                "Bring the page back and share it with the connection, or trash it to delete the file.",
-            ));
-        }
-        artifact.presence = presence;
-        artifact.page = page;
+        classified(&mut world.findings, artifact, &url, presence);
     }
     Ok(())
+}
+
+/// What a direct read of a page means for its artifact (rule 7).
+fn classified(findings: &mut Vec<Finding>, artifact: &mut Artifact, url: &str, presence: Presence) {
+    let (presence, page, message) = match presence {
+        Presence::Found(page) => match page.life {
+            Life::Alive => (RemotePresence::Present, Some(*page), None),
+            Life::Trashed => (RemotePresence::Trashed, Some(*page), None),
+            Life::Archived => (RemotePresence::Away, Some(*page), Some("is archived")),
+            Life::Moved => (RemotePresence::Away, Some(*page), Some("was moved out of its database")),
+        },
+        Presence::NotFound => {
+            (RemotePresence::Away, None, Some("is not visible: gone, or not shared any more"))
+        }
+    };
+    if let Some(message) = message {
+        findings.push(finding(
+            "page-away",
+            Severity::Warning,
+            Some(&artifact.key),
+            artifact.path.as_deref(),
+            Some(url),
+            format!("The page of {} {message}; nothing is done with it.", artifact.key),
+            "Bring the page back and share it with the connection, or trash it to delete the file.",
+        ));
+    }
+    artifact.presence = presence;
+    artifact.page = page;
 }
 
 /// Rule 9: a side that is suddenly empty is an accident until a person says otherwise.
@@ -602,13 +605,37 @@ async fn compare(
     }
     let dialect = eyes.backend.dialect();
     let backend = eyes.backend;
+    let (kinds, places) = (&eyes.kinds, &eyes.places);
     let answers: Vec<_> = stream::iter(reads.into_iter().map(|(key, page)| async move {
-        Ok::<_, BackendError>((key, backend.body(&page).await?))
+        let read = match backend.body(&page).await {
+            Err(error @ BackendError::NotFound { .. }) => {
+                // Listed a moment ago, so somebody has just taken it away; or it is the backend that errs.
+                let (Some(kind), Some(place)) = (kinds.get(&key.kind), places.get(&key.kind)) else {
+                    return Err(error);
+                };
+                match backend.page(kind, place, &page).await? {
+                    Presence::Found(page) if page.life == Life::Alive => return Err(error),
+                    presence => Err(presence),
+                }
+            }
+            read => Ok(read?),
+        };
+        Ok::<_, BackendError>((key, read))
     }))
     .buffer_unordered(READS)
     .try_collect()
     .await?;
     for (key, read) in answers {
+        let read = match read {
+            Ok(read) => read,
+            Err(presence) => {
+                if let Some(artifact) = artifacts.get_mut(&key) {
+                    let url = artifact.page.as_ref().map(|page| page.url.clone()).unwrap_or_default();
+                    classified(&mut world.findings, artifact, &url, presence);
+                }
+                continue;
+            }
+        };
         if !read.complete {
             let url =
                 artifacts.get(&key).and_then(|a| a.page.as_ref()).map(|page| page.url.clone());

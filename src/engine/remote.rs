@@ -267,13 +267,17 @@ impl Sender<'_> {
         done.page = Some(page.clone());
         let read = match self.backend.body(&id).await {
             Ok(read) => read,
+            // Trashed again already; what was sent is what it held.
+            Err(BackendError::NotFound { .. }) => {
+                if let Some(body) = &job.body {
+                    self.answer(&mut done, body, sent_text(body));
+                }
+                return done;
+            }
             Err(error) => return done.fail(error),
         };
         let Some(body) = &job.body else { return done };
-        let sent = match &body.write {
-            BodyWrite::Whole(text) => text.as_str(),
-            _ => "",
-        };
+        let sent = sent_text(body);
         let digest = markdown::remote_digest(self.dialect(), &read.text);
         let mut base = read.text.clone();
         if digest != markdown::local_digest(&body.local.local()) {
@@ -319,15 +323,19 @@ impl Sender<'_> {
     async fn edit(&self, kind: &Kind, place: &Place, job: &Job) -> Done {
         let mut done = Done::default();
         let page = job.page.as_deref().unwrap_or_default();
-        if !job.values.is_empty()
-            && let Err(error) = self.properties(kind, place, page, job, &mut done).await
-        {
-            return done.fail(error);
+        if !job.values.is_empty() {
+            match self.properties(kind, place, page, job, &mut done).await {
+                Err(BackendError::NotFound { .. }) => return left(done, job),
+                Err(error) => return done.fail(error),
+                Ok(()) => {}
+            }
         }
-        if let Some(body) = &job.body
-            && let Err(error) = self.body(page, body, &mut done).await
-        {
-            return done.fail(error);
+        if let Some(body) = &job.body {
+            match self.body(page, body, &mut done).await {
+                Err(BackendError::NotFound { .. }) => return left(done, job),
+                Err(error) => return done.fail(error),
+                Ok(()) => {}
+            }
         }
         done
     }
@@ -523,6 +531,10 @@ impl Sender<'_> {
         };
         let (now, body) = match check.await {
             Ok(read) => read,
+            Err(BackendError::NotFound { .. }) => {
+                done.stale.insert(Stretch::Body);
+                return done;
+            }
             Err(error) => return done.fail(error),
         };
         let Presence::Found(now) = now else {
@@ -571,6 +583,24 @@ impl Sender<'_> {
     pub(super) fn settle_time(&self) -> Duration {
         self.backend.settle_time()
     }
+}
+
+/// The text that a page is made with.
+fn sent_text(body: &BodyJob) -> &str {
+    match &body.write {
+        BodyWrite::Whole(text) => text,
+        _ => "",
+    }
+}
+
+/// The page was listed and is gone now: somebody trashed it or took it away. The next run sees which (rule 7).
+fn left(mut done: Done, job: &Job) -> Done {
+    let properties = job.values.keys().map(|name| Stretch::Property(name.clone()));
+    let body = job.body.iter().map(|_| Stretch::Body);
+    let open: Vec<Stretch> =
+        properties.chain(body).filter(|stretch| !done.pairs.contains_key(stretch)).collect();
+    done.stale.extend(open);
+    done
 }
 
 enum Verdict {
