@@ -305,10 +305,20 @@ pub trait Backend: Send + Sync {
     async fn append_body(&self, page: &str, text: &str) -> Result<BodyRead, BackendError>;
 
     /// Moves the page to the trash: 1 request.
-    async fn trash(&self, kind: &Kind, place: &Place, page: &str) -> Result<RemotePage, BackendError>;
+    async fn trash(
+        &self,
+        kind: &Kind,
+        place: &Place,
+        page: &str,
+    ) -> Result<RemotePage, BackendError>;
 
     /// Takes the page out of the trash: 1 request.
-    async fn untrash(&self, kind: &Kind, place: &Place, page: &str) -> Result<RemotePage, BackendError>;
+    async fn untrash(
+        &self,
+        kind: &Kind,
+        place: &Place,
+        page: &str,
+    ) -> Result<RemotePage, BackendError>;
 
     /// Requests so far.
     fn requests(&self) -> Requests;
@@ -329,8 +339,9 @@ pub fn connect(
     let Some(token) = env.get("NOTION_TOKEN") else {
         return Err(BackendError::Refused {
             message: "There is no Notion token.".to_owned(),
-            remedy: "Set NOTION_TOKEN to the token of a connection (Notion: Settings, Connections)."
-                .to_owned(),
+            remedy:
+                "Set NOTION_TOKEN to the token of a connection (Notion: Settings, Connections)."
+                    .to_owned(),
         });
     };
     let options = notion::NotionOptions {

@@ -216,7 +216,8 @@ fn notion(
     config.backoff_ms = backoff_ms.map_or(config.backoff_ms, u64::from);
     config.read_timeout_ms = read_timeout_ms.map_or(config.read_timeout_ms, u64::from);
     // Rule 11: a write must end well before the lease can lapse.
-    config.write_timeout_ms = write_timeout_ms.map_or(config.write_timeout_ms, u64::from).min(25_000);
+    config.write_timeout_ms =
+        write_timeout_ms.map_or(config.write_timeout_ms, u64::from).min(25_000);
     config
 }
 

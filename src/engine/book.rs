@@ -296,8 +296,10 @@ fn parse<T: for<'a> Deserialize<'a>>(path: &str, bytes: &[u8]) -> Result<T, Stat
 }
 
 fn json<T: Serialize>(path: &str, value: &T) -> Result<Vec<u8>, StateError> {
-    let mut bytes = serde_json::to_vec_pretty(value)
-        .map_err(|error| StateError::Corrupt { path: path.to_owned(), reason: error.to_string() })?;
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| StateError::Corrupt {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })?;
     bytes.push(b'\n');
     Ok(bytes)
 }
@@ -381,7 +383,8 @@ impl Book {
     /// # Errors
     /// What the store says; [`StateError::Corrupt`] if the text is missing.
     pub(super) async fn text(&self, id: &str) -> Result<String, StateError> {
-        let missing = |reason: &str| StateError::Corrupt { path: text_path(id), reason: reason.to_owned() };
+        let missing =
+            |reason: &str| StateError::Corrupt { path: text_path(id), reason: reason.to_owned() };
         let bytes = match self.texts.get(id) {
             Some(bytes) => bytes.clone(),
             None => self
@@ -490,10 +493,11 @@ impl Book {
         for (name, backend) in &mut quiet.backends {
             if let Some(stored) = self.stored_meta.backends.get(name) {
                 for (kind, cursor) in &mut backend.cursors {
-                    if let Some(old) = stored.cursors.get(kind) {
-                        if old.whole == cursor.whole && old.count == cursor.count {
-                            cursor.clone_from(old);
-                        }
+                    if let Some(old) = stored.cursors.get(kind)
+                        && old.whole == cursor.whole
+                        && old.count == cursor.count
+                    {
+                        cursor.clone_from(old);
                     }
                 }
             }

@@ -11,11 +11,11 @@ use agent_sync_core::plan::{Content, Pair};
 use futures::stream::{self, StreamExt};
 use tokio::time::Instant;
 
-use super::{RunError, partial};
 use super::book::{Book, Intent, Record, Replaced};
 use super::observe::{Artifact, LocalFile, World, body_content};
 use super::remote::{BodyJob, BodyWrite, Done, FileText, Job, Sender, Verb};
 use super::work::{Action, Task};
+use super::{RunError, partial};
 use crate::backend::{Backend, BackendError};
 use crate::repo::{PathError, Tree, WriteError, new_path};
 
@@ -203,6 +203,7 @@ async fn prepare(
             Some(pair) => Some(pair_texts(hands.book, kind, key, &path, &pair).await?),
             None => None,
         };
+        let mut impossible = false;
         let write = match verb {
             Verb::Create => BodyWrite::Whole(markdown::render_remote(&local.local(), dialect)),
             _ => {
@@ -213,13 +214,17 @@ async fn prepare(
                     Push::Append(text) => BodyWrite::Whole(text),
                     Push::Edit(hunks) => BodyWrite::Edit(hunks),
                     Push::Impossible(reason) => {
-                        executed.findings.push(trouble(key, Some(artifact), reason));
+                        executed.findings.push(trouble(key, Some(artifact), format!("{reason}.")));
+                        impossible = true;
                         BodyWrite::Nothing
                     }
                 }
             }
         };
-        job.body = Some(BodyJob { local, base, before, write });
+        job.body = (!impossible).then_some(BodyJob { local, base, before, write });
+    }
+    if job.verb == Verb::Edit && job.body.is_none() && job.values.is_empty() {
+        return Ok(None);
     }
     keep_replaced(hands, key, task, &job)?;
     Ok(Some(job))
@@ -244,12 +249,7 @@ async fn pair_texts(
 }
 
 /// Rule 10: what is about to be replaced on the page goes to the state first.
-fn keep_replaced(
-    hands: &mut Hands<'_>,
-    key: &Key,
-    task: &Task,
-    job: &Job,
-) -> Result<(), RunError> {
+fn keep_replaced(hands: &mut Hands<'_>, key: &Key, task: &Task, job: &Job) -> Result<(), RunError> {
     if job.verb == Verb::Create || job.verb == Verb::Revive {
         return Ok(());
     }
@@ -307,7 +307,8 @@ fn waves(world: &World, jobs: Vec<Job>) -> Vec<Vec<Job>> {
     }
     while !open.is_empty() {
         let pending: BTreeSet<Key> = open.iter().map(|job| job.key.clone()).collect();
-        let needs = |job: &Job| wanted(world, job).any(|key| key != job.key && pending.contains(&key));
+        let needs =
+            |job: &Job| wanted(world, job).any(|key| key != job.key && pending.contains(&key));
         let (ready, later): (Vec<Job>, Vec<Job>) = open.into_iter().partition(|job| !needs(job));
         match ready.is_empty() {
             true => {
@@ -390,7 +391,8 @@ fn intended(world: &World, job: &Job) -> BTreeMap<String, Option<Value>> {
         let value = local_value(&job.local_values, name);
         let value = match (target(name), value) {
             (Some(target), Some(Value::Set(ids))) => Value::set(
-                ids.into_iter().filter(|id| world.page_of.contains_key(&Key::new(&target, id.clone()))),
+                ids.into_iter()
+                    .filter(|id| world.page_of.contains_key(&Key::new(&target, id.clone()))),
             ),
             (_, value) => value,
         };
@@ -631,7 +633,11 @@ async fn again(
             }
         };
         let done = match found {
-            Some(page) => sender.created(&kind, &place, &job, page, Done { wrote: true, ..Done::default() }).await,
+            Some(page) => {
+                sender
+                    .created(&kind, &place, &job, page, Done { wrote: true, ..Done::default() })
+                    .await
+            }
             None => sender.send(&kind, &place, &job).await,
         };
         if !done.unanswered {
@@ -695,7 +701,9 @@ async fn local(
                 executed.findings.push(trouble(key, Some(&artifact), format!("{error}.")));
             }
         }
-        if task.local == Action::Delete && !executed.findings.iter().any(|f| f.key.as_ref() == Some(key)) {
+        if task.local == Action::Delete
+            && !executed.findings.iter().any(|f| f.key.as_ref() == Some(key))
+        {
             executed.outcomes.entry(key.clone()).or_default().local = Action::Delete;
         }
     }
@@ -711,6 +719,8 @@ enum FileTrouble {
     Write(#[from] WriteError),
     #[error(transparent)]
     Path(#[from] PathError),
+    #[error("the page's text has no place in this file")]
+    Body,
 }
 
 fn delete_file(hands: &Hands<'_>, artifact: &Artifact) -> Written {
@@ -768,7 +778,11 @@ async fn create_file(
     let body = markdown::render_local(hands.backend.dialect(), &remote, kind.format);
     let text = document::new_file(kind, &artifact.key.id, &values, &body);
     taken.insert(path.clone());
-    Ok(hands.tree.write(&path, &text, None).map(|()| Some((path, text))).map_err(FileTrouble::Write))
+    Ok(hands
+        .tree
+        .write(&path, &text, None)
+        .map(|()| Some((path, text)))
+        .map_err(FileTrouble::Write))
 }
 
 async fn edit_file(
@@ -784,6 +798,7 @@ async fn edit_file(
         return Ok(Ok(None));
     };
     let mut text = file.text.clone();
+    let dialect = hands.backend.dialect();
     if let Some(pair) = task.pull.get(&Stretch::Body) {
         let remote = page_text(hands, artifact).await?;
         let base = match pair {
@@ -792,9 +807,25 @@ async fn edit_file(
         };
         let texts = base.as_ref().map(|(file, text)| (file.local(), text.as_str()));
         let texts = texts.as_ref().map(|(local, text)| (local, *text));
-        let edits =
-            markdown::plan_pull(hands.backend.dialect(), texts, &file.body(kind), &remote);
-        text = markdown::apply_edits(&text, &edits);
+        let edits = markdown::plan_pull(dialect, texts, &file.body(kind), &remote);
+        let wanted = markdown::remote_digest(dialect, &remote);
+        // Where the agreed pair was equal in content, so must be the new one; elsewhere the backend put our text
+        // into a form that nobody foresaw, and having carried over what changed is all that can be asked.
+        let equal = base.as_ref().is_none_or(|(file, text)| {
+            markdown::local_digest(&file.local()) == markdown::remote_digest(dialect, text)
+        });
+        let arrived = |text: &str| {
+            let new = FileText::new(kind, &artifact.key, &path, text.to_owned());
+            markdown::local_digest(&new.local()) == wanted
+        };
+        text = markdown::apply_edits(&file.text, &edits);
+        if !arrived(&text) && (equal || edits.is_empty()) {
+            let whole = markdown::plan_pull(dialect, None, &file.body(kind), &remote);
+            text = markdown::apply_edits(&file.text, &whole);
+            if !arrived(&text) {
+                return Ok(Err(FileTrouble::Body));
+            }
+        }
     }
     for stretch in task.pull.keys() {
         let Stretch::Property(name) = stretch else { continue };
@@ -810,7 +841,7 @@ async fn edit_file(
             value = Value::set(members);
         }
         match document::set(kind, &artifact.key.id, &text, name, value.as_ref()) {
-            Ok(edits) => text = document::apply(&text, &edits),
+            Ok(edits) => text = markdown::apply_edits(&text, &edits),
             Err(error) => {
                 executed.findings.push(trouble(&artifact.key, Some(artifact), format!("{error}.")));
             }
@@ -819,7 +850,11 @@ async fn edit_file(
     if text == file.text {
         return Ok(Ok(Some((path, text))));
     }
-    Ok(hands.tree.write(&path, &text, Some(&digest)).map(|()| Some((path, text))).map_err(FileTrouble::Write))
+    Ok(hands
+        .tree
+        .write(&path, &text, Some(&digest))
+        .map(|()| Some((path, text)))
+        .map_err(FileTrouble::Write))
 }
 
 /// Proposes what a written file and its page hold now.
@@ -840,7 +875,9 @@ fn written(
         hands.book.keep(text);
     }
     let page = artifact.page.as_ref();
-    let page_id = page.map(|page| page.page.clone()).or_else(|| hands.world.page_of.get(&artifact.key).cloned());
+    let page_id = page
+        .map(|page| page.page.clone())
+        .or_else(|| hands.world.page_of.get(&artifact.key).cloned());
     let Some(page_id) = page_id else { return };
     let record = hands
         .book

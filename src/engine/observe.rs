@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use agent_sync_core::document::{self, Document};
 use agent_sync_core::kind::{Kind, Kinds, PropertyType};
-use agent_sync_core::markdown::{self, Local};
+use agent_sync_core::markdown::{self, Hunk, Local};
 use agent_sync_core::model::{Finding, Key, Properties, Severity, Side, Stretch, Value};
 use agent_sync_core::plan::{
     self, Content, Existence, LocalPresence, Observed, Pair, RemotePresence, Step,
@@ -16,6 +16,7 @@ use regex::Regex;
 use super::RunError;
 use super::book::{Book, Intent, Record, Seen, text_id};
 use super::history::Published;
+use super::remote::FileText;
 use crate::backend::{Backend, BackendError, Identity, Life, Place, Presence, RemotePage};
 use crate::repo::git::Git;
 use crate::repo::{Scan, Tree};
@@ -237,10 +238,13 @@ pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
     let name = eyes.backend.name().to_owned();
     let open: BTreeSet<Key> = matched
         .keys()
-        .filter(|key| eyes.book.record(&name, key).is_some_and(|record| !record.proposed.is_empty()))
+        .filter(|key| {
+            eyes.book.record(&name, key).is_some_and(|record| !record.proposed.is_empty())
+        })
         .cloned()
         .collect();
-    super::finish::adopt(eyes.git, eyes.tree, eyes.book, &world, eyes.published, &name, &open).await?;
+    super::finish::adopt(eyes.git, eyes.tree, eyes.book, &world, eyes.published, &name, &open)
+        .await?;
     if eyes.forget {
         forget(&mut eyes, &matched)?;
     }
@@ -318,7 +322,13 @@ async fn identify(
                     "Correct the page's ID property.",
                 )),
                 None => {
-                    without_id(world, kind, known.get(page.page.as_str()).copied(), &page, &mut blocked);
+                    without_id(
+                        world,
+                        kind,
+                        known.get(page.page.as_str()).copied(),
+                        &page,
+                        &mut blocked,
+                    );
                 }
             }
         }
@@ -367,8 +377,7 @@ async fn identify(
                     ));
                 }
                 world.page_of.insert(key.clone(), page.page.clone());
-                let artifact =
-                    artifacts.entry(key.clone()).or_insert_with(|| Artifact::new(&key));
+                let artifact = artifacts.entry(key.clone()).or_insert_with(|| Artifact::new(&key));
                 artifact.presence = RemotePresence::Present;
                 artifact.page = Some(page);
             }
@@ -466,43 +475,49 @@ async fn classify(
         }
         ask.push((kind, place, record.key.clone(), record.page.clone(), record.url.clone()));
     }
-    let answers: Vec<_> = stream::iter(ask.into_iter().map(|(kind, place, key, page, url)| async move {
-        let presence = eyes.backend.page(kind, place, &page).await?;
-        Ok::<_, BackendError>((key, url, presence))
-    }))
-    .buffer_unordered(READS)
-    .try_collect()
-    .await?;
+    let answers: Vec<_> =
+        stream::iter(ask.into_iter().map(|(kind, place, key, page, url)| async move {
+            let presence = eyes.backend.page(kind, place, &page).await?;
+            Ok::<_, BackendError>((key, url, presence))
+        }))
+        .buffer_unordered(READS)
+        .try_collect()
+        .await?;
     for (key, url, presence) in answers {
         let Some(artifact) = artifacts.get_mut(&key) else { continue };
-        let (presence, page, message) = match presence {
-            Presence::Found(page) => match page.life {
-                Life::Alive => (RemotePresence::Present, Some(*page), None),
-                Life::Trashed => (RemotePresence::Trashed, Some(*page), None),
-                Life::Archived => (RemotePresence::Away, Some(*page), Some("is archived")),
-                Life::Moved => {
-                    (RemotePresence::Away, Some(*page), Some("was moved out of its database"))
-                }
-            },
-            Presence::NotFound => {
-                (RemotePresence::Away, None, Some("is not visible: gone, or not shared any more"))
-            }
-        };
-        if let Some(message) = message {
-            world.findings.push(finding(
-                "page-away",
-                Severity::Warning,
-                Some(&key),
-                artifact.path.as_deref(),
-                Some(&url),
-                format!("The page of {key} {message}; nothing is done with it."),
-                "Bring the page back and share it with the connection, or trash it to delete the file.",
-            ));
-        }
-        artifact.presence = presence;
-        artifact.page = page;
+        classified(&mut world.findings, artifact, &url, presence);
     }
     Ok(())
+}
+
+/// What a direct read of a page means for its artifact (rule 7).
+fn classified(findings: &mut Vec<Finding>, artifact: &mut Artifact, url: &str, presence: Presence) {
+    let (presence, page, message) = match presence {
+        Presence::Found(page) => match page.life {
+            Life::Alive => (RemotePresence::Present, Some(*page), None),
+            Life::Trashed => (RemotePresence::Trashed, Some(*page), None),
+            Life::Archived => (RemotePresence::Away, Some(*page), Some("is archived")),
+            Life::Moved => {
+                (RemotePresence::Away, Some(*page), Some("was moved out of its database"))
+            }
+        },
+        Presence::NotFound => {
+            (RemotePresence::Away, None, Some("is not visible: gone, or not shared any more"))
+        }
+    };
+    if let Some(message) = message {
+        findings.push(finding(
+            "page-away",
+            Severity::Warning,
+            Some(&artifact.key),
+            artifact.path.as_deref(),
+            Some(url),
+            format!("The page of {} {message}; nothing is done with it.", artifact.key),
+            "Bring the page back and share it with the connection, or trash it to delete the file.",
+        ));
+    }
+    artifact.presence = presence;
+    artifact.page = page;
 }
 
 /// Rule 9: a side that is suddenly empty is an accident until a person says otherwise.
@@ -545,12 +560,12 @@ fn guard_emptiness(eyes: &Eyes<'_>, world: &World) -> Result<(), RunError> {
 fn forget(eyes: &mut Eyes<'_>, artifacts: &BTreeMap<Key, Artifact>) -> Result<(), RunError> {
     let name = eyes.backend.name().to_owned();
     for (key, artifact) in artifacts {
-        if let Some(record) = eyes.book.records.get_mut(&(name.clone(), key.clone())) {
-            if record.clean.is_none() || record.clean != artifact.file_digest {
-                record.bases.clear();
-                record.proposed.clear();
-                record.clean = None;
-            }
+        if let Some(record) = eyes.book.records.get_mut(&(name.clone(), key.clone()))
+            && (record.clean.is_none() || record.clean != artifact.file_digest)
+        {
+            record.bases.clear();
+            record.proposed.clear();
+            record.clean = None;
         }
     }
     Ok(())
@@ -585,15 +600,42 @@ async fn compare(
     }
     let dialect = eyes.backend.dialect();
     let backend = eyes.backend;
+    let (kinds, places) = (&eyes.kinds, &eyes.places);
     let answers: Vec<_> = stream::iter(reads.into_iter().map(|(key, page)| async move {
-        Ok::<_, BackendError>((key, backend.body(&page).await?))
+        let read = match backend.body(&page).await {
+            Err(error @ BackendError::NotFound { .. }) => {
+                // Listed a moment ago, so somebody has just taken it away; or it is the backend that errs.
+                let (Some(kind), Some(place)) = (kinds.get(&key.kind), places.get(&key.kind))
+                else {
+                    return Err(error);
+                };
+                match backend.page(kind, place, &page).await? {
+                    Presence::Found(page) if page.life == Life::Alive => return Err(error),
+                    presence => Err(presence),
+                }
+            }
+            read => Ok(read?),
+        };
+        Ok::<_, BackendError>((key, read))
     }))
     .buffer_unordered(READS)
     .try_collect()
     .await?;
     for (key, read) in answers {
+        let read = match read {
+            Ok(read) => read,
+            Err(presence) => {
+                if let Some(artifact) = artifacts.get_mut(&key) {
+                    let url =
+                        artifact.page.as_ref().map(|page| page.url.clone()).unwrap_or_default();
+                    classified(&mut world.findings, artifact, &url, presence);
+                }
+                continue;
+            }
+        };
         if !read.complete {
-            let url = artifacts.get(&key).and_then(|a| a.page.as_ref()).map(|page| page.url.clone());
+            let url =
+                artifacts.get(&key).and_then(|a| a.page.as_ref()).map(|page| page.url.clone());
             world.findings.push(finding(
                 "page-too-large",
                 Severity::Warning,
@@ -672,28 +714,28 @@ async fn decide(
         return Ok(());
     }
     let path = artifact.path.clone();
-    if artifact.file_digest.is_some() {
-        if let Some(path) = &path {
-            let text = match eyes.tree.read(path) {
-                Ok(text) => text,
-                Err(error) => {
-                    world.findings.push(finding(
-                        "unreadable-file",
-                        Severity::Error,
-                        Some(&artifact.key),
-                        Some(path),
-                        None,
-                        format!("{error}."),
-                        "Make the file readable.",
-                    ));
-                    artifact.blocked = true;
-                    return Ok(());
-                }
-            };
-            let document = document::parse(kind, &artifact.key.id, path, &text);
-            world.findings.extend(document.findings.iter().cloned());
-            artifact.file = Some(LocalFile { text, document });
-        }
+    if artifact.file_digest.is_some()
+        && let Some(path) = &path
+    {
+        let text = match eyes.tree.read(path) {
+            Ok(text) => text,
+            Err(error) => {
+                world.findings.push(finding(
+                    "unreadable-file",
+                    Severity::Error,
+                    Some(&artifact.key),
+                    Some(path),
+                    None,
+                    format!("{error}."),
+                    "Make the file readable.",
+                ));
+                artifact.blocked = true;
+                return Ok(());
+            }
+        };
+        let document = document::parse(kind, &artifact.key.id, path, &text);
+        world.findings.extend(document.findings.iter().cloned());
+        artifact.file = Some(LocalFile { text, document });
     }
     if artifact.page.is_none() && artifact.presence == RemotePresence::Absent {
         let title = artifact.file.as_ref().and_then(|file| file.document.title.clone());
@@ -704,7 +746,10 @@ async fn decide(
                 Some(&artifact.key),
                 path.as_deref(),
                 Some(&url),
-                format!("A page without ID has the title of {}; no second page is made.", artifact.key),
+                format!(
+                    "A page without ID has the title of {}; no second page is made.",
+                    artifact.key
+                ),
                 "Give that page the ID of the file, or another title.",
             ));
             artifact.blocked = true;
@@ -713,11 +758,10 @@ async fn decide(
     }
     stretches(world, kind, artifact, record.as_ref());
     for intent in intents {
-        recover(eyes, world, artifact, intent).await?;
+        recover(eyes, world, kind, artifact, intent).await?;
     }
-    let body_changed = |side_changed: &dyn Fn(&Observed) -> bool| {
-        artifact.stretches.values().any(side_changed)
-    };
+    let body_changed =
+        |side_changed: &dyn Fn(&Observed) -> bool| artifact.stretches.values().any(side_changed);
     let local_changed = body_changed(&|seen| {
         seen.base.as_ref().is_none_or(|base| !base.holds(Side::Local, seen.local.as_ref()))
     });
@@ -756,7 +800,8 @@ fn remote_unchanged(record: &Record, kind: &Kind, artifact: &Artifact, world: &W
     }
     let Some(seen) = seen else { return false };
     let now = body_content(&seen.digest, &seen.id, seen.digest == markdown::empty_digest());
-    if body.map(Content::canonical) != now.as_ref().map(Content::canonical) || seen.began.is_some() {
+    if body.map(Content::canonical) != now.as_ref().map(Content::canonical) || seen.began.is_some()
+    {
         return false;
     }
     let Some(page) = &artifact.page else { return true };
@@ -836,11 +881,12 @@ fn linked(
         return (value, BTreeSet::new());
     };
     let target = property.target.as_deref().unwrap_or(&kind.name);
-    let (linked, alone): (BTreeSet<String>, BTreeSet<String>) = ids.iter().cloned().partition(|id| {
-        let key = Key::new(target, id.clone());
-        world.page_of.contains_key(&key)
-            || (world.scan.files.contains_key(&key) && world.places.contains_key(target))
-    });
+    let (linked, alone): (BTreeSet<String>, BTreeSet<String>) =
+        ids.iter().cloned().partition(|id| {
+            let key = Key::new(target, id.clone());
+            world.page_of.contains_key(&key)
+                || (world.scan.files.contains_key(&key) && world.places.contains_key(target))
+        });
     (Value::set(linked), alone)
 }
 
@@ -870,12 +916,7 @@ pub(super) fn local_contents(
 }
 
 /// Puts both sides of every stretch beside what is known.
-fn stretches(
-    world: &mut World,
-    kind: &Kind,
-    artifact: &mut Artifact,
-    record: Option<&Record>,
-) {
+fn stretches(world: &mut World, kind: &Kind, artifact: &mut Artifact, record: Option<&Record>) {
     let dialect_empty = markdown::empty_digest();
     let observed = |stretch: &Stretch, local: Option<Content>, remote: Option<Content>| Observed {
         base: record.and_then(|record| record.base(stretch)).cloned(),
@@ -892,7 +933,11 @@ fn stretches(
     };
     for property in synced_properties(kind) {
         let stretch = Stretch::Property(property.name.clone());
-        if artifact.file.as_ref().is_some_and(|file| file.document.unsynced.contains(&property.name)) {
+        if artifact
+            .file
+            .as_ref()
+            .is_some_and(|file| file.document.unsynced.contains(&property.name))
+        {
             continue;
         }
         let value = artifact
@@ -950,6 +995,7 @@ fn stretches(
 async fn recover(
     eyes: &mut Eyes<'_>,
     world: &World,
+    kind: &Kind,
     artifact: &mut Artifact,
     intent: &Intent,
 ) -> Result<(), RunError> {
@@ -960,7 +1006,9 @@ async fn recover(
         return Ok(());
     }
     for (name, sent) in &intent.values {
-        let Some(seen) = artifact.stretches.get_mut(&Stretch::Property(name.clone())) else { continue };
+        let Some(seen) = artifact.stretches.get_mut(&Stretch::Property(name.clone())) else {
+            continue;
+        };
         let sent = sent.clone().map(Content::Value);
         let now = Pair { local: seen.local.clone(), remote: seen.remote.clone() };
         let written = Pair { local: sent.clone(), remote: sent };
@@ -974,17 +1022,21 @@ async fn recover(
     if body.digest == markdown::empty_digest() {
         return Ok(());
     }
-    let remote = match (&intent.before, intent.hunks.is_empty()) {
-        (Some(before), false) => {
-            let before = eyes.book.text(before).await?;
-            match markdown::recover(eyes.backend.dialect(), &before, &intent.hunks, text) {
-                markdown::Recovery::Applied(answer) if answer.applied.iter().all(|done| *done) => answer.base,
-                _ => return Ok(()),
-            }
+    let dialect = eyes.backend.dialect();
+    let (before, hunks) = match (&intent.before, local.text()) {
+        (Some(before), _) => (eyes.book.text(before).await?, intent.hunks.clone()),
+        // A body that was sent whole, to a page that had none.
+        (None, Some(id)) => {
+            let path = artifact.path.as_deref().unwrap_or_default();
+            let sent = FileText::new(kind, &artifact.key, path, eyes.book.text(id).await?);
+            let new = markdown::render_remote(&sent.local(), dialect);
+            (String::new(), vec![Hunk { at: 0..0, old: String::new(), new }])
         }
-        // A body that was sent whole, to a page that had none: what our bot left there is the answer, if nobody
-        // else was the last to edit.
-        _ => text.clone(),
+        (None, None) => return Ok(()),
+    };
+    let remote = match markdown::recover(dialect, &before, &hunks, text) {
+        markdown::Recovery::Applied(answer) => answer.base,
+        markdown::Recovery::NotApplied | markdown::Recovery::Unclear => return Ok(()),
     };
     let digest = markdown::remote_digest(eyes.backend.dialect(), &remote);
     let id = eyes.book.keep(&remote);
@@ -997,10 +1049,7 @@ async fn recover(
 
 /// A body that differs from its base on both sides is no conflict where the file already holds, word for word,
 /// what the newest proposal brought, and went on from there.
-async fn included(
-    eyes: &mut Eyes<'_>,
-    artifact: &mut Artifact,
-) -> Result<(), RunError> {
+async fn included(eyes: &mut Eyes<'_>, artifact: &mut Artifact) -> Result<(), RunError> {
     if !matches!(artifact.steps.get(&Stretch::Body), Some(Step::Conflict(_))) {
         return Ok(());
     }
@@ -1035,8 +1084,7 @@ async fn identity_changes(
             !artifact.blocked
                 && matches!(
                     artifact.existence,
-                    Existence::TrashRemote
-                        | Existence::DeletedAgainstEdit(Side::Local)
+                    Existence::TrashRemote | Existence::DeletedAgainstEdit(Side::Local)
                 )
         })
         .map(|artifact| artifact.key.clone())

@@ -163,16 +163,21 @@ impl Sender<'_> {
             Verb::Trash => self.trash(kind, place, job).await,
             Verb::Revive => {
                 let mut done = Done::default();
-                match self.backend.untrash(kind, place, job.page.as_deref().unwrap_or_default()).await {
+                match self
+                    .backend
+                    .untrash(kind, place, job.page.as_deref().unwrap_or_default())
+                    .await
+                {
                     Ok(page) => {
                         done.wrote = true;
                         done.page = Some(page);
                         done
                     }
                     // The page is in the trash or not; the next run sees which.
-                    Err(BackendError::Ambiguous { message, .. } | BackendError::Collided { message }) => {
-                        done.fail(BackendError::Unavailable { message })
-                    }
+                    Err(
+                        BackendError::Ambiguous { message, .. }
+                        | BackendError::Collided { message },
+                    ) => done.fail(BackendError::Unavailable { message }),
                     Err(error) => done.fail(error),
                 }
             }
@@ -234,10 +239,10 @@ impl Sender<'_> {
         key: &Key,
         committed: Option<String>,
     ) -> Result<Option<RemotePage>, BackendError> {
-        if let Some(page) = committed {
-            if let Presence::Found(page) = self.backend.page(kind, place, &page).await? {
-                return Ok(Some(*page));
-            }
+        if let Some(page) = committed
+            && let Presence::Found(page) = self.backend.page(kind, place, &page).await?
+        {
+            return Ok(Some(*page));
         }
         let mut pages = self.backend.find(kind, place, std::slice::from_ref(&key.id)).await?;
         Ok(pages.pop())
@@ -257,13 +262,17 @@ impl Sender<'_> {
         done.page = Some(page.clone());
         let read = match self.backend.body(&id).await {
             Ok(read) => read,
+            // Trashed again already; what was sent is what it held.
+            Err(BackendError::NotFound { .. }) => {
+                if let Some(body) = &job.body {
+                    self.answer(&mut done, body, sent_text(body));
+                }
+                return done;
+            }
             Err(error) => return done.fail(error),
         };
         let Some(body) = &job.body else { return done };
-        let sent = match &body.write {
-            BodyWrite::Whole(text) => text.as_str(),
-            _ => "",
-        };
+        let sent = sent_text(body);
         let digest = markdown::remote_digest(self.dialect(), &read.text);
         let mut base = read.text.clone();
         if digest != markdown::local_digest(&body.local.local()) {
@@ -310,13 +319,17 @@ impl Sender<'_> {
         let mut done = Done::default();
         let page = job.page.as_deref().unwrap_or_default();
         if !job.values.is_empty() {
-            if let Err(error) = self.properties(kind, place, page, job, &mut done).await {
-                return done.fail(error);
+            match self.properties(kind, place, page, job, &mut done).await {
+                Err(BackendError::NotFound { .. }) => return left(done, job),
+                Err(error) => return done.fail(error),
+                Ok(()) => {}
             }
         }
         if let Some(body) = &job.body {
-            if let Err(error) = self.body(page, body, &mut done).await {
-                return done.fail(error);
+            match self.body(page, body, &mut done).await {
+                Err(BackendError::NotFound { .. }) => return left(done, job),
+                Err(error) => return done.fail(error),
+                Ok(()) => {}
             }
         }
         done
@@ -358,7 +371,9 @@ impl Sender<'_> {
             done.wrote = true;
             match self.backend.set_properties(kind, place, page, &write).await {
                 Ok(answer) => {
-                    let answered = write.iter().filter(|(name, value)| answer.properties.get(*name) == value.as_ref());
+                    let answered = write
+                        .iter()
+                        .filter(|(name, value)| answer.properties.get(*name) == value.as_ref());
                     answered.for_each(|(name, value)| self.wrote(job, name, value, done));
                     done.page = Some(answer);
                     return Ok(());
@@ -399,7 +414,11 @@ impl Sender<'_> {
         let mut job = job.clone();
         for attempt in 0..BODY_ATTEMPTS {
             let answer = match &job.write {
-                BodyWrite::Nothing => return Ok(()),
+                BodyWrite::Nothing => {
+                    // What differs is only what the backend alone can hold: the pair is as equal as it can be.
+                    self.answer(done, &job, &job.before);
+                    return Ok(());
+                }
                 BodyWrite::Whole(text) => {
                     done.wrote = true;
                     self.backend.append_body(page, text).await
@@ -440,7 +459,8 @@ impl Sender<'_> {
                     return Ok(());
                 }
                 Verdict::Again if attempt + 1 < BODY_ATTEMPTS => {
-                    let base = job.base.as_ref().map(|(local, text)| (local.local(), text.as_str()));
+                    let base =
+                        job.base.as_ref().map(|(local, text)| (local.local(), text.as_str()));
                     let base = base.as_ref().map(|(local, text)| (local, *text));
                     match markdown::plan_push(self.dialect(), base, &job.local.local(), &now.text) {
                         Push::Nothing => {
@@ -474,11 +494,16 @@ impl Sender<'_> {
         match &job.write {
             BodyWrite::Nothing => Verdict::Stale,
             BodyWrite::Whole(text) => {
-                if !answered && now.text == job.before {
-                    return Verdict::Again;
+                let end = job.before.len();
+                let hunk = Hunk { at: end..end, old: String::new(), new: text.clone() };
+                let answer = markdown::read_answer(dialect, &job.before, &[hunk], &now.text);
+                match answer.applied.as_slice() {
+                    [true] => Verdict::Done { base: answer.base, unexpected: answer.unexpected },
+                    _ if !answered && now.text == job.before => Verdict::Again,
+                    // Somebody else's words stand in ours: the base is what we sent.
+                    _ if answered => Verdict::Done { base: text.clone(), unexpected: true },
+                    _ => Verdict::Stale,
                 }
-                // Somebody else's words may stand beside ours: the base is what we sent.
-                Verdict::Done { base: text.clone(), unexpected: true }
             }
             BodyWrite::Edit(hunks) => {
                 let sent = hunks.get(..HUNKS).unwrap_or(hunks);
@@ -490,7 +515,8 @@ impl Sender<'_> {
                         Recovery::Unclear => return Verdict::Stale,
                     },
                 };
-                let all = answer.applied.iter().all(|applied| *applied) && sent.len() == hunks.len();
+                let all =
+                    answer.applied.iter().all(|applied| *applied) && sent.len() == hunks.len();
                 match (all, answer.unexpected) {
                     (true, unexpected) => Verdict::Done { base: answer.base, unexpected },
                     (false, false) => Verdict::Again,
@@ -511,6 +537,10 @@ impl Sender<'_> {
         };
         let (now, body) = match check.await {
             Ok(read) => read,
+            Err(BackendError::NotFound { .. }) => {
+                done.stale.insert(Stretch::Body);
+                return done;
+            }
             Err(error) => return done.fail(error),
         };
         let Presence::Found(now) = now else {
@@ -520,7 +550,8 @@ impl Sender<'_> {
         let digest = markdown::remote_digest(self.dialect(), &body.text);
         let same = job.expected.iter().all(|(name, value)| now.properties.get(name) == Some(value))
             && now.properties.keys().all(|name| {
-                job.expected.contains_key(name) || kind.id().is_some_and(|id| id.name == *name)
+                job.expected.contains_key(name)
+                    || kind.id().is_some_and(|id| id.name == *name)
                     || kind.property(name).is_some_and(|p| p.r#type == PropertyType::Relation)
             });
         if job.digest.as_ref() != Some(&digest) || !same {
@@ -529,7 +560,8 @@ impl Sender<'_> {
         }
         if markdown::has_children(self.dialect(), &body.text) {
             done.trouble = Some(
-                "The page has pages or databases below it; a page with children is never trashed.".to_owned(),
+                "The page has pages or databases below it; a page with children is never trashed."
+                    .to_owned(),
             );
             return done;
         }
@@ -557,6 +589,24 @@ impl Sender<'_> {
     pub(super) fn settle_time(&self) -> Duration {
         self.backend.settle_time()
     }
+}
+
+/// The text that a page is made with.
+fn sent_text(body: &BodyJob) -> &str {
+    match &body.write {
+        BodyWrite::Whole(text) => text,
+        _ => "",
+    }
+}
+
+/// The page was listed and is gone now: somebody trashed it or took it away. The next run sees which (rule 7).
+fn left(mut done: Done, job: &Job) -> Done {
+    let properties = job.values.keys().map(|name| Stretch::Property(name.clone()));
+    let body = job.body.iter().map(|_| Stretch::Body);
+    let open: Vec<Stretch> =
+        properties.chain(body).filter(|stretch| !done.pairs.contains_key(stretch)).collect();
+    done.stale.extend(open);
+    done
 }
 
 enum Verdict {

@@ -169,10 +169,10 @@ pub fn step(key: &Key, stretch: &Stretch, seen: &Observed) -> Step {
     }
     let Some(base) = &seen.base else {
         // The newest proposal is the only one whose text either side can have come from.
-        if let Some(last) = seen.proposed.last() {
-            if last.holds(Side::Local, local) {
-                return Step::Pull(Some(last.clone()));
-            }
+        if let Some(last) = seen.proposed.last()
+            && last.holds(Side::Local, local)
+        {
+            return Step::Pull(Some(last.clone()));
         }
         return match (local, remote) {
             (Some(_), None) => Step::Push(None),
@@ -258,7 +258,9 @@ pub fn existence(
             Existence::DeletedAgainstEdit(Side::Remote)
         }
         (LocalPresence::Present, RemotePresence::Trashed) => Existence::DeleteLocal,
-        (LocalPresence::Absent, RemotePresence::Trashed | RemotePresence::Absent) => Existence::Gone,
+        (LocalPresence::Absent, RemotePresence::Trashed | RemotePresence::Absent) => {
+            Existence::Gone
+        }
         (_, RemotePresence::Away) => Existence::LeftAlone,
     }
 }
@@ -267,17 +269,10 @@ pub fn existence(
 /// `held` (newest first), the one that the newest version proves becomes the base, and every proposal of the
 /// stretch is dropped because its base moved. True if the base moved. A version that is the old base ends
 /// nothing: behind a revert stands the text that was reverted, and the revert is an edit of that.
-pub fn adopt(
-    base: &mut Option<Pair>,
-    proposed: &mut Vec<Pair>,
-    held: &[Option<Content>],
-) -> bool {
+pub fn adopt(base: &mut Option<Pair>, proposed: &mut Vec<Pair>, held: &[Option<Content>]) -> bool {
     for version in held {
-        let found = proposed
-            .iter()
-            .rev()
-            .find(|pair| pair.holds(Side::Local, version.as_ref()))
-            .cloned();
+        let found =
+            proposed.iter().rev().find(|pair| pair.holds(Side::Local, version.as_ref())).cloned();
         if let Some(pair) = found {
             *base = Some(pair);
             proposed.clear();

@@ -79,6 +79,26 @@ fn a_reset_is_a_reset_and_not_an_end() {
 }
 
 #[test]
+fn an_effect_may_come_after_the_connection_is_gone() {
+    let sim = start(Options::default());
+    let (_, source) = sim.database("Stories", &schema());
+    sim.server.fault(fault(
+        "POST /v1/pages",
+        FaultKind::LateEffect { after: Duration::from_millis(300) },
+    ));
+    let body = json!({"parent": {"data_source_id": source}, "properties": named("x")});
+    assert!(sim.try_send("POST", "/v1/pages", Some(&body)).is_err());
+    let pages = || sim.server.workspace().pages_of("Stories", true).len();
+    assert_eq!(pages(), 0);
+    let began = Instant::now();
+    while pages() == 0 {
+        assert!(began.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(pages(), 1);
+}
+
+#[test]
 fn one_hunk_of_several_is_skipped_on_demand() {
     let sim = start(Options::default());
     let (_, source) = sim.database("Stories", &schema());

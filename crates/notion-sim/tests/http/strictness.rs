@@ -356,6 +356,9 @@ fn blocks_are_checked() {
     let table =
         json!([{"table": {"table_width": 1, "children": [{"table_row": {"cells": [rt("x")]}}]}}]);
     assert_eq!(sim.patch(&path, &json!({"children": table})).status, 200);
+    let column = json!({"column": {"children": [{"paragraph": {"rich_text": rt("x")}}]}});
+    let columns = json!([{"column_list": {"children": [column, column]}}]);
+    assert_eq!(sim.patch(&path, &json!({"children": columns})).status, 200);
 }
 
 #[test]
