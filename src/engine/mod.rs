@@ -26,6 +26,7 @@ mod log;
 mod observe;
 mod remote;
 mod restore;
+mod stop;
 mod sync;
 mod work;
 
@@ -33,6 +34,7 @@ pub use book::Keep;
 use history::Published;
 use lease::{Lease, LeaseError, Timing};
 pub use observe::Artifact;
+use stop::Stop;
 pub use work::Action;
 
 /// What is asked of a run.
@@ -227,6 +229,7 @@ struct Session<'a> {
     remote: Option<String>,
     refs: Remote,
     run: String,
+    stop: Stop,
 }
 
 /// Runs a command once.
@@ -236,10 +239,11 @@ struct Session<'a> {
 pub async fn run(request: &Request) -> Result<Report, RunError> {
     let started = Instant::now();
     let run = run_id();
+    let stop = Stop::listen();
     let mut last = RunError::Moved;
     // Losing the race on the state means observing again (rule 16); twice is bad luck, more is a fault.
     for _ in 0..3 {
-        match attempt(request, &run).await {
+        match attempt(request, &run, &stop).await {
             Err(RunError::Moved) => last = RunError::Moved,
             Err(error) => return Err(error),
             Ok(mut report) => {
@@ -260,7 +264,7 @@ fn run_id() -> String {
     format!("{}-{salt}", now.strftime("%Y%m%dT%H%M%S%3fZ"))
 }
 
-async fn attempt(request: &Request, run: &str) -> Result<Report, RunError> {
+async fn attempt(request: &Request, run: &str, stop: &Stop) -> Result<Report, RunError> {
     let git = Git::open(&request.directory).await?;
     let root = git.root().to_path_buf();
     let env = |name: &str| request.env.get(name).cloned();
@@ -273,8 +277,8 @@ async fn attempt(request: &Request, run: &str) -> Result<Report, RunError> {
     let store: Arc<dyn Store> = Arc::new(GitStore::new(git.clone(), &state_ref, remote.clone())?);
     let tree = Tree::open(&root)
         .map_err(|error| RunError::Usage(format!("{} cannot be read: {error}.", root.display())))?;
-    let mut session =
-        Session { request, config, git, tree, store, remote, refs, run: run.to_owned() };
+    let (run, stop) = (run.to_owned(), stop.clone());
+    let mut session = Session { request, config, git, tree, store, remote, refs, run, stop };
     if let Command::Log { limit } = request.command {
         return log::log(&session, limit).await;
     }
@@ -284,7 +288,7 @@ async fn attempt(request: &Request, run: &str) -> Result<Report, RunError> {
         // The refs may have moved while we waited for the lease.
         session.refs = session.git.sync_refs(&state_ref, &branch).await?;
         let gate = lease.gate();
-        let listener = listen(gate.clone());
+        let listener = listen(session.stop.clone(), gate.clone());
         let result = match check_branch(&session, &branch).await {
             Ok(()) => all_backends(&session, Some(gate)).await,
             Err(error) => Err(error),
@@ -297,7 +301,7 @@ async fn attempt(request: &Request, run: &str) -> Result<Report, RunError> {
     }
     tokio::select! {
         result = all_backends(&session, None) => result,
-        () = signal() => Err(RunError::Unavailable("The run was told to stop.".to_owned())),
+        () = session.stop.told() => Err(Stop::error()),
     }
 }
 
@@ -306,28 +310,14 @@ async fn acquire(session: &Session<'_>, env: &BTreeMap<String, String>) -> Resul
     let name = actor.unwrap_or_else(|| session.run.clone());
     tokio::select! {
         lease = Lease::acquire(session.store.clone(), &name, Timing::default()) => Ok(lease?),
-        () = signal() => Err(RunError::Unavailable("The run was told to stop.".to_owned())),
-    }
-}
-
-/// Waits for SIGINT or SIGTERM.
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+        () = session.stop.told() => Err(Stop::error()),
     }
 }
 
 /// A signal closes the gate: what is in flight ends, nothing new starts, and the run records and exits.
-fn listen(gate: Arc<lease::Gate>) -> tokio::task::JoinHandle<()> {
+fn listen(stop: Stop, gate: Arc<lease::Gate>) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
-        signal().await;
+        stop.told().await;
         gate.stop("the run was told to stop");
     })
 }
@@ -458,14 +448,7 @@ async fn all_backends(
             Command::Restore { side, at } => {
                 restore::restore(&mut turn, *side, at.as_deref()).await
             }
-            _ => {
-                let work = sync::sync(&mut turn);
-                match &gate {
-                    // Reading may take long and changes nothing: a signal ends it at once.
-                    Some(_) => work.await,
-                    None => work.await,
-                }
-            }
+            _ => sync::sync(&mut turn).await,
         };
         report
             .backends

@@ -10,6 +10,7 @@ use super::damage;
 use super::execute::{self, Executed, Hands};
 use super::finish::{self, Pen};
 use super::observe::{self, Artifact, Eyes, World};
+use super::stop::Stop;
 use super::work::{self, Action, Mode, Task};
 use super::{Command, RunError, Turn};
 use crate::backend::Place;
@@ -53,9 +54,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
         // Reading changes nothing, so a signal ends it at once.
         Some(_) => tokio::select! {
             world = observation => world?,
-            () = super::signal() => {
-                return Err(RunError::Unavailable("The run was told to stop; nothing was written.".to_owned()));
-            }
+            () = turn.session.stop.told() => return Err(Stop::error()),
         },
         None => observation.await?,
     };
