@@ -278,6 +278,7 @@ pub(super) struct Book {
     pub records: BTreeMap<(String, Key), Record>,
     /// Intents left by runs that did not end.
     pub left_intents: Vec<Intent>,
+    kept_intents: Vec<Intent>,
     intents: Vec<Intent>,
     texts: BTreeMap<String, Vec<u8>>,
     replaced: BTreeMap<String, Option<Vec<u8>>>,
@@ -285,6 +286,7 @@ pub(super) struct Book {
     stored_records: BTreeMap<(String, Key), Record>,
     stored_texts: BTreeSet<String>,
     stored_intents: BTreeSet<String>,
+    stored_open: Vec<Intent>,
 }
 
 fn parse<T: for<'a> Deserialize<'a>>(path: &str, bytes: &[u8]) -> Result<T, StateError> {
@@ -338,8 +340,10 @@ impl Book {
             stored_records: records.clone(),
             stored_texts,
             stored_intents: meta.intents.clone(),
+            stored_open: left_intents.clone(),
             meta,
             records,
+            kept_intents: left_intents.clone(),
             left_intents,
             intents: Vec::new(),
             texts: BTreeMap::new(),
@@ -397,6 +401,11 @@ impl Book {
     /// Records what is about to be sent; stored by the next [`Book::commit`].
     pub(super) fn intend(&mut self, intent: Intent) {
         self.intents.push(intent);
+    }
+
+    /// Intents of an earlier run that this one could not look at stay open.
+    pub(crate) fn keep_intents(&mut self, open: &dyn Fn(&Intent) -> bool) {
+        self.kept_intents = self.left_intents.iter().filter(|intent| open(intent)).cloned().collect();
     }
 
     /// The intents that this run recorded are done: the next commit forgets them.
@@ -472,9 +481,12 @@ impl Book {
     /// # Errors
     /// [`StateError::Moved`] if somebody else wrote meanwhile: observe again (rule 16).
     pub(super) async fn commit(&mut self, run: &str, message: &str) -> Result<bool, StateError> {
-        self.meta.intents = match self.intents.is_empty() {
-            true => BTreeSet::new(),
-            false => BTreeSet::from([run.to_owned()]),
+        let intents: Vec<Intent> =
+            self.kept_intents.iter().chain(&self.intents).cloned().collect();
+        self.meta.intents = match (intents.is_empty(), intents == self.stored_open) {
+            (true, _) => BTreeSet::new(),
+            (false, true) => self.stored_intents.clone(),
+            (false, false) => BTreeSet::from([run.to_owned()]),
         };
         // The content commit alone is no news (rule 14): it moves with the next commit that has some.
         let mut quiet = self.meta.clone();
@@ -494,7 +506,7 @@ impl Book {
         let nothing = quiet == self.stored_meta
             && self.records == self.stored_records
             && self.replaced.is_empty()
-            && self.intents.is_empty();
+            && intents == self.stored_open;
         if nothing {
             return Ok(false);
         }
@@ -514,12 +526,12 @@ impl Book {
         for run in self.stored_intents.difference(&self.meta.intents) {
             change.insert(format!("intents/{run}.json"), None);
         }
-        if !self.intents.is_empty() {
+        if intents != self.stored_open && !intents.is_empty() {
             let path = format!("intents/{run}.json");
-            let bytes = json(&path, &self.intents)?;
+            let bytes = json(&path, &intents)?;
             change.insert(path, Some(bytes));
         }
-        let texts = live(&self.records, &self.intents);
+        let texts = live(&self.records, &intents);
         for id in texts.difference(&self.stored_texts) {
             let Some(bytes) = self.texts.get(id) else {
                 return Err(StateError::Corrupt {
@@ -537,7 +549,7 @@ impl Book {
         self.stored_records = self.records.clone();
         self.stored_texts = texts;
         self.stored_intents = self.meta.intents.clone();
-        self.left_intents.clear();
+        self.stored_open = intents;
         Ok(true)
     }
 }

@@ -472,6 +472,7 @@ fn apply(hands: &mut Hands<'_>, job: &Job, done: Done, executed: &mut Executed) 
     outcome.stale.extend(done.stale);
     if let Some(page) = &done.page {
         hands.world.page_of.insert(job.key.clone(), page.page.clone());
+        hands.world.key_of.insert(page.page.clone(), job.key.clone());
     }
     let id = done.page.as_ref().map(|page| page.page.clone()).or_else(|| job.page.clone());
     let Some(id) = id else { return };

@@ -135,6 +135,8 @@ pub(super) struct World {
     pub listed: BTreeMap<String, Listed>,
     /// Page of each artifact that has one.
     pub page_of: BTreeMap<Key, String>,
+    /// The same the other way round.
+    pub key_of: BTreeMap<String, Key>,
     /// Our own user on that backend.
     pub identity: Identity,
     /// Titles of pages without an id, by kind: (title in lower case, address).
@@ -167,6 +169,8 @@ pub(super) struct Eyes<'a> {
     pub git: &'a Git,
     /// The default branch.
     pub published: &'a Published,
+    /// So many deletions are allowed in this run (rule 9).
+    pub allow_delete: Option<usize>,
     /// History was rewritten and a person allowed it: artifacts that are not at their base have none.
     pub forget: bool,
 }
@@ -228,6 +232,7 @@ pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
         unchanged: 0,
         listed: BTreeMap::new(),
         page_of: BTreeMap::new(),
+        key_of: BTreeMap::new(),
         identity: eyes.identity.clone(),
         loose_titles: BTreeMap::new(),
         made: BTreeMap::new(),
@@ -300,6 +305,7 @@ async fn identify(
     for record in eyes.book.records.values().filter(|record| record.backend == name) {
         known.insert(&record.page, &record.key);
         world.page_of.insert(record.key.clone(), record.page.clone());
+        world.key_of.insert(record.page.clone(), record.key.clone());
     }
     let mut artifacts: BTreeMap<Key, Artifact> = BTreeMap::new();
     let mut blocked: BTreeSet<Key> = &world.scan.duplicates | &world.scan.unreadable;
@@ -377,6 +383,7 @@ async fn identify(
                     ));
                 }
                 world.page_of.insert(key.clone(), page.page.clone());
+                world.key_of.insert(page.page.clone(), key.clone());
                 let artifact = artifacts.entry(key.clone()).or_insert_with(|| Artifact::new(&key));
                 artifact.presence = RemotePresence::Present;
                 artifact.page = Some(page);
@@ -529,24 +536,27 @@ fn guard_emptiness(eyes: &Eyes<'_>, world: &World) -> Result<(), RunError> {
             .filter(|record| record.backend == name && record.key.kind == kind.name)
             .filter(|record| !record.bases.is_empty())
             .count();
-        if based == 0 {
+        if based == 0 || eyes.allow_delete.is_some_and(|allowed| allowed >= based) {
             continue;
         }
         let files = world.scan.folders.get(&kind.name).map_or(0, |folder| folder.files);
+        let listed = world.listed.get(&kind.name);
+        let listed_none = listed.is_some_and(|listed| listed.whole && listed.count == 0);
+        if files == 0 && listed_none {
+            // Both sides agree that nothing is left.
+            continue;
+        }
         if files == 0 {
             return Err(RunError::Guarded(format!(
                 "The folder {} has no {} although {based} were synced before. Nothing was changed. \
-                 If they are really to be deleted, delete the pages in {}.",
-                kind.folder,
-                kind.database,
-                eyes.backend.label()
+                 If they are really to be deleted, pass `--allow delete={based}`.",
+                kind.folder, kind.database
             )));
         }
-        let listed = world.listed.get(&kind.name);
-        if listed.is_some_and(|listed| listed.whole && listed.count == 0) {
+        if listed_none {
             return Err(RunError::Guarded(format!(
                 "The database {} is empty although {based} pages were synced before. Nothing was changed. \
-                 Restore the pages from the trash, or delete the files if they are really to go.",
+                 Restore the pages from the trash, or pass `--allow delete={based}` if the files are really to go.",
                 kind.database
             )));
         }
@@ -715,6 +725,12 @@ async fn decide(
         artifact.existence = Existence::Both;
         return Ok(());
     }
+    let folder = world.scan.folders.get(&kind.name);
+    if artifact.file_digest.is_none() && folder.is_some_and(|folder| folder.incomplete) {
+        // The file may be where nothing could be read; the scan has a finding about that (rule 7).
+        artifact.blocked = true;
+        return Ok(());
+    }
     let path = artifact.path.clone();
     if artifact.file_digest.is_some()
         && let Some(path) = &path
@@ -849,12 +865,7 @@ fn remote_value(
             let target = property.target.as_deref().unwrap_or(&kind.name);
             let mut ids = BTreeSet::new();
             for page in pages {
-                let key = world
-                    .page_of
-                    .iter()
-                    .find(|(key, other)| **other == page && key.kind == target)
-                    .map(|(key, _)| key);
-                match key {
+                match world.key_of.get(&page).filter(|key| key.kind == target) {
                     Some(key) => {
                         ids.insert(key.id.clone());
                     }
