@@ -231,6 +231,10 @@ pub(super) struct Intent {
     /// What is replaced there. Empty with a body to be created or appended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hunks: Vec<Hunk>,
+    /// Property values that are being sent, relations by artifact id. Members without a page yet are not in them:
+    /// they follow once their pages are made.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, Option<Value>>,
     /// The backend's clock when the intent was recorded.
     pub at: Timestamp,
 }
@@ -276,17 +280,14 @@ pub(super) struct Book {
     pub meta: Meta,
     /// Records by backend and artifact.
     pub records: BTreeMap<(String, Key), Record>,
-    /// Intents left by runs that did not end.
-    pub left_intents: Vec<Intent>,
-    kept_intents: Vec<Intent>,
+    /// Open intents: those of this run, and those that earlier runs left and no run has taken up yet.
     intents: Vec<Intent>,
     texts: BTreeMap<String, Vec<u8>>,
     replaced: BTreeMap<String, Option<Vec<u8>>>,
     stored_meta: Meta,
     stored_records: BTreeMap<(String, Key), Record>,
     stored_texts: BTreeSet<String>,
-    stored_intents: BTreeSet<String>,
-    stored_open: Vec<Intent>,
+    stored_intents: Vec<Intent>,
 }
 
 fn parse<T: for<'a> Deserialize<'a>>(path: &str, bytes: &[u8]) -> Result<T, StateError> {
@@ -312,7 +313,7 @@ impl Book {
         let snapshot = store.load().await?;
         let mut meta = Meta::default();
         let mut records = BTreeMap::new();
-        let mut left_intents = Vec::new();
+        let mut intents = Vec::new();
         if snapshot.commit.is_some() {
             let wanted = ["meta.json", "index.jsonl"].map(str::to_owned);
             let files = store.read_many(&snapshot, &wanted).await?;
@@ -328,24 +329,21 @@ impl Book {
             for run in &meta.intents {
                 let path = format!("intents/{run}.json");
                 if let Some(bytes) = store.read(&snapshot, &path).await? {
-                    left_intents.extend(parse::<Vec<Intent>>(&path, &bytes)?);
+                    intents.extend(parse::<Vec<Intent>>(&path, &bytes)?);
                 }
             }
         }
-        let stored_texts = live(&records, &left_intents);
+        let stored_texts = live(&records, &intents);
         Ok(Self {
             store,
             snapshot,
             stored_meta: meta.clone(),
             stored_records: records.clone(),
             stored_texts,
-            stored_intents: meta.intents.clone(),
-            stored_open: left_intents.clone(),
+            stored_intents: intents.clone(),
             meta,
             records,
-            kept_intents: left_intents.clone(),
-            left_intents,
-            intents: Vec::new(),
+            intents,
             texts: BTreeMap::new(),
             replaced: BTreeMap::new(),
         })
@@ -403,14 +401,15 @@ impl Book {
         self.intents.push(intent);
     }
 
-    /// Intents of an earlier run that this one could not look at stay open.
-    pub(crate) fn keep_intents(&mut self, open: &dyn Fn(&Intent) -> bool) {
-        self.kept_intents = self.left_intents.iter().filter(|intent| open(intent)).cloned().collect();
+    /// The open intents for an artifact, oldest first.
+    pub(super) fn intents(&self, backend: &str, key: &Key) -> Vec<Intent> {
+        let of = |intent: &&Intent| intent.backend == backend && intent.key == *key;
+        self.intents.iter().filter(of).cloned().collect()
     }
 
-    /// The intents that this run recorded are done: the next commit forgets them.
-    pub(super) fn settle_intents(&mut self) {
-        self.intents.clear();
+    /// What was intended for this artifact is done or judged: the next commit forgets it.
+    pub(super) fn settle_intents(&mut self, backend: &str, key: &Key) {
+        self.intents.retain(|intent| intent.backend != backend || intent.key != *key);
     }
 
     /// Keeps what a write replaces (rule 10). The first one of a run wins: it is what people had.
@@ -481,13 +480,13 @@ impl Book {
     /// # Errors
     /// [`StateError::Moved`] if somebody else wrote meanwhile: observe again (rule 16).
     pub(super) async fn commit(&mut self, run: &str, message: &str) -> Result<bool, StateError> {
-        let intents: Vec<Intent> =
-            self.kept_intents.iter().chain(&self.intents).cloned().collect();
-        self.meta.intents = match (intents.is_empty(), intents == self.stored_open) {
-            (true, _) => BTreeSet::new(),
-            (false, true) => self.stored_intents.clone(),
-            (false, false) => BTreeSet::from([run.to_owned()]),
-        };
+        let intended = self.intents != self.stored_intents;
+        if intended {
+            self.meta.intents = match self.intents.is_empty() {
+                true => BTreeSet::new(),
+                false => BTreeSet::from([run.to_owned()]),
+            };
+        }
         // The content commit alone is no news (rule 14): it moves with the next commit that has some.
         let mut quiet = self.meta.clone();
         quiet.content.clone_from(&self.stored_meta.content);
@@ -506,7 +505,7 @@ impl Book {
         let nothing = quiet == self.stored_meta
             && self.records == self.stored_records
             && self.replaced.is_empty()
-            && intents == self.stored_open;
+            && !intended;
         if nothing {
             return Ok(false);
         }
@@ -523,15 +522,15 @@ impl Book {
             }
             change.insert("index.jsonl".to_owned(), Some(index));
         }
-        for run in self.stored_intents.difference(&self.meta.intents) {
+        for run in self.stored_meta.intents.difference(&self.meta.intents) {
             change.insert(format!("intents/{run}.json"), None);
         }
-        if intents != self.stored_open && !intents.is_empty() {
+        if intended && !self.intents.is_empty() {
             let path = format!("intents/{run}.json");
-            let bytes = json(&path, &intents)?;
+            let bytes = json(&path, &self.intents)?;
             change.insert(path, Some(bytes));
         }
-        let texts = live(&self.records, &intents);
+        let texts = live(&self.records, &self.intents);
         for id in texts.difference(&self.stored_texts) {
             let Some(bytes) = self.texts.get(id) else {
                 return Err(StateError::Corrupt {
@@ -548,8 +547,7 @@ impl Book {
         self.stored_meta = self.meta.clone();
         self.stored_records = self.records.clone();
         self.stored_texts = texts;
-        self.stored_intents = self.meta.intents.clone();
-        self.stored_open = intents;
+        self.stored_intents.clone_from(&self.intents);
         Ok(true)
     }
 }

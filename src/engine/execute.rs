@@ -46,6 +46,8 @@ pub(super) struct Executed {
     pub outcomes: BTreeMap<Key, Outcome>,
     /// Trouble of single artifacts.
     pub findings: Vec<Finding>,
+    /// Artifacts with a write of which it is not certain yet what it did, or which needs another one.
+    pub open: BTreeSet<Key>,
     /// Why the run stopped early.
     pub stop: Option<BackendError>,
 }
@@ -145,6 +147,7 @@ async fn prepare(
         expected: Properties::new(),
         values: BTreeMap::new(),
         local_values: BTreeMap::new(),
+        late: BTreeSet::new(),
         body: None,
         digest: artifact.body.as_ref().map(|body| body.digest.clone()),
     };
@@ -362,11 +365,40 @@ async fn remote(
             send_batch(hands, batch, executed, &mut unanswered).await?;
         }
     }
-    close_circles(hands, circles, executed).await?;
     for (job, asked) in unanswered {
         again(hands, job, asked, executed).await?;
     }
-    Ok(())
+    close_circles(hands, circles, executed).await
+}
+
+/// The value of a file's property.
+fn local_value(values: &BTreeMap<String, Option<Content>>, name: &str) -> Option<Value> {
+    match values.get(name).cloned().flatten() {
+        Some(Content::Value(value)) => Some(value),
+        _ => None,
+    }
+}
+
+/// What a job sends, with relations by artifact id.
+fn intended(world: &World, job: &Job) -> BTreeMap<String, Option<Value>> {
+    let kind = world.kinds.get(&job.key.kind);
+    let target = |name: &str| {
+        let property = kind?.property(name)?;
+        let target = property.target.clone().unwrap_or_else(|| job.key.kind.clone());
+        (property.r#type == PropertyType::Relation).then_some(target)
+    };
+    let of = |name: &String| {
+        let value = local_value(&job.local_values, name);
+        let value = match (target(name), value) {
+            (Some(target), Some(Value::Set(ids))) => Value::set(
+                ids.into_iter()
+                    .filter(|id| world.page_of.contains_key(&Key::new(&target, id.clone()))),
+            ),
+            (_, value) => value,
+        };
+        (name.clone(), value)
+    };
+    job.values.keys().map(of).collect()
 }
 
 /// Fills in the pages that earlier waves made.
@@ -378,21 +410,21 @@ fn resolve(world: &World, batch: &[Job], circles: &mut Vec<Job>) -> Vec<Job> {
         else {
             continue;
         };
-        let mut late = BTreeMap::new();
+        let mut sent = Properties::new();
         for (name, value) in &mut job.values {
-            let local = match job.local_values.get(name).cloned().flatten() {
-                Some(Content::Value(value)) => Some(value),
-                _ => None,
-            };
+            let local = local_value(&job.local_values, name);
             let (resolved, open) = relations(world, kind, artifact, name, local);
             *value = resolved;
             if open {
-                late.insert(name.clone(), None);
+                job.late.insert(name.clone());
+                sent.extend(value.clone().map(|value| (name.clone(), value)));
             }
         }
-        if !late.is_empty() {
+        if !job.late.is_empty() {
             let mut second = job.clone();
-            second.values = late;
+            second.values = job.late.iter().map(|name| (name.clone(), None)).collect();
+            second.expected = sent;
+            second.late = BTreeSet::new();
             second.body = None;
             second.verb = Verb::Edit;
             circles.push(second);
@@ -426,6 +458,7 @@ async fn send_batch(
             local,
             before: before.filter(|_| !hunks.is_empty()),
             hunks,
+            values: intended(hands.world, job),
             at: backend.now().unwrap_or_default(),
         });
     }
@@ -449,13 +482,26 @@ async fn send_batch(
     .await;
     for (job, done, at) in results {
         if done.unanswered {
+            executed.open.insert(job.key.clone());
             unanswered.push((job, at));
             continue;
         }
-        apply(hands, &job, done, executed);
+        take_up(hands, &job, done, executed);
     }
-    hands.book.settle_intents();
     Ok(())
+}
+
+/// Takes a job's result over. What is not certain yet keeps its intent, so that a later run can tell our write from
+/// somebody else's (rule 16).
+fn take_up(hands: &mut Hands<'_>, job: &Job, done: Done, executed: &mut Executed) {
+    let settled = done.stop.is_none() && job.late.is_empty();
+    apply(hands, job, done, executed);
+    if settled {
+        executed.open.remove(&job.key);
+        hands.book.settle_intents(hands.backend.name(), &job.key);
+    } else {
+        executed.open.insert(job.key.clone());
+    }
 }
 
 /// Takes a job's result over into records and outcomes.
@@ -526,32 +572,28 @@ async fn close_circles(
         let Some(page) = hands.world.page_of.get(&job.key).cloned() else { continue };
         let Some(artifact) = hands.world.artifacts.get(&job.key).cloned() else { continue };
         for (name, value) in &mut job.values {
-            let local = match job.local_values.get(name).cloned().flatten() {
-                Some(Content::Value(value)) => Some(value),
-                _ => None,
-            };
-            *value = relations(hands.world, &kind, &artifact, name, local).0;
+            let local = local_value(&job.local_values, name);
+            let (resolved, open) = relations(hands.world, &kind, &artifact, name, local);
+            *value = resolved;
+            if open {
+                job.late.insert(name.clone());
+            }
         }
         job.page = Some(page.clone());
-        // The page is minutes old and ours; what it holds is what the create set.
+        // The page was written a moment ago and held what that write's answer said.
         let mut done = Done { wrote: true, ..Done::default() };
         match sender.backend.set_properties(&kind, &place, &page, &job.values).await {
             Ok(answer) => {
-                for name in job.values.keys() {
-                    let local = job.local_values.get(name).cloned().flatten();
-                    done.pairs.insert(
-                        Stretch::Property(name.clone()),
-                        Pair { local: local.clone(), remote: local },
-                    );
-                }
+                sender.answered(&job, &answer, &mut done);
                 done.page = Some(answer);
             }
-            // The next run sees what is there and does the rest.
-            Err(BackendError::Ambiguous { .. } | BackendError::Collided { .. }) => {}
+            Err(BackendError::Ambiguous { .. } | BackendError::Collided { .. }) => {
+                done = sender.send(&kind, &place, &job).await;
+            }
             Err(error) => done.stop = Some(error),
         }
         let created = executed.outcomes.get(&job.key).map(|outcome| outcome.remote);
-        apply(hands, &job, done, executed);
+        take_up(hands, &job, done, executed);
         if let (Some(created), Some(outcome)) = (created, executed.outcomes.get_mut(&job.key)) {
             outcome.remote = created;
         }
@@ -600,7 +642,7 @@ async fn again(
             None => sender.send(&kind, &place, &job).await,
         };
         if !done.unanswered {
-            apply(hands, &job, done, executed);
+            take_up(hands, &job, done, executed);
             return Ok(());
         }
         asked = Instant::now();

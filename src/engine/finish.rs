@@ -123,6 +123,13 @@ pub(super) async fn finish(
         let task = tasks.get(&artifact.key);
         let outcome = executed.outcomes.get(&artifact.key);
         let remote_done = outcome.map_or(Action::None, |outcome| outcome.remote);
+        // The intents of earlier runs were judged by this observation. A task that was to go on from them and did
+        // not get to it needs them again.
+        let unsent = executed.stop.is_some() && remote_done == Action::None;
+        let later = task.is_some_and(|task| task.waiting || unsent && task.writes_remote());
+        if !later && !executed.open.contains(&artifact.key) {
+            pen.book.settle_intents(&name, &artifact.key);
+        }
         let page = artifact.page.as_ref();
         if artifact.existence == Existence::Both && !pen.book.records.contains_key(&slot) {
             let Some(page) = page else { continue };

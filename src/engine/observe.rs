@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use agent_sync_core::document::{self, Document};
 use agent_sync_core::kind::{Kind, Kinds, PropertyType};
 use agent_sync_core::markdown::{self, Hunk, Local};
-use agent_sync_core::model::{Finding, Key, Properties, Severity, Stretch, Value};
+use agent_sync_core::model::{Finding, Key, Properties, Severity, Side, Stretch, Value};
 use agent_sync_core::plan::{
     self, Content, Existence, LocalPresence, Observed, Pair, RemotePresence, Step,
 };
@@ -504,7 +504,9 @@ fn classified(findings: &mut Vec<Finding>, artifact: &mut Artifact, url: &str, p
             Life::Alive => (RemotePresence::Present, Some(*page), None),
             Life::Trashed => (RemotePresence::Trashed, Some(*page), None),
             Life::Archived => (RemotePresence::Away, Some(*page), Some("is archived")),
-            Life::Moved => (RemotePresence::Away, Some(*page), Some("was moved out of its database")),
+            Life::Moved => {
+                (RemotePresence::Away, Some(*page), Some("was moved out of its database"))
+            }
         },
         Presence::NotFound => {
             (RemotePresence::Away, None, Some("is not visible: gone, or not shared any more"))
@@ -586,13 +588,6 @@ async fn compare(
     mut artifacts: BTreeMap<Key, Artifact>,
 ) -> Result<(), RunError> {
     let name = eyes.backend.name().to_owned();
-    let intents: BTreeMap<Key, Intent> = eyes
-        .book
-        .left_intents
-        .iter()
-        .filter(|intent| intent.backend == name)
-        .map(|intent| (intent.key.clone(), intent.clone()))
-        .collect();
     let mut reads = Vec::new();
     for artifact in artifacts.values_mut().filter(|artifact| !artifact.blocked) {
         if artifact.presence != RemotePresence::Present {
@@ -606,7 +601,7 @@ async fn compare(
         let known = record.filter(|record| {
             record.page == page.page
                 && settled(&record.seen, page, &eyes.identity)
-                && !intents.contains_key(&artifact.key)
+                && eyes.book.intents(&name, &artifact.key).is_empty()
         });
         match known.and_then(known_body) {
             Some(body) => artifact.body = Some(body),
@@ -620,7 +615,8 @@ async fn compare(
         let read = match backend.body(&page).await {
             Err(error @ BackendError::NotFound { .. }) => {
                 // Listed a moment ago, so somebody has just taken it away; or it is the backend that errs.
-                let (Some(kind), Some(place)) = (kinds.get(&key.kind), places.get(&key.kind)) else {
+                let (Some(kind), Some(place)) = (kinds.get(&key.kind), places.get(&key.kind))
+                else {
                     return Err(error);
                 };
                 match backend.page(kind, place, &page).await? {
@@ -640,7 +636,8 @@ async fn compare(
             Ok(read) => read,
             Err(presence) => {
                 if let Some(artifact) = artifacts.get_mut(&key) {
-                    let url = artifact.page.as_ref().map(|page| page.url.clone()).unwrap_or_default();
+                    let url =
+                        artifact.page.as_ref().map(|page| page.url.clone()).unwrap_or_default();
                     classified(&mut world.findings, artifact, &url, presence);
                 }
                 continue;
@@ -674,7 +671,8 @@ async fn compare(
         if artifact.blocked {
             continue;
         }
-        decide(eyes, world, &kind, artifact, intents.get(key)).await?;
+        let intents = eyes.book.intents(&name, key);
+        decide(eyes, world, &kind, artifact, &intents).await?;
     }
     identity_changes(eyes, world, &mut artifacts).await?;
     for (key, artifact) in artifacts {
@@ -709,7 +707,7 @@ async fn decide(
     world: &mut World,
     kind: &Kind,
     artifact: &mut Artifact,
-    intent: Option<&Intent>,
+    intents: &[Intent],
 ) -> Result<(), RunError> {
     let name = eyes.backend.name().to_owned();
     let record = eyes.book.record(&name, &artifact.key).cloned();
@@ -717,7 +715,7 @@ async fn decide(
         record.clean.is_some()
             && record.clean == artifact.file_digest
             && record.path == artifact.path
-            && intent.is_none()
+            && intents.is_empty()
             && artifact.presence == RemotePresence::Present
             && remote_unchanged(record, kind, artifact, world)
     });
@@ -775,20 +773,16 @@ async fn decide(
         }
     }
     stretches(world, kind, artifact, record.as_ref());
-    if let (Some(intent), Some(body)) = (intent, &artifact.body) {
-        recover(eyes, world, kind, artifact, intent, body.clone()).await?;
+    for intent in intents {
+        recover(eyes, world, kind, artifact, intent).await?;
     }
     let body_changed =
         |side_changed: &dyn Fn(&Observed) -> bool| artifact.stretches.values().any(side_changed);
     let local_changed = body_changed(&|seen| {
-        seen.base.as_ref().is_none_or(|base| {
-            !base.holds(agent_sync_core::model::Side::Local, seen.local.as_ref())
-        })
+        seen.base.as_ref().is_none_or(|base| !base.holds(Side::Local, seen.local.as_ref()))
     });
     let remote_changed = body_changed(&|seen| {
-        seen.base.as_ref().is_none_or(|base| {
-            !base.holds(agent_sync_core::model::Side::Remote, seen.remote.as_ref())
-        })
+        seen.base.as_ref().is_none_or(|base| !base.holds(Side::Remote, seen.remote.as_ref()))
     });
     let local = match artifact.file_digest.is_some() {
         true => LocalPresence::Present,
@@ -1008,21 +1002,35 @@ fn stretches(world: &mut World, kind: &Kind, artifact: &mut Artifact, record: Op
     artifact.stretches.insert(Stretch::Body, observed(&Stretch::Body, local, remote));
 }
 
-/// Rule 16: a body write of a run that did not end, seen from its traces.
+/// Rule 16: writes of a run that did not end, seen from their traces.
 async fn recover(
     eyes: &mut Eyes<'_>,
     world: &World,
     kind: &Kind,
     artifact: &mut Artifact,
     intent: &Intent,
-    body: RemoteBody,
 ) -> Result<(), RunError> {
-    let (Some(page), Some(text), Some(local)) = (&artifact.page, &body.text, &intent.local) else {
-        return Ok(());
-    };
+    let Some(page) = &artifact.page else { return Ok(()) };
     let ours = page.edited_by.as_deref() == Some(world.identity.id.as_str())
         && page.edited >= minute(intent.at);
-    if !ours || body.digest == markdown::empty_digest() {
+    if !ours {
+        return Ok(());
+    }
+    for (name, sent) in &intent.values {
+        let Some(seen) = artifact.stretches.get_mut(&Stretch::Property(name.clone())) else {
+            continue;
+        };
+        let sent = sent.clone().map(Content::Value);
+        let now = Pair { local: seen.local.clone(), remote: seen.remote.clone() };
+        let written = Pair { local: sent.clone(), remote: sent };
+        // What the file holds beyond that was still to be sent, or was changed there since.
+        if !written.same(&now) && written.holds(Side::Remote, now.remote.as_ref()) {
+            seen.base = Some(written);
+        }
+    }
+    let (Some(body), Some(local)) = (artifact.body.clone(), &intent.local) else { return Ok(()) };
+    let Some(text) = &body.text else { return Ok(()) };
+    if body.digest == markdown::empty_digest() {
         return Ok(());
     }
     let dialect = eyes.backend.dialect();
@@ -1058,7 +1066,7 @@ async fn included(eyes: &mut Eyes<'_>, artifact: &mut Artifact) -> Result<(), Ru
     }
     let Some(seen) = artifact.stretches.get(&Stretch::Body) else { return Ok(()) };
     let Some(last) = seen.proposed.last().cloned() else { return Ok(()) };
-    if !last.holds(agent_sync_core::model::Side::Remote, seen.remote.as_ref()) {
+    if !last.holds(Side::Remote, seen.remote.as_ref()) {
         return Ok(());
     }
     let text = |content: Option<&Content>| content.and_then(Content::text).map(str::to_owned);
@@ -1087,8 +1095,7 @@ async fn identity_changes(
             !artifact.blocked
                 && matches!(
                     artifact.existence,
-                    Existence::TrashRemote
-                        | Existence::DeletedAgainstEdit(agent_sync_core::model::Side::Local)
+                    Existence::TrashRemote | Existence::DeletedAgainstEdit(Side::Local)
                 )
         })
         .map(|artifact| artifact.key.clone())

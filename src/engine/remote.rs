@@ -101,6 +101,8 @@ pub(super) struct Job {
     pub values: BTreeMap<String, Option<Value>>,
     /// The local contents that these values stand for.
     pub local_values: BTreeMap<String, Option<Content>>,
+    /// Relations with members whose pages are not made yet: what is sent for them is not yet the local content.
+    pub late: BTreeSet<String>,
     /// The body.
     pub body: Option<BodyJob>,
     /// Digest of the body as read, for a page to be trashed.
@@ -255,14 +257,7 @@ impl Sender<'_> {
         page: RemotePage,
         mut done: Done,
     ) -> Done {
-        for (name, local) in &job.local_values {
-            let wanted = job.values.get(name).cloned().flatten();
-            let answer = page.properties.get(name).cloned();
-            if wanted == answer {
-                let pair = Pair { local: local.clone(), remote: self.shown(local, &wanted) };
-                done.pairs.insert(Stretch::Property(name.clone()), pair);
-            }
-        }
+        self.answered(job, &page, &mut done);
         let id = page.page.clone();
         done.page = Some(page.clone());
         let read = match self.backend.body(&id).await {
@@ -376,11 +371,10 @@ impl Sender<'_> {
             done.wrote = true;
             match self.backend.set_properties(kind, place, page, &write).await {
                 Ok(answer) => {
-                    for (name, value) in &write {
-                        if answer.properties.get(name) == value.as_ref() {
-                            self.wrote(job, name, value, done);
-                        }
-                    }
+                    let answered = write
+                        .iter()
+                        .filter(|(name, value)| answer.properties.get(*name) == value.as_ref());
+                    answered.for_each(|(name, value)| self.wrote(job, name, value, done));
                     done.page = Some(answer);
                     return Ok(());
                 }
@@ -398,7 +392,19 @@ impl Sender<'_> {
         })
     }
 
+    /// Pairs of what was sent and is in the answer.
+    pub(super) fn answered(&self, job: &Job, answer: &RemotePage, done: &mut Done) {
+        for (name, value) in &job.values {
+            if answer.properties.get(name) == value.as_ref() {
+                self.wrote(job, name, value, done);
+            }
+        }
+    }
+
     fn wrote(&self, job: &Job, name: &str, value: &Option<Value>, done: &mut Done) {
+        if job.late.contains(name) {
+            return;
+        }
         let local = job.local_values.get(name).cloned().flatten();
         let remote = self.shown(&local, value);
         done.pairs.insert(Stretch::Property(name.to_owned()), Pair { local, remote });

@@ -61,9 +61,6 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
         None => observation.await?,
     };
     check_selected(turn, &world)?;
-    turn.book.keep_intents(&|intent| {
-        intent.backend != name || !world.kinds.contains_key(&intent.key.kind) || !selected(&intent.key)
-    });
     let mode = mode(&turn.session.request.command, turn.session.request.force);
     let decisions = turn.book.meta.decisions.clone();
     let tasks: BTreeMap<Key, Task> = world

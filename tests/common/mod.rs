@@ -1,5 +1,12 @@
 //! A laboratory: notion-sim, a repository with or without a remote, and the built binary between them.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "a test fails where it cannot go on, and each binary uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "a test fails where it cannot go on, and each binary uses its own part"
+)]
+
+pub mod scenario;
 
 use std::collections::BTreeMap;
 use std::io::Write;
