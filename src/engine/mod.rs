@@ -8,7 +8,7 @@ use std::time::Instant;
 use agent_sync_core::kind::{Kind, Kinds, PropertyType};
 use agent_sync_core::model::{Key, Selector, Side};
 
-use crate::backend::{Backend, BackendError};
+use crate::backend::{Backend, BackendError, Connected};
 use crate::config::{Config, ConfigError};
 use crate::repo::Tree;
 use crate::repo::git::{Git, GitError, Oid, Remote};
@@ -420,7 +420,9 @@ async fn all_backends(
         if !session.request.backends.is_empty() && !asked {
             continue;
         }
-        let Some((backend, shared)) = crate::backend::connect(config, &session.request.env)? else {
+        let Some(Connected { backend, shared, auto_init }) =
+            crate::backend::connect(config, &session.request.env)?
+        else {
             let message = format!(
                 "The backend `{}` is of a type that this version cannot sync yet; it was left out.",
                 config.name()
@@ -452,6 +454,7 @@ async fn all_backends(
             published: &published,
             report: &mut report,
             gate: gate.clone(),
+            auto_init,
         };
         let result = match &session.request.command {
             Command::Init => init::init(&mut turn).await,
@@ -519,6 +522,8 @@ struct Turn<'a> {
     published: &'a Published,
     report: &'a mut Report,
     gate: Option<Arc<lease::Gate>>,
+    /// Whether missing databases are made on the spot.
+    auto_init: bool,
 }
 
 impl Turn<'_> {

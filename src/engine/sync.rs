@@ -9,6 +9,7 @@ use super::book::{Decision, Keep, Record};
 use super::damage;
 use super::execute::{self, Executed, Hands};
 use super::finish::{self, Pen};
+use super::init;
 use super::observe::{self, Artifact, Eyes, World};
 use super::work::{self, Action, Mode, Task};
 use super::{Command, RunError, Turn};
@@ -22,10 +23,14 @@ use crate::report::{ArtifactReport, ConflictReport, Sides};
 pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     turn.check_mapping()?;
     let identity = turn.backend.identity().await?;
-    let places = turn.places().await?;
+    let mut places = turn.places().await?;
     let missing: Vec<String> =
         turn.kinds.keys().filter(|name| !places.contains_key(*name)).cloned().collect();
-    if !missing.is_empty() {
+    let may_make = turn.session.request.command.writes() && !turn.session.request.dry_run;
+    if !missing.is_empty() && turn.auto_init && may_make {
+        init::databases(turn).await?;
+        places = turn.places().await?;
+    } else if !missing.is_empty() {
         return not_initialised(turn, &places, &missing);
     }
     let name = turn.backend.name().to_owned();
