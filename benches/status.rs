@@ -46,6 +46,7 @@ fn main() {
         bodies.push(paragraphs.join("\n"));
     }
     repo.init();
+    lab.sim.reset_requests();
     let database = lab.sim.workspace().database_by_title("Stories").unwrap().id;
     for (n, body) in bodies.iter().enumerate() {
         let properties = [("ID", json!(format!("LOAD-{n}"))), ("Status", json!("DRAFT"))];
@@ -58,7 +59,7 @@ fn main() {
     // Later than the minute of the last edit, so that one reading of each body is enough (rule 6).
     lab.minutes(2);
     let adopted = repo.run(&["sync"]).expect(0).json();
-    assert_eq!((&adopted["counts"]["unchanged"], lab.writes()), (&json!(ARTIFACTS), lab.writes()));
+    assert_eq!((&adopted["counts"]["unchanged"], lab.writes()), (&json!(ARTIFACTS), 0));
     let paths = paths(&repo);
     let (mut status, mut hash, mut peak) = (Duration::MAX, Duration::MAX, 0);
     for _ in 0..ROUNDS {

@@ -373,8 +373,23 @@ pub fn shares_half(old: &str, new: &str) -> bool {
 }
 
 /// Whether `now` holds every change that led from `base` to `proposal`, so that it can be taken as an edit made
-/// on top of the proposal: merging the two over the base gives `now` itself.
+/// on top of the proposal: on the way from the proposal to `now` no line goes that the proposal brought, and none
+/// comes back that it took away.
 pub fn includes(base: &str, proposal: &str, now: &str) -> bool {
-    let merge = similar::TextMerge::from_lines(base, now, proposal);
-    !merge.is_conflicted() && merge.to_string() == now
+    use similar::{ChangeTag, TextDiff};
+    let lines = |from: &str, to: &str, tag: ChangeTag| -> BTreeSet<String> {
+        TextDiff::from_lines(from, to)
+            .iter_all_changes()
+            .filter(|change| change.tag() == tag)
+            .map(|change| change.value().trim().to_owned())
+            .filter(|line| !line.is_empty())
+            .collect()
+    };
+    let brought = lines(base, proposal, ChangeTag::Insert);
+    let taken = lines(base, proposal, ChangeTag::Delete);
+    brought.is_disjoint(&lines(proposal, now, ChangeTag::Delete))
+        && taken.is_disjoint(&lines(proposal, now, ChangeTag::Insert))
 }
+
+#[cfg(test)]
+mod tests;
