@@ -224,6 +224,7 @@ async fn publish(
         let (Some(record), Some(kind)) = (pen.book.records.get_mut(&slot), pen.world.kinds.get(&key.kind)) else {
             continue;
         };
+        record.pushed_by.retain(|stretch, _| record.proposed.contains_key(stretch));
         let Some(file) = file else {
             record.clean = None;
             continue;

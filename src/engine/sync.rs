@@ -47,6 +47,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
         git: &turn.session.git,
         published: turn.published,
         forget: turn.session.request.allow.history,
+        work_tree: turn.session.work_tree.as_deref(),
     };
     let observation = observe::observe(eyes);
     let mut world = match &turn.gate {
@@ -84,6 +85,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
                 bot: world.identity.id.clone(),
                 world: &mut world,
                 run: &turn.session.run,
+                work_tree: turn.session.work_tree.as_deref(),
             };
             executed = execute::execute(&mut hands, &tasks).await?;
         }
