@@ -64,6 +64,8 @@ pub(super) struct Hands<'a> {
     pub world: &'a mut World,
     /// This run's id.
     pub run: &'a str,
+    /// This working tree; see [`crate::repo::git::Git::work_tree_id`].
+    pub work_tree: Option<&'a str>,
     /// Option names per kind and property, as read just before writing.
     pub bot: String,
 }
@@ -533,7 +535,7 @@ fn apply(hands: &mut Hands<'_>, job: &Job, done: Done, executed: &mut Executed) 
         entry.url = url;
     }
     for (stretch, pair) in &done.pairs {
-        entry.propose(stretch, pair.clone());
+        entry.propose_pushed(stretch, pair.clone(), hands.work_tree);
     }
     if let Some((seen, text)) = done.seen {
         entry.seen = seen;

@@ -227,6 +227,7 @@ struct Session<'a> {
     remote: Option<String>,
     refs: Remote,
     run: String,
+    work_tree: Option<String>,
 }
 
 /// Runs a command once.
@@ -273,8 +274,9 @@ async fn attempt(request: &Request, run: &str) -> Result<Report, RunError> {
     let store: Arc<dyn Store> = Arc::new(GitStore::new(git.clone(), &state_ref, remote.clone())?);
     let tree = Tree::open(&root)
         .map_err(|error| RunError::Usage(format!("{} cannot be read: {error}.", root.display())))?;
+    let work_tree = git.work_tree_id().await?;
     let mut session =
-        Session { request, config, git, tree, store, remote, refs, run: run.to_owned() };
+        Session { request, config, git, tree, store, remote, refs, run: run.to_owned(), work_tree };
     if let Command::Log { limit } = request.command {
         return log::log(&session, limit).await;
     }

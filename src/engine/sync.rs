@@ -53,6 +53,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
         published: turn.published,
         allow_delete: turn.session.request.allow.delete,
         forget: turn.session.request.allow.history,
+        work_tree: turn.session.work_tree.as_deref(),
     };
     let observation = observe::observe(eyes);
     let mut world = match &turn.gate {
@@ -90,6 +91,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
                 bot: world.identity.id.clone(),
                 world: &mut world,
                 run: &turn.session.run,
+                work_tree: turn.session.work_tree.as_deref(),
             };
             executed = execute::execute(&mut hands, &tasks).await?;
         }

@@ -266,20 +266,15 @@ pub fn existence(
 }
 
 /// Takes over the proposals that the default branch holds (rule 15): of those whose local content is among
-/// `held` (newest first), the one that the newest version proves becomes the base, and every proposal of the
-/// stretch is dropped because its base moved. True if the base moved. A version that is the old base ends
-/// nothing: behind a revert stands the text that was reverted, and the revert is an edit of that.
+/// `held`, the newest becomes the base, and every proposal of the stretch is dropped because its base moved. True
+/// if the base moved. Where the branch went on to an older text, be it the old base or an older proposal, that is a
+/// revert: an edit of the newest text that it held.
 pub fn adopt(base: &mut Option<Pair>, proposed: &mut Vec<Pair>, held: &[Option<Content>]) -> bool {
-    for version in held {
-        let found =
-            proposed.iter().rev().find(|pair| pair.holds(Side::Local, version.as_ref())).cloned();
-        if let Some(pair) = found {
-            *base = Some(pair);
-            proposed.clear();
-            return true;
-        }
-    }
-    false
+    let holds = |pair: &&Pair| held.iter().any(|version| pair.holds(Side::Local, version.as_ref()));
+    let Some(pair) = proposed.iter().rev().find(holds).cloned() else { return false };
+    *base = Some(pair);
+    proposed.clear();
+    true
 }
 
 /// Limits of rule 9 and what a run would do.
