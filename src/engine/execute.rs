@@ -216,7 +216,7 @@ async fn prepare(
                 }
             }
         };
-        job.body = Some(BodyJob { local, base, before, write });
+        job.body = Some(BodyJob { local, before, write });
     }
     keep_replaced(hands, key, task, &job)?;
     Ok(Some(job))
