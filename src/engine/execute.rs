@@ -223,7 +223,7 @@ async fn prepare(
                 }
             }
         };
-        job.body = (!impossible).then_some(BodyJob { local, base, before, write });
+        job.body = (!impossible).then_some(BodyJob { local, before, write });
     }
     if job.verb == Verb::Edit && job.body.is_none() && job.values.is_empty() {
         return Ok(None);
