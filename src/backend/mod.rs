@@ -324,8 +324,15 @@ pub trait Backend: Send + Sync {
     fn requests(&self) -> Requests;
 }
 
-/// A connected backend and the kinds that may leave the repository for it.
-pub type Connected = (Arc<dyn Backend>, BTreeSet<String>);
+/// A backend that was set up.
+pub struct Connected {
+    /// The backend.
+    pub backend: Arc<dyn Backend>,
+    /// Kinds that may leave the repository for it.
+    pub shared: BTreeSet<String>,
+    /// Whether a run may make what it misses there.
+    pub auto_init: bool,
+}
 
 /// Sets up a configured backend; sends nothing. `None` for a type that this version cannot sync.
 ///
@@ -361,6 +368,9 @@ pub fn connect(
             write_timeout: Duration::from_millis(notion.write_timeout_ms),
         },
     };
-    let shared = notion.share.iter().cloned().collect();
-    Ok(Some((Arc::new(notion::Notion::new(options)?), shared)))
+    Ok(Some(Connected {
+        backend: Arc::new(notion::Notion::new(options)?),
+        shared: notion.share.iter().cloned().collect(),
+        auto_init: notion.auto_init,
+    }))
 }

@@ -52,6 +52,10 @@ pub(super) struct Record {
     /// Open proposals by stretch, oldest first (rule 15).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub proposed: BTreeMap<String, Vec<Pair>>,
+    /// By stretch, the working tree that all its open proposals were pushed from: what they brought to the page is
+    /// nobody else's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pushed_by: BTreeMap<String, String>,
     /// When the page was edited and read.
     #[serde(default)]
     pub seen: Seen,
@@ -100,6 +104,7 @@ impl Record {
             clean: None,
             bases: BTreeMap::new(),
             proposed: BTreeMap::new(),
+            pushed_by: BTreeMap::new(),
             seen: Seen::default(),
             other: serde_json::Map::new(),
         }
@@ -117,9 +122,27 @@ impl Record {
 
     /// Proposes a pair, as the newest.
     pub(super) fn propose(&mut self, stretch: &Stretch, pair: Pair) {
+        self.pushed_by.remove(&stretch_name(stretch));
         let open = self.proposed.entry(stretch_name(stretch)).or_default();
         open.retain(|old| !old.same(&pair));
         open.push(pair);
+    }
+
+    /// Proposes a pair that was pushed from a working tree.
+    pub(super) fn propose_pushed(&mut self, stretch: &Stretch, pair: Pair, from: Option<&str>) {
+        let name = stretch_name(stretch);
+        let alone = self.proposals(stretch).is_empty()
+            || self.pushed_by.get(&name).map(String::as_str) == from;
+        self.propose(stretch, pair);
+        if let Some(from) = from.filter(|_| alone) {
+            self.pushed_by.insert(name, from.to_owned());
+        }
+    }
+
+    /// Whether every open proposal of the stretch was pushed from this working tree.
+    pub(super) fn is_pushed_by(&self, stretch: &Stretch, from: Option<&str>) -> bool {
+        let by = self.pushed_by.get(&stretch_name(stretch));
+        by.is_some() && by.map(String::as_str) == from
     }
 
     fn texts(&self) -> impl Iterator<Item = &str> {

@@ -64,6 +64,8 @@ pub(super) struct Hands<'a> {
     pub world: &'a mut World,
     /// This run's id.
     pub run: &'a str,
+    /// This working tree; see [`crate::repo::git::Git::work_tree_id`].
+    pub work_tree: Option<&'a str>,
     /// Option names per kind and property, as read just before writing.
     pub bot: String,
 }
@@ -221,7 +223,7 @@ async fn prepare(
                 }
             }
         };
-        job.body = (!impossible).then_some(BodyJob { local, base, before, write });
+        job.body = (!impossible).then_some(BodyJob { local, before, write });
     }
     if job.verb == Verb::Edit && job.body.is_none() && job.values.is_empty() {
         return Ok(None);
@@ -518,6 +520,7 @@ fn apply(hands: &mut Hands<'_>, job: &Job, done: Done, executed: &mut Executed) 
     outcome.stale.extend(done.stale);
     if let Some(page) = &done.page {
         hands.world.page_of.insert(job.key.clone(), page.page.clone());
+        hands.world.key_of.insert(page.page.clone(), job.key.clone());
     }
     let id = done.page.as_ref().map(|page| page.page.clone()).or_else(|| job.page.clone());
     let Some(id) = id else { return };
@@ -532,7 +535,7 @@ fn apply(hands: &mut Hands<'_>, job: &Job, done: Done, executed: &mut Executed) 
         entry.url = url;
     }
     for (stretch, pair) in &done.pairs {
-        entry.propose(stretch, pair.clone());
+        entry.propose_pushed(stretch, pair.clone(), hands.work_tree);
     }
     if let Some((seen, text)) = done.seen {
         entry.seen = seen;

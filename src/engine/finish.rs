@@ -233,6 +233,7 @@ async fn publish(pen: &mut Pen<'_>, executed: &Executed, name: &str) -> Result<(
         else {
             continue;
         };
+        record.pushed_by.retain(|stretch, _| record.proposed.contains_key(stretch));
         let Some(file) = file else {
             record.clean = None;
             continue;

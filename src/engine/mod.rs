@@ -8,7 +8,7 @@ use std::time::Instant;
 use agent_sync_core::kind::{Kind, Kinds, PropertyType};
 use agent_sync_core::model::{Key, Selector, Side};
 
-use crate::backend::{Backend, BackendError};
+use crate::backend::{Backend, BackendError, Connected};
 use crate::config::{Config, ConfigError};
 use crate::repo::Tree;
 use crate::repo::git::{Git, GitError, Oid, Remote};
@@ -230,6 +230,7 @@ struct Session<'a> {
     refs: Remote,
     run: String,
     stop: Stop,
+    work_tree: Option<String>,
 }
 
 /// Runs a command once.
@@ -277,8 +278,10 @@ async fn attempt(request: &Request, run: &str, stop: &Stop) -> Result<Report, Ru
     let store: Arc<dyn Store> = Arc::new(GitStore::new(git.clone(), &state_ref, remote.clone())?);
     let tree = Tree::open(&root)
         .map_err(|error| RunError::Usage(format!("{} cannot be read: {error}.", root.display())))?;
+    let work_tree = git.work_tree_id().await?;
     let (run, stop) = (run.to_owned(), stop.clone());
-    let mut session = Session { request, config, git, tree, store, remote, refs, run, stop };
+    let mut session =
+        Session { request, config, git, tree, store, remote, refs, run, stop, work_tree };
     if let Command::Log { limit } = request.command {
         return log::log(&session, limit).await;
     }
@@ -410,7 +413,9 @@ async fn all_backends(
         if !session.request.backends.is_empty() && !asked {
             continue;
         }
-        let Some((backend, shared)) = crate::backend::connect(config, &session.request.env)? else {
+        let Some(Connected { backend, shared, auto_init }) =
+            crate::backend::connect(config, &session.request.env)?
+        else {
             let message = format!(
                 "The backend `{}` is of a type that this version cannot sync yet; it was left out.",
                 config.name()
@@ -442,6 +447,7 @@ async fn all_backends(
             published: &published,
             report: &mut report,
             gate: gate.clone(),
+            auto_init,
         };
         let result = match &session.request.command {
             Command::Init => init::init(&mut turn).await,
@@ -502,6 +508,8 @@ struct Turn<'a> {
     published: &'a Published,
     report: &'a mut Report,
     gate: Option<Arc<lease::Gate>>,
+    /// Whether missing databases are made on the spot.
+    auto_init: bool,
 }
 
 impl Turn<'_> {

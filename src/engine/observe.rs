@@ -15,7 +15,7 @@ use regex::Regex;
 
 use super::RunError;
 use super::book::{Book, Intent, Record, Seen, text_id};
-use super::history::Published;
+use super::history::{self, Published};
 use super::remote::FileText;
 use crate::backend::{Backend, BackendError, Identity, Life, Place, Presence, RemotePage};
 use crate::repo::git::Git;
@@ -135,6 +135,8 @@ pub(super) struct World {
     pub listed: BTreeMap<String, Listed>,
     /// Page of each artifact that has one.
     pub page_of: BTreeMap<Key, String>,
+    /// The same the other way round.
+    pub key_of: BTreeMap<String, Key>,
     /// Our own user on that backend.
     pub identity: Identity,
     /// Titles of pages without an id, by kind: (title in lower case, address).
@@ -167,8 +169,12 @@ pub(super) struct Eyes<'a> {
     pub git: &'a Git,
     /// The default branch.
     pub published: &'a Published,
+    /// So many deletions are allowed in this run (rule 9).
+    pub allow_delete: Option<usize>,
     /// History was rewritten and a person allowed it: artifacts that are not at their base have none.
     pub forget: bool,
+    /// This working tree; see [`Git::work_tree_id`].
+    pub work_tree: Option<&'a str>,
 }
 
 /// Cuts a time to its minute.
@@ -228,6 +234,7 @@ pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
         unchanged: 0,
         listed: BTreeMap::new(),
         page_of: BTreeMap::new(),
+        key_of: BTreeMap::new(),
         identity: eyes.identity.clone(),
         loose_titles: BTreeMap::new(),
         made: BTreeMap::new(),
@@ -300,6 +307,7 @@ async fn identify(
     for record in eyes.book.records.values().filter(|record| record.backend == name) {
         known.insert(&record.page, &record.key);
         world.page_of.insert(record.key.clone(), record.page.clone());
+        world.key_of.insert(record.page.clone(), record.key.clone());
     }
     let mut artifacts: BTreeMap<Key, Artifact> = BTreeMap::new();
     let mut blocked: BTreeSet<Key> = &world.scan.duplicates | &world.scan.unreadable;
@@ -377,6 +385,7 @@ async fn identify(
                     ));
                 }
                 world.page_of.insert(key.clone(), page.page.clone());
+                world.key_of.insert(page.page.clone(), key.clone());
                 let artifact = artifacts.entry(key.clone()).or_insert_with(|| Artifact::new(&key));
                 artifact.presence = RemotePresence::Present;
                 artifact.page = Some(page);
@@ -531,24 +540,27 @@ fn guard_emptiness(eyes: &Eyes<'_>, world: &World) -> Result<(), RunError> {
             .filter(|record| record.backend == name && record.key.kind == kind.name)
             .filter(|record| !record.bases.is_empty())
             .count();
-        if based == 0 {
+        if based == 0 || eyes.allow_delete.is_some_and(|allowed| allowed >= based) {
             continue;
         }
         let files = world.scan.folders.get(&kind.name).map_or(0, |folder| folder.files);
+        let listed = world.listed.get(&kind.name);
+        let listed_none = listed.is_some_and(|listed| listed.whole && listed.count == 0);
+        if files == 0 && listed_none {
+            // Both sides agree that nothing is left.
+            continue;
+        }
         if files == 0 {
             return Err(RunError::Guarded(format!(
                 "The folder {} has no {} although {based} were synced before. Nothing was changed. \
-                 If they are really to be deleted, delete the pages in {}.",
-                kind.folder,
-                kind.database,
-                eyes.backend.label()
+                 If they are really to be deleted, pass `--allow delete={based}`.",
+                kind.folder, kind.database
             )));
         }
-        let listed = world.listed.get(&kind.name);
-        if listed.is_some_and(|listed| listed.whole && listed.count == 0) {
+        if listed_none {
             return Err(RunError::Guarded(format!(
                 "The database {} is empty although {based} pages were synced before. Nothing was changed. \
-                 Restore the pages from the trash, or delete the files if they are really to go.",
+                 Restore the pages from the trash, or pass `--allow delete={based}` if the files are really to go.",
                 kind.database
             )));
         }
@@ -713,6 +725,12 @@ async fn decide(
         artifact.existence = Existence::Both;
         return Ok(());
     }
+    let folder = world.scan.folders.get(&kind.name);
+    if artifact.file_digest.is_none() && folder.is_some_and(|folder| folder.incomplete) {
+        // The file may be where nothing could be read; the scan has a finding about that (rule 7).
+        artifact.blocked = true;
+        return Ok(());
+    }
     let path = artifact.path.clone();
     if artifact.file_digest.is_some()
         && let Some(path) = &path
@@ -781,7 +799,7 @@ async fn decide(
             .iter()
             .map(|(stretch, seen)| (stretch.clone(), plan::step(&artifact.key, stretch, seen)))
             .collect();
-        included(eyes, artifact).await?;
+        follow(eyes, world, kind, artifact, record.as_ref()).await?;
     }
     Ok(())
 }
@@ -843,12 +861,7 @@ fn remote_value(
             let target = property.target.as_deref().unwrap_or(&kind.name);
             let mut ids = BTreeSet::new();
             for page in pages {
-                let key = world
-                    .page_of
-                    .iter()
-                    .find(|(key, other)| **other == page && key.kind == target)
-                    .map(|(key, _)| key);
-                match key {
+                match world.key_of.get(&page).filter(|key| key.kind == target) {
                     Some(key) => {
                         ids.insert(key.id.clone());
                     }
@@ -1047,28 +1060,79 @@ async fn recover(
     Ok(())
 }
 
-/// A body that differs from its base on both sides is no conflict where the file already holds, word for word,
-/// what the newest proposal brought, and went on from there.
-async fn included(eyes: &mut Eyes<'_>, artifact: &mut Artifact) -> Result<(), RunError> {
-    if !matches!(artifact.steps.get(&Stretch::Body), Some(Step::Conflict(_))) {
+/// A stretch that differs from its base on both sides is no conflict where the page is as the newest proposal left
+/// it and the file goes on from there (rule 15). That is proved if commits of this branch hold the proposal; if all
+/// that was proposed was pushed from this working tree, so that nothing of anybody else can be lost; or if the
+/// file holds all that the proposal brought.
+async fn follow(
+    eyes: &mut Eyes<'_>,
+    world: &World,
+    kind: &Kind,
+    artifact: &mut Artifact,
+    record: Option<&Record>,
+) -> Result<(), RunError> {
+    let clashes: Vec<(Stretch, Pair)> = artifact
+        .steps
+        .iter()
+        .filter(|(_, step)| matches!(step, Step::Conflict(_)))
+        .filter_map(|(stretch, _)| {
+            let seen = artifact.stretches.get(stretch)?;
+            let last = seen.proposed.last()?;
+            last.holds(Side::Remote, seen.remote.as_ref()).then(|| (stretch.clone(), last.clone()))
+        })
+        .collect();
+    if clashes.is_empty() {
         return Ok(());
     }
-    let Some(seen) = artifact.stretches.get(&Stretch::Body) else { return Ok(()) };
-    let Some(last) = seen.proposed.last().cloned() else { return Ok(()) };
-    if !last.holds(Side::Remote, seen.remote.as_ref()) {
-        return Ok(());
+    let committed = unpublished(eyes, world, kind, &artifact.key).await?;
+    for (stretch, last) in clashes {
+        let in_history = committed.iter().any(|contents| {
+            contents.get(&stretch).is_some_and(|content| last.holds(Side::Local, content.as_ref()))
+        });
+        let own = record.is_some_and(|record| {
+            record.is_pushed_by(&stretch, eyes.work_tree)
+                && record.proposals(&stretch).last().is_some_and(|newest| newest.same(&last))
+        });
+        let follows = in_history
+            || own
+            || (stretch == Stretch::Body && included(eyes, artifact, &last).await?);
+        if follows {
+            artifact.steps.insert(stretch, Step::Push(Some(last)));
+        }
     }
+    Ok(())
+}
+
+/// What the commits of this checkout that are not on the default branch yet hold of an artifact.
+async fn unpublished(
+    eyes: &Eyes<'_>,
+    world: &World,
+    kind: &Kind,
+    key: &Key,
+) -> Result<Vec<BTreeMap<Stretch, Option<Content>>>, RunError> {
+    let Published::Branch { head: published, .. } = eyes.published else { return Ok(Vec::new()) };
+    let Some(head) = eyes.git.head().await? else { return Ok(Vec::new()) };
+    let branch = Published::Branch { head: Some(head), since: published.clone() };
+    let keys = BTreeSet::from([key.clone()]);
+    let held =
+        history::held(eyes.git, eyes.tree, &branch, &world.kinds, &BTreeMap::new(), &keys).await?;
+    let files = held.into_values().flatten().flatten();
+    Ok(files.map(|file| local_contents(world, kind, key, &file.path, &file.text)).collect())
+}
+
+/// Whether a body holds, word for word, what a proposal brought.
+async fn included(eyes: &Eyes<'_>, artifact: &Artifact, last: &Pair) -> Result<bool, RunError> {
     let text = |content: Option<&Content>| content.and_then(Content::text).map(str::to_owned);
-    let base = match text(seen.base.as_ref().and_then(|base| base.local.as_ref())) {
+    let base = artifact.stretches.get(&Stretch::Body).and_then(|seen| seen.base.as_ref());
+    let base = match text(base.and_then(|base| base.local.as_ref())) {
         Some(id) => eyes.book.text(&id).await?,
         None => String::new(),
     };
-    let (Some(id), Some(file)) = (text(last.local.as_ref()), &artifact.file) else { return Ok(()) };
+    let (Some(id), Some(file)) = (text(last.local.as_ref()), &artifact.file) else {
+        return Ok(false);
+    };
     let proposal = eyes.book.text(&id).await?;
-    if agent_sync_core::plan::includes(&base, &proposal, &file.text) {
-        artifact.steps.insert(Stretch::Body, Step::Push(Some(last)));
-    }
-    Ok(())
+    Ok(plan::includes(&base, &proposal, &file.text))
 }
 
 /// Rule 8: a file that vanished and a new one that shares half of its lines are likely one document.

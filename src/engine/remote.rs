@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use agent_sync_core::document;
 use agent_sync_core::kind::{Format, Kind, PropertyType};
-use agent_sync_core::markdown::{self, Dialect, Hunk, Local, Push, Recovery};
+use agent_sync_core::markdown::{self, Dialect, Hunk, Local, Recovery};
 use agent_sync_core::model::{Key, Properties, Stretch, Value};
 use agent_sync_core::plan::{Content, Pair};
 
@@ -65,8 +65,6 @@ pub(super) enum BodyWrite {
 pub(super) struct BodyJob {
     /// The file.
     pub local: FileText,
-    /// What both sides were at, as texts; none for force, which aligns the two texts directly.
-    pub base: Option<(FileText, String)>,
     /// The page's text as read.
     pub before: String,
     /// What to send.
@@ -135,7 +133,9 @@ pub(super) struct Done {
 impl Done {
     fn fail(mut self, error: BackendError) -> Self {
         match error {
-            BackendError::Rejected { message } => self.trouble = Some(message),
+            BackendError::Rejected { message } | BackendError::Stale { message } => {
+                self.trouble = Some(message)
+            }
             error => self.stop = Some(error),
         }
         self
@@ -412,7 +412,8 @@ impl Sender<'_> {
 
     async fn body(&self, page: &str, job: &BodyJob, done: &mut Done) -> Result<(), BackendError> {
         let mut job = job.clone();
-        for attempt in 0..BODY_ATTEMPTS {
+        let mut attempt = 0;
+        loop {
             let answer = match &job.write {
                 BodyWrite::Nothing => {
                     // What differs is only what the backend alone can hold: the pair is as equal as it can be.
@@ -458,31 +459,21 @@ impl Sender<'_> {
                     done.seen = Some((seen, now.text));
                     return Ok(());
                 }
-                Verdict::Again if attempt + 1 < BODY_ATTEMPTS => {
-                    let base =
-                        job.base.as_ref().map(|(local, text)| (local.local(), text.as_str()));
-                    let base = base.as_ref().map(|(local, text)| (local, *text));
-                    match markdown::plan_push(self.dialect(), base, &job.local.local(), &now.text) {
-                        Push::Nothing => {
-                            self.answer(done, &job, &now.text);
-                            return Ok(());
-                        }
-                        Push::Append(text) => job.write = BodyWrite::Whole(text),
-                        Push::Edit(hunks) => job.write = BodyWrite::Edit(hunks),
-                        Push::Impossible(reason) => {
-                            done.trouble = Some(reason);
-                            return Ok(());
-                        }
-                    }
-                    job.before = now.text;
+                Verdict::Rest { base, hunks, progress }
+                    if progress || attempt + 1 < BODY_ATTEMPTS =>
+                {
+                    attempt = if progress { 0 } else { attempt + 1 };
+                    // What is left is sent against the text that we know, never against somebody's edit.
+                    job.before = base;
+                    job.write = BodyWrite::Edit(hunks);
                 }
-                Verdict::Again | Verdict::Stale => {
+                Verdict::Again if attempt + 1 < BODY_ATTEMPTS => attempt += 1,
+                Verdict::Rest { .. } | Verdict::Again | Verdict::Stale => {
                     done.stale.insert(Stretch::Body);
                     return Ok(());
                 }
             }
         }
-        Ok(())
     }
 
     fn judge(&self, job: &BodyJob, now: &BodyRead, answered: bool) -> Verdict {
@@ -515,12 +506,23 @@ impl Sender<'_> {
                         Recovery::Unclear => return Verdict::Stale,
                     },
                 };
-                let all =
-                    answer.applied.iter().all(|applied| *applied) && sent.len() == hunks.len();
-                match (all, answer.unexpected) {
-                    (true, unexpected) => Verdict::Done { base: answer.base, unexpected },
-                    (false, false) => Verdict::Again,
-                    (false, true) => Verdict::Stale,
+                let whole = answer.applied.iter().all(|applied| *applied);
+                if !whole && answer.unexpected {
+                    return Verdict::Stale;
+                }
+                let applied = answer.applied.iter().copied().chain(std::iter::repeat(false));
+                let rest: Vec<&Hunk> = hunks
+                    .iter()
+                    .zip(applied)
+                    .filter_map(|(hunk, applied)| (!applied).then_some(hunk))
+                    .collect();
+                if rest.is_empty() {
+                    return Verdict::Done { base: answer.base, unexpected: answer.unexpected };
+                }
+                let progress = rest.len() < hunks.len();
+                match rest.iter().map(|hunk| placed(hunk, &answer.base)).collect() {
+                    Some(hunks) => Verdict::Rest { base: answer.base, hunks, progress },
+                    None => Verdict::Stale,
                 }
             }
         }
@@ -571,10 +573,20 @@ impl Sender<'_> {
                 done.page = Some(page);
                 done
             }
-            Err(BackendError::Ambiguous { message, .. } | BackendError::Collided { message }) => {
+            Err(
+                error @ (BackendError::Ambiguous { .. }
+                | BackendError::Collided { .. }
+                | BackendError::Stale { .. }),
+            ) => {
+                let message = error.to_string();
                 match self.backend.page(kind, place, page).await {
+                    // By us, or by somebody who was faster.
                     Ok(Presence::Found(now)) if now.life == crate::backend::Life::Trashed => {
                         done.page = Some(*now);
+                        done
+                    }
+                    Ok(_) if matches!(error, BackendError::Stale { .. }) => {
+                        done.stale.insert(Stretch::Body);
                         done
                     }
                     Ok(_) => done.fail(BackendError::Unavailable { message }),
@@ -609,8 +621,25 @@ fn left(mut done: Done, job: &Job) -> Done {
     done
 }
 
+/// A hunk at its place in a text that changed around it; nothing if its old text is not there exactly once.
+fn placed(hunk: &Hunk, text: &str) -> Option<Hunk> {
+    let mut places = text.match_indices(&hunk.old).map(|(at, _)| at);
+    let (at, None) = (places.next()?, places.next()) else { return None };
+    Some(Hunk { at: at..at + hunk.old.len(), ..hunk.clone() })
+}
+
 enum Verdict {
-    Done { base: String, unexpected: bool },
+    Done {
+        base: String,
+        unexpected: bool,
+    },
+    /// The page is as it was before.
     Again,
+    /// These did not take effect, or were not sent yet; `progress` if others did.
+    Rest {
+        base: String,
+        hunks: Vec<Hunk>,
+        progress: bool,
+    },
     Stale,
 }

@@ -9,6 +9,7 @@ use super::book::{Decision, Keep, Record};
 use super::damage;
 use super::execute::{self, Executed, Hands};
 use super::finish::{self, Pen};
+use super::init;
 use super::observe::{self, Artifact, Eyes, World};
 use super::stop::Stop;
 use super::work::{self, Action, Mode, Task};
@@ -23,10 +24,14 @@ use crate::report::{ArtifactReport, ConflictReport, Sides};
 pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     turn.check_mapping()?;
     let identity = turn.backend.identity().await?;
-    let places = turn.places().await?;
+    let mut places = turn.places().await?;
     let missing: Vec<String> =
         turn.kinds.keys().filter(|name| !places.contains_key(*name)).cloned().collect();
-    if !missing.is_empty() {
+    let may_make = turn.session.request.command.writes() && !turn.session.request.dry_run;
+    if !missing.is_empty() && turn.auto_init && may_make {
+        init::databases(turn).await?;
+        places = turn.places().await?;
+    } else if !missing.is_empty() {
         return not_initialised(turn, &places, &missing);
     }
     let name = turn.backend.name().to_owned();
@@ -47,7 +52,9 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
         identity,
         git: &turn.session.git,
         published: turn.published,
+        allow_delete: turn.session.request.allow.delete,
         forget: turn.session.request.allow.history,
+        work_tree: turn.session.work_tree.as_deref(),
     };
     let observation = observe::observe(eyes);
     let mut world = match &turn.gate {
@@ -83,6 +90,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
                 bot: world.identity.id.clone(),
                 world: &mut world,
                 run: &turn.session.run,
+                work_tree: turn.session.work_tree.as_deref(),
             };
             executed = execute::execute(&mut hands, &tasks).await?;
         }

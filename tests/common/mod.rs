@@ -144,6 +144,26 @@ impl Lab {
         Repo { lab: self, path, env: BTreeMap::new() }
     }
 
+    /// A checkout of `main` at a commit as actions/checkout makes it: one commit deep, over a URL, in CI.
+    pub fn checkout(&self, name: &str, commit: &str) -> Repo<'_> {
+        let path = self.dir.path().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        let mut repo = Repo { lab: self, path, env: BTreeMap::new() };
+        repo.in_ci();
+        repo.git(&["init", "-q", "-b", "unborn"]);
+        repo.git(&["remote", "add", "origin", &format!("file://{}", self.bare().display())]);
+        let spec = format!("+{commit}:refs/remotes/origin/main");
+        repo.git(&["fetch", "-q", "--no-tags", "--depth=1", "origin", &spec]);
+        repo.git(&["checkout", "-q", "--force", "-B", "main", "refs/remotes/origin/main"]);
+        repo
+    }
+
+    /// A checkout of what `main` is at now; see [`Lab::checkout`].
+    pub fn nightly(&self, name: &str) -> Repo<'_> {
+        let head = git_in(&self.bare(), &["rev-parse", "refs/heads/main"]);
+        self.checkout(name, &head)
+    }
+
     /// Writes that reached the simulator since the last reset.
     pub fn writes(&self) -> usize {
         self.sim.requests().iter().filter(|request| request.is_write).count()
@@ -194,8 +214,15 @@ impl Lab {
     }
 }
 
-fn git_in(dir: &Path, args: &[&str]) -> String {
-    let output = scrubbed(Command::new("git"))
+/// Runs git in a folder.
+#[track_caller]
+pub fn git_in(dir: &Path, args: &[&str]) -> String {
+    run_git(&mut git_command(dir, args), args)
+}
+
+fn git_command(dir: &Path, args: &[&str]) -> Command {
+    let mut command = scrubbed(Command::new("git"));
+    command
         .args([
             "-c",
             "user.name=Ada",
@@ -205,9 +232,13 @@ fn git_in(dir: &Path, args: &[&str]) -> String {
             "protocol.file.allow=always",
         ])
         .args(args)
-        .current_dir(dir)
-        .output()
-        .unwrap();
+        .current_dir(dir);
+    command
+}
+
+#[track_caller]
+fn run_git(command: &mut Command, args: &[&str]) -> String {
+    let output = command.output().unwrap();
     assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
@@ -237,10 +268,45 @@ impl Repo<'_> {
         );
     }
 
+    /// Sets the variables by which a run knows that it is in GitHub Actions.
+    pub fn in_ci(&mut self) {
+        self.env.insert("CI".to_owned(), "true".to_owned());
+        self.env.insert("GITHUB_ACTIONS".to_owned(), "true".to_owned());
+    }
+
+    /// Lets two minutes pass, so that no page has to be read again, and runs sync until everything is recorded;
+    /// then one more run must find nothing to do (rule 14).
+    #[track_caller]
+    pub fn settle(&self) {
+        for _ in 0..2 {
+            self.lab.minutes(2);
+            self.run(&["sync"]).expect(0);
+        }
+        self.calm();
+    }
+
+    /// A run must find both sides equal and everything recorded (rule 14).
+    #[track_caller]
+    pub fn calm(&self) {
+        self.lab.minutes(2);
+        self.lab.sim.reset_requests();
+        let (state, files) = (self.state(), self.files());
+        let run = self.run(&["sync"]).expect(0);
+        assert_eq!(run.json()["outcome"], "clean", "{run:?}");
+        assert_eq!((self.lab.writes(), self.state(), self.files()), (0, state, files), "{run:?}");
+    }
+
     /// Runs git here.
     #[track_caller]
     pub fn git(&self, args: &[&str]) -> String {
         git_in(&self.path, args)
+    }
+
+    /// Runs git here with further variables.
+    #[track_caller]
+    pub fn git_with(&self, args: &[&str], env: &[(&str, &str)]) -> String {
+        let mut command = git_command(&self.path, args);
+        run_git(command.envs(env.iter().copied()), args)
     }
 
     /// Commits everything.
