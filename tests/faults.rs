@@ -4,6 +4,7 @@ mod common;
 
 use std::time::Duration;
 
+use common::Lab;
 use common::scenario::{End, Scene, brief, code, endpoint, play};
 use notion_sim::{Fault, FaultKind};
 
@@ -125,4 +126,95 @@ fn rule_16_an_outage_ends_with_4_and_loses_nothing() {
 fn rule_16_an_outage_from_every_request_on() {
     play(Scene::first, &lasting(Scene::first, LASTING.len()), for_good);
     play(Scene::incremental, &lasting(Scene::incremental, LASTING.len()), for_good);
+}
+
+/// Endpoints that change something.
+const WRITES: [&str; 3] =
+    ["POST /v1/pages", "PATCH /v1/pages/{id}", "PATCH /v1/pages/{id}/markdown"];
+
+#[derive(Clone, Copy, Debug)]
+struct Late {
+    endpoint: &'static str,
+    skip: usize,
+}
+
+/// A write whose connection breaks at once and whose effect comes later, but within the backend's deadline.
+fn late(scene: &Scene, end: &End, case: &Late) -> Result<(), String> {
+    let repo = scene.restore();
+    repo.replace("agent-sync.yml", "settle_seconds: 0", "settle_seconds: 1");
+    scene.lab.sim.fault(Fault {
+        endpoint: Some(case.endpoint.to_owned()),
+        skip: case.skip,
+        count: 1,
+        kind: FaultKind::LateEffect { after: Duration::from_millis(300) },
+    });
+    let run = repo.run(&["sync"]);
+    scene.lab.sim.clear_faults();
+    // What is as it should be already was not waited for.
+    std::thread::sleep(Duration::from_millis(350));
+    code(&run, 0)?;
+    scene.recovers(&repo, end).map_err(|why| format!("{why}\n{}", brief(&run)))
+}
+
+fn lates(scene: fn() -> Scene) -> Vec<Late> {
+    let scene = scene();
+    scene.reference();
+    let repo = scene.restore();
+    repo.run(&["sync"]).expect(0);
+    let requests = scene.lab.sim.requests();
+    let count = |endpoint| requests.iter().filter(|request| request.endpoint == endpoint).count();
+    WRITES
+        .into_iter()
+        .flat_map(|endpoint| (0..count(endpoint)).map(move |skip| Late { endpoint, skip }))
+        .collect()
+}
+
+#[test]
+#[ignore = "a minute long; run by .ci/run"]
+fn rule_12_a_write_that_takes_effect_late_is_not_done_twice() {
+    for scene in [Scene::first, Scene::incremental] {
+        play(scene, &lates(scene), late);
+    }
+}
+
+/// An append has no condition: it is not repeated while the first may still take effect.
+#[test]
+fn rule_12_a_body_that_is_appended_late_is_there_once() {
+    let lab = Lab::new();
+    let repo = lab.repo("repo");
+    repo.replace("agent-sync.yml", "settle_seconds: 0", "settle_seconds: 1");
+    repo.story("INFRA-1", "First", "DRAFT", "A paragraph.\n\nAnother one.\n");
+    repo.init();
+    let values = [("ID", "INFRA-1".into()), ("Status", "DRAFT".into())];
+    lab.sim.workspace().create_page("Stories", "First", &values, "").unwrap();
+    lab.sim.fault(Fault {
+        endpoint: Some("PATCH /v1/pages/{id}/markdown".to_owned()),
+        skip: 0,
+        count: 1,
+        kind: FaultKind::LateEffect { after: Duration::from_millis(300) },
+    });
+    repo.run(&["sync"]).expect(0);
+    assert_eq!(lab.body("Stories", "INFRA-1"), "A paragraph.\nAnother one.");
+    lab.sim.reset_requests();
+    repo.run(&["sync"]).expect(0);
+    assert_eq!(lab.writes(), 0);
+}
+
+#[test]
+fn rule_13_a_page_is_trashed_in_spite_of_a_fault() {
+    for kind in KINDS.into_iter().step_by(3) {
+        let lab = Lab::new();
+        let repo = lab.repo("repo");
+        let path = repo.story("INFRA-1", "First", "DRAFT", "A paragraph.\n");
+        repo.story("INFRA-2", "Second", "DRAFT", "Another one.\n");
+        repo.init();
+        repo.run(&["sync"]).expect(0);
+        std::fs::remove_file(repo.path.join(path)).unwrap();
+        let page = lab.page("Stories", "INFRA-1");
+        let endpoint = Some("PATCH /v1/pages/{id}".to_owned());
+        lab.sim.fault(Fault { endpoint, skip: 0, count: 1, kind });
+        let run = repo.run(&["sync"]).expect(0);
+        assert_eq!(run.actions(), ["story/INFRA-1 trash-page"], "{kind:?}");
+        assert!(lab.sim.workspace().page(&page).unwrap().in_trash, "{kind:?}");
+    }
 }

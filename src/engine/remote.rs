@@ -9,12 +9,16 @@ use agent_sync_core::markdown::{self, Dialect, Hunk, Local, Recovery};
 use agent_sync_core::model::{Key, Properties, Stretch, Value};
 use agent_sync_core::plan::{Content, Pair};
 
+use tokio::time::Instant;
+
 use super::book::{Seen, text_id};
 use super::observe::{body_content, minute};
 use crate::backend::{Backend, BackendError, BodyRead, Place, Presence, RemotePage};
 
 /// Attempts at one body: the first and two after a new reading (rule 2).
 const BODY_ATTEMPTS: usize = 3;
+/// Between two looks at the gate while waiting.
+const STEP: Duration = Duration::from_millis(200);
 /// Hunks that one request takes.
 const HUNKS: usize = 100;
 
@@ -161,27 +165,36 @@ impl Sender<'_> {
             Verb::Create => self.create(kind, place, job).await,
             Verb::Edit => self.edit(kind, place, job).await,
             Verb::Trash => self.trash(kind, place, job).await,
-            Verb::Revive => {
-                let mut done = Done::default();
-                match self
-                    .backend
-                    .untrash(kind, place, job.page.as_deref().unwrap_or_default())
-                    .await
-                {
-                    Ok(page) => {
-                        done.wrote = true;
-                        done.page = Some(page);
-                        done
-                    }
-                    // The page is in the trash or not; the next run sees which.
-                    Err(
-                        BackendError::Ambiguous { message, .. }
-                        | BackendError::Collided { message },
-                    ) => done.fail(BackendError::Unavailable { message }),
-                    Err(error) => done.fail(error),
+            Verb::Revive => self.revive(kind, place, job).await,
+        }
+    }
+
+    async fn revive(&self, kind: &Kind, place: &Place, job: &Job) -> Done {
+        let mut done = Done::default();
+        let page = job.page.as_deref().unwrap_or_default();
+        let mut last = String::new();
+        for _ in 0..BODY_ATTEMPTS {
+            done.wrote = true;
+            match self.backend.untrash(kind, place, page).await {
+                Ok(page) => {
+                    done.page = Some(page);
+                    return done;
                 }
+                Err(
+                    BackendError::Ambiguous { message, .. } | BackendError::Collided { message },
+                ) => last = message,
+                Err(error) => return done.fail(error),
+            }
+            match self.backend.page(kind, place, page).await {
+                Ok(Presence::Found(now)) if now.life == crate::backend::Life::Alive => {
+                    done.page = Some(*now);
+                    return done;
+                }
+                Ok(_) => {}
+                Err(error) => return done.fail(error),
             }
         }
+        done.fail(BackendError::Unavailable { message: last })
     }
 
     async fn create(&self, kind: &Kind, place: &Place, job: &Job) -> Done {
@@ -431,8 +444,16 @@ impl Sender<'_> {
             };
             let (now, answered) = match answer {
                 Ok(read) => (read, true),
-                Err(BackendError::Ambiguous { .. } | BackendError::Collided { .. }) => {
-                    (self.backend.body(page).await?, false)
+                Err(error @ (BackendError::Ambiguous { .. } | BackendError::Collided { .. })) => {
+                    let mut now = self.backend.body(page).await?;
+                    let appended = matches!(job.write, BodyWrite::Whole(_));
+                    let late = matches!(error, BackendError::Ambiguous { .. });
+                    if appended && late && now.text == job.before {
+                        // An append has no condition: repeated too early, the text would be there twice (rule 12).
+                        self.settle().await?;
+                        now = self.backend.body(page).await?;
+                    }
+                    (now, false)
                 }
                 Err(BackendError::Stale { message }) => {
                     let now = self.backend.body(page).await?;
@@ -530,6 +551,19 @@ impl Sender<'_> {
 
     /// A page goes to the trash only as it was observed, and never with pages below it (rule 8).
     async fn trash(&self, kind: &Kind, place: &Place, job: &Job) -> Done {
+        let mut last = String::new();
+        for _ in 0..BODY_ATTEMPTS {
+            match self.try_trash(kind, place, job).await {
+                Ok(done) => return done,
+                Err(message) => last = message,
+            }
+        }
+        let done = Done { wrote: true, ..Done::default() };
+        done.fail(BackendError::Unavailable { message: last })
+    }
+
+    /// One attempt; `Err` says why nothing came of it, and the page has to be looked at again (rule 13).
+    async fn try_trash(&self, kind: &Kind, place: &Place, job: &Job) -> Result<Done, String> {
         let mut done = Done::default();
         let page = job.page.as_deref().unwrap_or_default();
         let check = async {
@@ -541,13 +575,13 @@ impl Sender<'_> {
             Ok(read) => read,
             Err(BackendError::NotFound { .. }) => {
                 done.stale.insert(Stretch::Body);
-                return done;
+                return Ok(done);
             }
-            Err(error) => return done.fail(error),
+            Err(error) => return Ok(done.fail(error)),
         };
         let Presence::Found(now) = now else {
             done.stale.insert(Stretch::Body);
-            return done;
+            return Ok(done);
         };
         let digest = markdown::remote_digest(self.dialect(), &body.text);
         let same = job.expected.iter().all(|(name, value)| now.properties.get(name) == Some(value))
@@ -558,20 +592,20 @@ impl Sender<'_> {
             });
         if job.digest.as_ref() != Some(&digest) || !same {
             done.stale.insert(Stretch::Body);
-            return done;
+            return Ok(done);
         }
         if markdown::has_children(self.dialect(), &body.text) {
             done.trouble = Some(
                 "The page has pages or databases below it; a page with children is never trashed."
                     .to_owned(),
             );
-            return done;
+            return Ok(done);
         }
         done.wrote = true;
         match self.backend.trash(kind, place, page).await {
             Ok(page) => {
                 done.page = Some(page);
-                done
+                Ok(done)
             }
             Err(
                 error @ (BackendError::Ambiguous { .. }
@@ -583,18 +617,31 @@ impl Sender<'_> {
                     // By us, or by somebody who was faster.
                     Ok(Presence::Found(now)) if now.life == crate::backend::Life::Trashed => {
                         done.page = Some(*now);
-                        done
+                        Ok(done)
                     }
                     Ok(_) if matches!(error, BackendError::Stale { .. }) => {
                         done.stale.insert(Stretch::Body);
-                        done
+                        Ok(done)
                     }
-                    Ok(_) => done.fail(BackendError::Unavailable { message }),
-                    Err(error) => done.fail(error),
+                    Ok(_) => Err(message),
+                    Err(error) => Ok(done.fail(error)),
                 }
             }
-            Err(error) => done.fail(error),
+            Err(error) => Ok(done.fail(error)),
         }
+    }
+
+    /// Waits until the backend cannot finish an unanswered write any more.
+    async fn settle(&self) -> Result<(), BackendError> {
+        let until = Instant::now() + self.settle_time();
+        // Short steps, so that a signal is heard.
+        while Instant::now() < until {
+            if let Some(reason) = self.backend.closed() {
+                return Err(BackendError::Closed(reason));
+            }
+            tokio::time::sleep_until(until.min(Instant::now() + STEP)).await;
+        }
+        Ok(())
     }
 
     /// How long an unanswered create may still appear.
