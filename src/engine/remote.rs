@@ -444,12 +444,12 @@ impl Sender<'_> {
             };
             let (now, answered) = match answer {
                 Ok(read) => (read, true),
-                Err(error @ (BackendError::Ambiguous { .. } | BackendError::Collided { .. })) => {
+                Err(BackendError::Collided { .. }) => (self.backend.body(page).await?, false),
+                Err(BackendError::Ambiguous { .. }) => {
                     let mut now = self.backend.body(page).await?;
-                    let appended = matches!(job.write, BodyWrite::Whole(_));
-                    let late = matches!(error, BackendError::Ambiguous { .. });
-                    if appended && late && now.text == job.before {
-                        // An append has no condition: repeated too early, the text would be there twice (rule 12).
+                    if now.text == job.before {
+                        // It may still take effect (rule 12). An append repeated too early would be there twice,
+                        // and so would a hunk whose new text holds its old one.
                         self.settle().await?;
                         now = self.backend.body(page).await?;
                     }
