@@ -74,14 +74,16 @@ fn blocks_without_markdown_form_survive_edits_around_them() {
         let mut ws = lab.sim.workspace();
         let first = ws.add_block(&page, special).unwrap();
         ws.append_markdown(&page, "Between them.").unwrap();
-        let second = ws.add_block(&page, &Special::Bookmark("https://example.com/z".into())).unwrap();
+        let second =
+            ws.add_block(&page, &Special::Bookmark("https://example.com/z".into())).unwrap();
         ws.append_markdown(&page, "Below it.").unwrap();
         ids.push([first, second]);
     }
     sync(&lab, &repo);
     for (path, special) in paths.iter().zip(&specials) {
         let text = repo.read(path);
-        let order: Vec<_> = ["Above it.", "Between them.", "Below it."].map(|t| text.find(t)).into();
+        let order: Vec<_> =
+            ["Above it.", "Between them.", "Below it."].map(|t| text.find(t)).into();
         assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{special:?}: {text}");
         repo.replace(path, "Above it.", "Above it, changed.\n\nNew in front.");
         repo.replace(path, "Between them.", "Between them, changed.");
@@ -125,7 +127,10 @@ fn an_opaque_line_that_is_deleted_in_the_file_deletes_nothing() {
     };
     sync(&lab, &repo);
     let text = repo.read(&path);
-    let line = text.lines().find(|line| line.starts_with("<!-- notion:")).unwrap_or_else(|| panic!("{text}"));
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("<!-- notion:"))
+        .unwrap_or_else(|| panic!("{text}"));
     repo.replace(&path, &format!("{line}\n\n"), "");
     repo.replace(&path, "Below it.", "Below it, changed.");
     sync(&lab, &repo);
@@ -183,7 +188,13 @@ fn comments_and_ids_of_other_blocks_survive_a_push() {
             .map(|block| block.text.as_str())
             .collect();
         assert!(gone.len() <= 1, "{old:?} to {new:?}: {gone:?} were written anew");
-        let lost = lab.sim.workspace().comments(&page).into_iter().filter(|c| c.original_content_deleted).count();
+        let lost = lab
+            .sim
+            .workspace()
+            .comments(&page)
+            .into_iter()
+            .filter(|c| c.original_content_deleted)
+            .count();
         assert!(lost <= gone.len(), "{old:?} to {new:?}");
         rests(&lab, &repo);
     }
@@ -228,7 +239,8 @@ fn formatting_by_hand_survives_pulls() {
             let now = repo.read(path);
             if block == "pears" {
                 // The cell grew; whether its padding gives way or the row gets longer is a matter of taste.
-                let same = |(a, b): (&str, &str)| a == b || (a.contains("pears") && b.contains("peaches"));
+                let same =
+                    |(a, b): (&str, &str)| a == b || (a.contains("pears") && b.contains("peaches"));
                 assert!(old.lines().zip(now.lines()).all(same), "{now}");
                 continue;
             }
@@ -259,7 +271,12 @@ fn rule_8_a_page_with_pages_below_it_is_never_trashed() {
     let lab = Lab::new();
     let repo = lab.repo("repo");
     for n in 1..=4 {
-        repo.story(&format!("INFRA-{n}"), "Title", "DRAFT", &format!("Text number {n}.\n\nAnother of {n}.\n"));
+        repo.story(
+            &format!("INFRA-{n}"),
+            "Title",
+            "DRAFT",
+            &format!("Text number {n}.\n\nAnother of {n}.\n"),
+        );
     }
     repo.init();
     repo.run(&["sync"]).expect(0);
@@ -278,7 +295,15 @@ fn rule_8_a_page_with_pages_below_it_is_never_trashed() {
     for id in [&first, &second, &below] {
         assert!(!lab.sim.workspace().page(id).unwrap().in_trash, "{run:?}");
     }
-    assert_eq!(lab.sim.workspace().databases().iter().filter(|d| d.title == "Table below" && !d.in_trash).count(), 1);
+    assert_eq!(
+        lab.sim
+            .workspace()
+            .databases()
+            .iter()
+            .filter(|d| d.title == "Table below" && !d.in_trash)
+            .count(),
+        1
+    );
 }
 
 fn plan(n: usize) -> String {
@@ -293,7 +318,8 @@ fn a_relation_that_the_api_cuts_loses_no_member() {
         repo.write(&format!(".agent/cache/plans/PLAN/PLAN-{n}-plan.md"), &plan(n));
     }
     let list: String = (1..=30).map(|n| format!("- PLAN-{n}\n")).collect();
-    let path = repo.story("INFRA-1", "Title", "DRAFT", &format!("Text.\n\n## Linked Plans\n\n{list}"));
+    let path =
+        repo.story("INFRA-1", "Title", "DRAFT", &format!("Text.\n\n## Linked Plans\n\n{list}"));
     repo.init();
     repo.run(&["sync"]).expect(0);
     let members = || -> Vec<String> {
@@ -346,7 +372,12 @@ fn a_member_that_is_no_file_stays_in_the_file() {
     let repo = lab.repo("repo");
     repo.write(".agent/cache/plans/PLAN/PLAN-1-plan.md", &plan(1));
     repo.write(".agent/cache/plans/PLAN/PLAN-2-plan.md", &plan(2));
-    let path = repo.story("INFRA-1", "Title", "DRAFT", "Text.\n\n## Linked Plans\n\n- PLAN-1\n- PLAN-99\n");
+    let path = repo.story(
+        "INFRA-1",
+        "Title",
+        "DRAFT",
+        "Text.\n\n## Linked Plans\n\n- PLAN-1\n- PLAN-99\n",
+    );
     repo.init();
     repo.run(&["sync"]).expect(0);
     let page = lab.page("Stories", "INFRA-1");
@@ -415,12 +446,19 @@ fn yaml_stays_at_home_unless_it_is_shared() {
     let lab = Lab::new();
     let repo = lab.repo("repo");
     repo.story("INFRA-1", "Title", "DRAFT", "Text.\n");
-    repo.write(".agent/cache/journeys/JRN/JRN-1-buy.yaml", "title: Buy\nstate: DRAFT\nsteps:\n  - look # around\n");
+    repo.write(
+        ".agent/cache/journeys/JRN/JRN-1-buy.yaml",
+        "title: Buy\nstate: DRAFT\nsteps:\n  - look # around\n",
+    );
     repo.init();
     repo.run(&["sync"]).expect(0);
     assert!(lab.sim.workspace().database_by_title("Journeys").is_none());
     assert!(!lab.sim.workspace().snapshot().contains("look"));
-    let sent = lab.sim.requests().iter().any(|r| r.body.as_ref().is_some_and(|b| b.to_string().contains("around")));
+    let sent = lab
+        .sim
+        .requests()
+        .iter()
+        .any(|r| r.body.as_ref().is_some_and(|b| b.to_string().contains("around")));
     assert!(!sent);
 }
 
@@ -479,7 +517,12 @@ fn every_script_travels_unharmed() {
     for line in lines {
         // Sent composed, which is the same text; the file keeps its own form.
         let line = line.replace("e\u{301}le\u{300}ve", "\u{e9}l\u{e8}ve");
-        assert_eq!(now.iter().filter(|block| block.text == line).count(), 2, "{line:?}: {:?}", texts(&now));
+        assert_eq!(
+            now.iter().filter(|block| block.text == line).count(),
+            2,
+            "{line:?}: {:?}",
+            texts(&now)
+        );
     }
     lab.edit("Stories", "INFRA-1", "mixed", "שלום עולם and العربية remixed 🎉");
     let old = repo.read(&path);
@@ -509,7 +552,10 @@ fn a_body_comes_and_goes_on_either_side() {
     sync(&lab, &repo);
     assert_eq!(texts(&blocks(&lab, "INFRA-1")), ["First text.", "and a list"]);
     let text = repo.read(&other);
-    assert!(text.contains("By a person.\n\n- with a list\n") && text.starts_with("# INFRA-2: Other"), "{text}");
+    assert!(
+        text.contains("By a person.\n\n- with a list\n") && text.starts_with("# INFRA-2: Other"),
+        "{text}"
+    );
     rests(&lab, &repo);
 
     repo.write(&path, &empty);

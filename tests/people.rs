@@ -139,7 +139,9 @@ impl Case {
 
     fn act(&self, ws: &mut Workspace, page: &str) -> bool {
         let token = self.token();
-        let one = |ws: &mut Workspace, block: &str| ws.edit_block(page, block, &format!("{block} {token}")).is_ok();
+        let one = |ws: &mut Workspace, block: &str| {
+            ws.edit_block(page, block, &format!("{block} {token}")).is_ok()
+        };
         match self.act {
             Act::Far => one(ws, "Echo"),
             Act::Before => one(ws, "Alpha one"),
@@ -213,7 +215,9 @@ impl<'a> Trial<'a> {
             let body = match self.errand {
                 Errand::FirstText => String::new(),
                 // Documents that share half of their lines would be one document under a new id.
-                Errand::Delete => BODY.replace('\n', &format!(" {}\n", case.id)).replace(&format!("\n {}\n", case.id), "\n\n"),
+                Errand::Delete => BODY
+                    .replace('\n', &format!(" {}\n", case.id))
+                    .replace(&format!("\n {}\n", case.id), "\n\n"),
                 _ => BODY.to_owned(),
             };
             let path = self.repo.story(&case.id, "Title", "DRAFT", &body);
@@ -222,7 +226,11 @@ impl<'a> Trial<'a> {
     }
 
     fn remember(&mut self) {
-        let ids = self.cases.iter().map(|case| case.id.clone()).chain(["KEEP-1", "KEEP-2"].map(str::to_owned));
+        let ids = self
+            .cases
+            .iter()
+            .map(|case| case.id.clone())
+            .chain(["KEEP-1", "KEEP-2"].map(str::to_owned));
         for id in ids {
             if let Some(page) = self.lab.find_page("Stories", &id) {
                 self.before.insert(id.clone(), self.lab.sim.workspace().blocks(&page));
@@ -242,7 +250,8 @@ impl<'a> Trial<'a> {
         }
         for case in &self.cases {
             let path = &self.paths[&case.id];
-            let body = || self.repo.replace(path, "Bravo two.", &format!("Bravo two, {}.", case.commit()));
+            let body =
+                || self.repo.replace(path, "Bravo two.", &format!("Bravo two, {}.", case.commit()));
             let properties = || {
                 self.repo.replace(path, "DRAFT", "TO_DO");
                 self.repo.replace(path, "Title", &format!("Title {}", case.commit()));
@@ -259,7 +268,8 @@ impl<'a> Trial<'a> {
                 Errand::Create => body(),
                 Errand::FirstText => {
                     let text = self.repo.read(path);
-                    let body = BODY.replace("Bravo two.", &format!("Bravo two, {}.", case.commit()));
+                    let body =
+                        BODY.replace("Bravo two.", &format!("Bravo two, {}.", case.commit()));
                     self.repo.write(path, &format!("{text}{body}"));
                 }
                 Errand::Delete => std::fs::remove_file(self.repo.path.join(path)).unwrap(),
@@ -302,7 +312,14 @@ impl<'a> Trial<'a> {
         })));
         let run = self.repo.run(&self.command());
         self.lab.sim.set_hook(None);
-        assert!([0, 1].contains(&run.code), "{:?} {:?}: {} {}", self.errand, self.pace, run.code, run.json()["error"]);
+        assert!(
+            [0, 1].contains(&run.code),
+            "{:?} {:?}: {} {}",
+            self.errand,
+            self.pace,
+            run.code,
+            run.json()["error"]
+        );
         let mut guard = shared.lock().unwrap_or_else(PoisonError::into_inner);
         self.cases = std::mem::take(&mut guard.0);
         guard.1
@@ -316,14 +333,26 @@ impl<'a> Trial<'a> {
         let allow = ["sync", "--allow", "delete=1000,change=1000"];
         for _ in 0..2 {
             let run = self.repo.run(&allow);
-            assert!([0, 1].contains(&run.code), "{:?} {:?}: {} {}", self.errand, self.pace, run.code, run.json()["error"]);
+            assert!(
+                [0, 1].contains(&run.code),
+                "{:?} {:?}: {} {}",
+                self.errand,
+                self.pace,
+                run.code,
+                run.json()["error"]
+            );
             self.lab.minutes(3);
         }
         self.lab.sim.reset_requests();
         let run = self.repo.run(&allow);
         assert!([0, 1].contains(&run.code), "{run:?}");
         let writes: Vec<_> = self.lab.sim.requests().into_iter().filter(|r| r.is_write).collect();
-        assert!(writes.is_empty(), "{:?} {:?} never rests: {writes:#?}\n{run:?}", self.errand, self.pace);
+        assert!(
+            writes.is_empty(),
+            "{:?} {:?} never rests: {writes:#?}\n{run:?}",
+            self.errand,
+            self.pace
+        );
         run.json()
     }
 
@@ -393,7 +422,13 @@ impl<'a> Trial<'a> {
 
         // What the person did.
         match case.act {
-            Act::Far | Act::Before | Act::Beside | Act::Same | Act::InsertBefore | Act::InsertAfter | Act::Append => {
+            Act::Far
+            | Act::Before
+            | Act::Beside
+            | Act::Same
+            | Act::InsertBefore
+            | Act::InsertAfter
+            | Act::Append => {
                 let both = body.contains(&token) && text.contains(&token);
                 let asked = body.contains(&token) && (told || undeleted);
                 let kept = force && replaced.contains(&token);
@@ -415,13 +450,17 @@ impl<'a> Trial<'a> {
                 check(both || asked || self.property_gap(case), "the person's value is lost")?;
             }
             Act::Priority => {
-                let both = property("Priority") == token && text.contains(&format!("priority: {token}"));
+                let both =
+                    property("Priority") == token && text.contains(&format!("priority: {token}"));
                 let asked = property("Priority") == token && (told || undeleted);
                 check(both || asked, "the person's value is lost")?;
             }
             Act::Rename => {
                 let both = info.title == token && text.contains(&format!("# {}: {token}", case.id));
-                check(both || (info.title == token && (told || undeleted)) || self.property_gap(case), "the person's title is lost")?;
+                check(
+                    both || (info.title == token && (told || undeleted)) || self.property_gap(case),
+                    "the person's title is lost",
+                )?;
             }
             Act::Trash => {
                 let forced = self.errand == Errand::ForceLocal && !info.in_trash;
@@ -449,7 +488,10 @@ impl<'a> Trial<'a> {
             check(body.contains(&commit) || open, "the page never got the file's words")?;
         }
         if self.errand == Errand::ForceRemote {
-            check(text.contains(&commit) || replaced.contains(&commit), "the file's words are lost")?;
+            check(
+                text.contains(&commit) || replaced.contains(&commit),
+                "the file's words are lost",
+            )?;
         }
 
         // What nobody touched.
@@ -461,7 +503,9 @@ impl<'a> Trial<'a> {
             }
         }
         if file.is_some() && self.errand != Errand::Delete {
-            for (word, act) in [("Alpha one", Act::Before), ("Charlie three", Act::Beside), ("- Echo", Act::Far)] {
+            for (word, act) in
+                [("Alpha one", Act::Before), ("Charlie three", Act::Beside), ("- Echo", Act::Far)]
+            {
                 let deleted = case.act == Act::DeleteBeside && word.starts_with("Charlie");
                 let times = text.matches(word).count();
                 check(times == 1 || deleted, &format!("{word} is there {times} times ({act:?})"))?;
@@ -474,7 +518,8 @@ impl<'a> Trial<'a> {
     /// property cannot be seen by anybody.
     fn property_gap(&self, case: &Case) -> bool {
         let writes = matches!(self.errand, Errand::Property | Errand::Both);
-        let after = case.acted.as_ref().is_some_and(|(endpoint, _)| endpoint == "GET /v1/pages/{id}");
+        let after =
+            case.acted.as_ref().is_some_and(|(endpoint, _)| endpoint == "GET /v1/pages/{id}");
         writes && after && case.next.as_deref() == Some("PATCH /v1/pages/{id}")
     }
 
@@ -539,7 +584,8 @@ fn perform(ws: &mut Workspace, event: &Event, case: &mut Case, page: &str, pace:
 }
 
 fn cases(acts: &[Act], pages: usize, others: usize) -> Vec<Case> {
-    let moments: Vec<Moment> = (0..pages).map(Moment::Page).chain((0..others).map(Moment::Other)).collect();
+    let moments: Vec<Moment> =
+        (0..pages).map(Moment::Page).chain((0..others).map(Moment::Other)).collect();
     let pairs = acts.iter().flat_map(|act| moments.iter().map(move |moment| (*act, *moment)));
     pairs
         .enumerate()
@@ -574,7 +620,11 @@ fn go(errand: Errand, pace: Pace, acts: &[Act]) -> String {
     trial.disturbed();
     let report = trial.calm_down();
     let acted = trial.cases.iter().filter(|case| case.acted.is_some()).count();
-    assert!(acted >= acts.len() * pages.max(1) / 2, "{errand:?}: only {acted} of {} acted", trial.cases.len());
+    assert!(
+        acted >= acts.len() * pages.max(1) / 2,
+        "{errand:?}: only {acted} of {} acted",
+        trial.cases.len()
+    );
     trial.judge(&report)
 }
 

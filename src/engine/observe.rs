@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use agent_sync_core::document::{self, Document};
 use agent_sync_core::kind::{Kind, Kinds, PropertyType};
-use agent_sync_core::markdown::{self, Local};
-use agent_sync_core::model::{Finding, Key, Properties, Severity, Stretch, Value};
+use agent_sync_core::markdown::{self, Hunk, Local};
+use agent_sync_core::model::{Finding, Key, Properties, Severity, Side, Stretch, Value};
 use agent_sync_core::plan::{
     self, Content, Existence, LocalPresence, Observed, Pair, RemotePresence, Step,
 };
@@ -15,7 +15,8 @@ use regex::Regex;
 
 use super::RunError;
 use super::book::{Book, Intent, Record, Seen, text_id};
-use super::history::Published;
+use super::history::{self, Published};
+use super::remote::FileText;
 use crate::backend::{Backend, BackendError, Identity, Life, Place, Presence, RemotePage};
 use crate::repo::git::Git;
 use crate::repo::{Scan, Tree};
@@ -134,6 +135,8 @@ pub(super) struct World {
     pub listed: BTreeMap<String, Listed>,
     /// Page of each artifact that has one.
     pub page_of: BTreeMap<Key, String>,
+    /// The same the other way round.
+    pub key_of: BTreeMap<String, Key>,
     /// Our own user on that backend.
     pub identity: Identity,
     /// Titles of pages without an id, by kind: (title in lower case, address).
@@ -166,8 +169,12 @@ pub(super) struct Eyes<'a> {
     pub git: &'a Git,
     /// The default branch.
     pub published: &'a Published,
+    /// So many deletions are allowed in this run (rule 9).
+    pub allow_delete: Option<usize>,
     /// History was rewritten and a person allowed it: artifacts that are not at their base have none.
     pub forget: bool,
+    /// This working tree; see [`Git::work_tree_id`].
+    pub work_tree: Option<&'a str>,
 }
 
 /// Cuts a time to its minute.
@@ -227,6 +234,7 @@ pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
         unchanged: 0,
         listed: BTreeMap::new(),
         page_of: BTreeMap::new(),
+        key_of: BTreeMap::new(),
         identity: eyes.identity.clone(),
         loose_titles: BTreeMap::new(),
         made: BTreeMap::new(),
@@ -237,10 +245,13 @@ pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
     let name = eyes.backend.name().to_owned();
     let open: BTreeSet<Key> = matched
         .keys()
-        .filter(|key| eyes.book.record(&name, key).is_some_and(|record| !record.proposed.is_empty()))
+        .filter(|key| {
+            eyes.book.record(&name, key).is_some_and(|record| !record.proposed.is_empty())
+        })
         .cloned()
         .collect();
-    super::finish::adopt(eyes.git, eyes.tree, eyes.book, &world, eyes.published, &name, &open).await?;
+    super::finish::adopt(eyes.git, eyes.tree, eyes.book, &world, eyes.published, &name, &open)
+        .await?;
     if eyes.forget {
         forget(&mut eyes, &matched)?;
     }
@@ -296,6 +307,7 @@ async fn identify(
     for record in eyes.book.records.values().filter(|record| record.backend == name) {
         known.insert(&record.page, &record.key);
         world.page_of.insert(record.key.clone(), record.page.clone());
+        world.key_of.insert(record.page.clone(), record.key.clone());
     }
     let mut artifacts: BTreeMap<Key, Artifact> = BTreeMap::new();
     let mut blocked: BTreeSet<Key> = &world.scan.duplicates | &world.scan.unreadable;
@@ -318,7 +330,13 @@ async fn identify(
                     "Correct the page's ID property.",
                 )),
                 None => {
-                    without_id(world, kind, known.get(page.page.as_str()).copied(), &page, &mut blocked);
+                    without_id(
+                        world,
+                        kind,
+                        known.get(page.page.as_str()).copied(),
+                        &page,
+                        &mut blocked,
+                    );
                 }
             }
         }
@@ -367,8 +385,8 @@ async fn identify(
                     ));
                 }
                 world.page_of.insert(key.clone(), page.page.clone());
-                let artifact =
-                    artifacts.entry(key.clone()).or_insert_with(|| Artifact::new(&key));
+                world.key_of.insert(page.page.clone(), key.clone());
+                let artifact = artifacts.entry(key.clone()).or_insert_with(|| Artifact::new(&key));
                 artifact.presence = RemotePresence::Present;
                 artifact.page = Some(page);
             }
@@ -466,13 +484,14 @@ async fn classify(
         }
         ask.push((kind, place, record.key.clone(), record.page.clone(), record.url.clone()));
     }
-    let answers: Vec<_> = stream::iter(ask.into_iter().map(|(kind, place, key, page, url)| async move {
-        let presence = eyes.backend.page(kind, place, &page).await?;
-        Ok::<_, BackendError>((key, url, presence))
-    }))
-    .buffer_unordered(READS)
-    .try_collect()
-    .await?;
+    let answers: Vec<_> =
+        stream::iter(ask.into_iter().map(|(kind, place, key, page, url)| async move {
+            let presence = eyes.backend.page(kind, place, &page).await?;
+            Ok::<_, BackendError>((key, url, presence))
+        }))
+        .buffer_unordered(READS)
+        .try_collect()
+        .await?;
     for (key, url, presence) in answers {
         let Some(artifact) = artifacts.get_mut(&key) else { continue };
         classified(&mut world.findings, artifact, &url, presence);
@@ -487,7 +506,9 @@ fn classified(findings: &mut Vec<Finding>, artifact: &mut Artifact, url: &str, p
             Life::Alive => (RemotePresence::Present, Some(*page), None),
             Life::Trashed => (RemotePresence::Trashed, Some(*page), None),
             Life::Archived => (RemotePresence::Away, Some(*page), Some("is archived")),
-            Life::Moved => (RemotePresence::Away, Some(*page), Some("was moved out of its database")),
+            Life::Moved => {
+                (RemotePresence::Away, Some(*page), Some("was moved out of its database"))
+            }
         },
         Presence::NotFound => {
             (RemotePresence::Away, None, Some("is not visible: gone, or not shared any more"))
@@ -519,24 +540,27 @@ fn guard_emptiness(eyes: &Eyes<'_>, world: &World) -> Result<(), RunError> {
             .filter(|record| record.backend == name && record.key.kind == kind.name)
             .filter(|record| !record.bases.is_empty())
             .count();
-        if based == 0 {
+        if based == 0 || eyes.allow_delete.is_some_and(|allowed| allowed >= based) {
             continue;
         }
         let files = world.scan.folders.get(&kind.name).map_or(0, |folder| folder.files);
+        let listed = world.listed.get(&kind.name);
+        let listed_none = listed.is_some_and(|listed| listed.whole && listed.count == 0);
+        if files == 0 && listed_none {
+            // Both sides agree that nothing is left.
+            continue;
+        }
         if files == 0 {
             return Err(RunError::Guarded(format!(
                 "The folder {} has no {} although {based} were synced before. Nothing was changed. \
-                 If they are really to be deleted, delete the pages in {}.",
-                kind.folder,
-                kind.database,
-                eyes.backend.label()
+                 If they are really to be deleted, pass `--allow delete={based}`.",
+                kind.folder, kind.database
             )));
         }
-        let listed = world.listed.get(&kind.name);
-        if listed.is_some_and(|listed| listed.whole && listed.count == 0) {
+        if listed_none {
             return Err(RunError::Guarded(format!(
                 "The database {} is empty although {based} pages were synced before. Nothing was changed. \
-                 Restore the pages from the trash, or delete the files if they are really to go.",
+                 Restore the pages from the trash, or pass `--allow delete={based}` if the files are really to go.",
                 kind.database
             )));
         }
@@ -548,12 +572,12 @@ fn guard_emptiness(eyes: &Eyes<'_>, world: &World) -> Result<(), RunError> {
 fn forget(eyes: &mut Eyes<'_>, artifacts: &BTreeMap<Key, Artifact>) -> Result<(), RunError> {
     let name = eyes.backend.name().to_owned();
     for (key, artifact) in artifacts {
-        if let Some(record) = eyes.book.records.get_mut(&(name.clone(), key.clone())) {
-            if record.clean.is_none() || record.clean != artifact.file_digest {
-                record.bases.clear();
-                record.proposed.clear();
-                record.clean = None;
-            }
+        if let Some(record) = eyes.book.records.get_mut(&(name.clone(), key.clone()))
+            && (record.clean.is_none() || record.clean != artifact.file_digest)
+        {
+            record.bases.clear();
+            record.proposed.clear();
+            record.clean = None;
         }
     }
     Ok(())
@@ -566,13 +590,6 @@ async fn compare(
     mut artifacts: BTreeMap<Key, Artifact>,
 ) -> Result<(), RunError> {
     let name = eyes.backend.name().to_owned();
-    let intents: BTreeMap<Key, Intent> = eyes
-        .book
-        .left_intents
-        .iter()
-        .filter(|intent| intent.backend == name)
-        .map(|intent| (intent.key.clone(), intent.clone()))
-        .collect();
     let mut reads = Vec::new();
     for artifact in artifacts.values_mut().filter(|artifact| !artifact.blocked) {
         if artifact.presence != RemotePresence::Present {
@@ -586,7 +603,7 @@ async fn compare(
         let known = record.filter(|record| {
             record.page == page.page
                 && settled(&record.seen, page, &eyes.identity)
-                && !intents.contains_key(&artifact.key)
+                && eyes.book.intents(&name, &artifact.key).is_empty()
         });
         match known.and_then(known_body) {
             Some(body) => artifact.body = Some(body),
@@ -600,7 +617,8 @@ async fn compare(
         let read = match backend.body(&page).await {
             Err(error @ BackendError::NotFound { .. }) => {
                 // Listed a moment ago, so somebody has just taken it away; or it is the backend that errs.
-                let (Some(kind), Some(place)) = (kinds.get(&key.kind), places.get(&key.kind)) else {
+                let (Some(kind), Some(place)) = (kinds.get(&key.kind), places.get(&key.kind))
+                else {
                     return Err(error);
                 };
                 match backend.page(kind, place, &page).await? {
@@ -620,14 +638,16 @@ async fn compare(
             Ok(read) => read,
             Err(presence) => {
                 if let Some(artifact) = artifacts.get_mut(&key) {
-                    let url = artifact.page.as_ref().map(|page| page.url.clone()).unwrap_or_default();
+                    let url =
+                        artifact.page.as_ref().map(|page| page.url.clone()).unwrap_or_default();
                     classified(&mut world.findings, artifact, &url, presence);
                 }
                 continue;
             }
         };
         if !read.complete {
-            let url = artifacts.get(&key).and_then(|a| a.page.as_ref()).map(|page| page.url.clone());
+            let url =
+                artifacts.get(&key).and_then(|a| a.page.as_ref()).map(|page| page.url.clone());
             world.findings.push(finding(
                 "page-too-large",
                 Severity::Warning,
@@ -653,7 +673,8 @@ async fn compare(
         if artifact.blocked {
             continue;
         }
-        decide(eyes, world, &kind, artifact, intents.get(key)).await?;
+        let intents = eyes.book.intents(&name, key);
+        decide(eyes, world, &kind, artifact, &intents).await?;
     }
     identity_changes(eyes, world, &mut artifacts).await?;
     for (key, artifact) in artifacts {
@@ -688,7 +709,7 @@ async fn decide(
     world: &mut World,
     kind: &Kind,
     artifact: &mut Artifact,
-    intent: Option<&Intent>,
+    intents: &[Intent],
 ) -> Result<(), RunError> {
     let name = eyes.backend.name().to_owned();
     let record = eyes.book.record(&name, &artifact.key).cloned();
@@ -696,7 +717,7 @@ async fn decide(
         record.clean.is_some()
             && record.clean == artifact.file_digest
             && record.path == artifact.path
-            && intent.is_none()
+            && intents.is_empty()
             && artifact.presence == RemotePresence::Present
             && remote_unchanged(record, kind, artifact, world)
     });
@@ -704,29 +725,35 @@ async fn decide(
         artifact.existence = Existence::Both;
         return Ok(());
     }
+    let folder = world.scan.folders.get(&kind.name);
+    if artifact.file_digest.is_none() && folder.is_some_and(|folder| folder.incomplete) {
+        // The file may be where nothing could be read; the scan has a finding about that (rule 7).
+        artifact.blocked = true;
+        return Ok(());
+    }
     let path = artifact.path.clone();
-    if artifact.file_digest.is_some() {
-        if let Some(path) = &path {
-            let text = match eyes.tree.read(path) {
-                Ok(text) => text,
-                Err(error) => {
-                    world.findings.push(finding(
-                        "unreadable-file",
-                        Severity::Error,
-                        Some(&artifact.key),
-                        Some(path),
-                        None,
-                        format!("{error}."),
-                        "Make the file readable.",
-                    ));
-                    artifact.blocked = true;
-                    return Ok(());
-                }
-            };
-            let document = document::parse(kind, &artifact.key.id, path, &text);
-            world.findings.extend(document.findings.iter().cloned());
-            artifact.file = Some(LocalFile { text, document });
-        }
+    if artifact.file_digest.is_some()
+        && let Some(path) = &path
+    {
+        let text = match eyes.tree.read(path) {
+            Ok(text) => text,
+            Err(error) => {
+                world.findings.push(finding(
+                    "unreadable-file",
+                    Severity::Error,
+                    Some(&artifact.key),
+                    Some(path),
+                    None,
+                    format!("{error}."),
+                    "Make the file readable.",
+                ));
+                artifact.blocked = true;
+                return Ok(());
+            }
+        };
+        let document = document::parse(kind, &artifact.key.id, path, &text);
+        world.findings.extend(document.findings.iter().cloned());
+        artifact.file = Some(LocalFile { text, document });
     }
     if artifact.page.is_none() && artifact.presence == RemotePresence::Absent {
         let title = artifact.file.as_ref().and_then(|file| file.document.title.clone());
@@ -737,7 +764,10 @@ async fn decide(
                 Some(&artifact.key),
                 path.as_deref(),
                 Some(&url),
-                format!("A page without ID has the title of {}; no second page is made.", artifact.key),
+                format!(
+                    "A page without ID has the title of {}; no second page is made.",
+                    artifact.key
+                ),
                 "Give that page the ID of the file, or another title.",
             ));
             artifact.blocked = true;
@@ -745,17 +775,16 @@ async fn decide(
         }
     }
     stretches(world, kind, artifact, record.as_ref());
-    if let (Some(intent), Some(body)) = (intent, &artifact.body) {
-        recover(eyes, world, artifact, intent, body.clone()).await?;
+    for intent in intents {
+        recover(eyes, world, kind, artifact, intent).await?;
     }
-    let body_changed = |side_changed: &dyn Fn(&Observed) -> bool| {
-        artifact.stretches.values().any(side_changed)
-    };
+    let body_changed =
+        |side_changed: &dyn Fn(&Observed) -> bool| artifact.stretches.values().any(side_changed);
     let local_changed = body_changed(&|seen| {
-        seen.base.as_ref().is_none_or(|base| !base.holds(agent_sync_core::model::Side::Local, seen.local.as_ref()))
+        seen.base.as_ref().is_none_or(|base| !base.holds(Side::Local, seen.local.as_ref()))
     });
     let remote_changed = body_changed(&|seen| {
-        seen.base.as_ref().is_none_or(|base| !base.holds(agent_sync_core::model::Side::Remote, seen.remote.as_ref()))
+        seen.base.as_ref().is_none_or(|base| !base.holds(Side::Remote, seen.remote.as_ref()))
     });
     let local = match artifact.file_digest.is_some() {
         true => LocalPresence::Present,
@@ -770,7 +799,7 @@ async fn decide(
             .iter()
             .map(|(stretch, seen)| (stretch.clone(), plan::step(&artifact.key, stretch, seen)))
             .collect();
-        included(eyes, artifact).await?;
+        follow(eyes, world, kind, artifact, record.as_ref()).await?;
     }
     Ok(())
 }
@@ -789,7 +818,8 @@ fn remote_unchanged(record: &Record, kind: &Kind, artifact: &Artifact, world: &W
     }
     let Some(seen) = seen else { return false };
     let now = body_content(&seen.digest, &seen.id, seen.digest == markdown::empty_digest());
-    if body.map(Content::canonical) != now.as_ref().map(Content::canonical) || seen.began.is_some() {
+    if body.map(Content::canonical) != now.as_ref().map(Content::canonical) || seen.began.is_some()
+    {
         return false;
     }
     let Some(page) = &artifact.page else { return true };
@@ -831,12 +861,7 @@ fn remote_value(
             let target = property.target.as_deref().unwrap_or(&kind.name);
             let mut ids = BTreeSet::new();
             for page in pages {
-                let key = world
-                    .page_of
-                    .iter()
-                    .find(|(key, other)| **other == page && key.kind == target)
-                    .map(|(key, _)| key);
-                match key {
+                match world.key_of.get(&page).filter(|key| key.kind == target) {
                     Some(key) => {
                         ids.insert(key.id.clone());
                     }
@@ -869,11 +894,12 @@ fn linked(
         return (value, BTreeSet::new());
     };
     let target = property.target.as_deref().unwrap_or(&kind.name);
-    let (linked, alone): (BTreeSet<String>, BTreeSet<String>) = ids.iter().cloned().partition(|id| {
-        let key = Key::new(target, id.clone());
-        world.page_of.contains_key(&key)
-            || (world.scan.files.contains_key(&key) && world.places.contains_key(target))
-    });
+    let (linked, alone): (BTreeSet<String>, BTreeSet<String>) =
+        ids.iter().cloned().partition(|id| {
+            let key = Key::new(target, id.clone());
+            world.page_of.contains_key(&key)
+                || (world.scan.files.contains_key(&key) && world.places.contains_key(target))
+        });
     (Value::set(linked), alone)
 }
 
@@ -903,12 +929,7 @@ pub(super) fn local_contents(
 }
 
 /// Puts both sides of every stretch beside what is known.
-fn stretches(
-    world: &mut World,
-    kind: &Kind,
-    artifact: &mut Artifact,
-    record: Option<&Record>,
-) {
+fn stretches(world: &mut World, kind: &Kind, artifact: &mut Artifact, record: Option<&Record>) {
     let dialect_empty = markdown::empty_digest();
     let observed = |stretch: &Stretch, local: Option<Content>, remote: Option<Content>| Observed {
         base: record.and_then(|record| record.base(stretch)).cloned(),
@@ -925,7 +946,11 @@ fn stretches(
     };
     for property in synced_properties(kind) {
         let stretch = Stretch::Property(property.name.clone());
-        if artifact.file.as_ref().is_some_and(|file| file.document.unsynced.contains(&property.name)) {
+        if artifact
+            .file
+            .as_ref()
+            .is_some_and(|file| file.document.unsynced.contains(&property.name))
+        {
             continue;
         }
         let value = artifact
@@ -979,33 +1004,52 @@ fn stretches(
     artifact.stretches.insert(Stretch::Body, observed(&Stretch::Body, local, remote));
 }
 
-/// Rule 16: a body write of a run that did not end, seen from its traces.
+/// Rule 16: writes of a run that did not end, seen from their traces.
 async fn recover(
     eyes: &mut Eyes<'_>,
     world: &World,
+    kind: &Kind,
     artifact: &mut Artifact,
     intent: &Intent,
-    body: RemoteBody,
 ) -> Result<(), RunError> {
-    let (Some(page), Some(text), Some(local)) = (&artifact.page, &body.text, &intent.local) else {
-        return Ok(());
-    };
+    let Some(page) = &artifact.page else { return Ok(()) };
     let ours = page.edited_by.as_deref() == Some(world.identity.id.as_str())
         && page.edited >= minute(intent.at);
-    if !ours || body.digest == markdown::empty_digest() {
+    if !ours {
         return Ok(());
     }
-    let remote = match (&intent.before, intent.hunks.is_empty()) {
-        (Some(before), false) => {
-            let before = eyes.book.text(before).await?;
-            match markdown::recover(eyes.backend.dialect(), &before, &intent.hunks, text) {
-                markdown::Recovery::Applied(answer) if answer.applied.iter().all(|done| *done) => answer.base,
-                _ => return Ok(()),
-            }
+    for (name, sent) in &intent.values {
+        let Some(seen) = artifact.stretches.get_mut(&Stretch::Property(name.clone())) else {
+            continue;
+        };
+        let sent = sent.clone().map(Content::Value);
+        let now = Pair { local: seen.local.clone(), remote: seen.remote.clone() };
+        let written = Pair { local: sent.clone(), remote: sent };
+        // What the file holds beyond that was still to be sent, or was changed there since.
+        if !written.same(&now) && written.holds(Side::Remote, now.remote.as_ref()) {
+            seen.base = Some(written);
         }
-        // A body that was sent whole, to a page that had none: what our bot left there is the answer, if nobody
-        // else was the last to edit.
-        _ => text.clone(),
+    }
+    let (Some(body), Some(local)) = (artifact.body.clone(), &intent.local) else { return Ok(()) };
+    let Some(text) = &body.text else { return Ok(()) };
+    if body.digest == markdown::empty_digest() {
+        return Ok(());
+    }
+    let dialect = eyes.backend.dialect();
+    let (before, hunks) = match (&intent.before, local.text()) {
+        (Some(before), _) => (eyes.book.text(before).await?, intent.hunks.clone()),
+        // A body that was sent whole, to a page that had none.
+        (None, Some(id)) => {
+            let path = artifact.path.as_deref().unwrap_or_default();
+            let sent = FileText::new(kind, &artifact.key, path, eyes.book.text(id).await?);
+            let new = markdown::render_remote(&sent.local(), dialect);
+            (String::new(), vec![Hunk { at: 0..0, old: String::new(), new }])
+        }
+        (None, None) => return Ok(()),
+    };
+    let remote = match markdown::recover(dialect, &before, &hunks, text) {
+        markdown::Recovery::Applied(answer) => answer.base,
+        markdown::Recovery::NotApplied | markdown::Recovery::Unclear => return Ok(()),
     };
     let digest = markdown::remote_digest(eyes.backend.dialect(), &remote);
     let id = eyes.book.keep(&remote);
@@ -1016,31 +1060,79 @@ async fn recover(
     Ok(())
 }
 
-/// A body that differs from its base on both sides is no conflict where the file already holds, word for word,
-/// what the newest proposal brought, and went on from there.
-async fn included(
+/// A stretch that differs from its base on both sides is no conflict where the page is as the newest proposal left
+/// it and the file goes on from there (rule 15). That is proved if commits of this branch hold the proposal; if all
+/// that was proposed was pushed from this working tree, so that nothing of anybody else can be lost; or if the
+/// file holds all that the proposal brought.
+async fn follow(
     eyes: &mut Eyes<'_>,
+    world: &World,
+    kind: &Kind,
     artifact: &mut Artifact,
+    record: Option<&Record>,
 ) -> Result<(), RunError> {
-    if !matches!(artifact.steps.get(&Stretch::Body), Some(Step::Conflict(_))) {
+    let clashes: Vec<(Stretch, Pair)> = artifact
+        .steps
+        .iter()
+        .filter(|(_, step)| matches!(step, Step::Conflict(_)))
+        .filter_map(|(stretch, _)| {
+            let seen = artifact.stretches.get(stretch)?;
+            let last = seen.proposed.last()?;
+            last.holds(Side::Remote, seen.remote.as_ref()).then(|| (stretch.clone(), last.clone()))
+        })
+        .collect();
+    if clashes.is_empty() {
         return Ok(());
     }
-    let Some(seen) = artifact.stretches.get(&Stretch::Body) else { return Ok(()) };
-    let Some(last) = seen.proposed.last().cloned() else { return Ok(()) };
-    if !last.holds(agent_sync_core::model::Side::Remote, seen.remote.as_ref()) {
-        return Ok(());
+    let committed = unpublished(eyes, world, kind, &artifact.key).await?;
+    for (stretch, last) in clashes {
+        let in_history = committed.iter().any(|contents| {
+            contents.get(&stretch).is_some_and(|content| last.holds(Side::Local, content.as_ref()))
+        });
+        let own = record.is_some_and(|record| {
+            record.is_pushed_by(&stretch, eyes.work_tree)
+                && record.proposals(&stretch).last().is_some_and(|newest| newest.same(&last))
+        });
+        let follows = in_history
+            || own
+            || (stretch == Stretch::Body && included(eyes, artifact, &last).await?);
+        if follows {
+            artifact.steps.insert(stretch, Step::Push(Some(last)));
+        }
     }
+    Ok(())
+}
+
+/// What the commits of this checkout that are not on the default branch yet hold of an artifact.
+async fn unpublished(
+    eyes: &Eyes<'_>,
+    world: &World,
+    kind: &Kind,
+    key: &Key,
+) -> Result<Vec<BTreeMap<Stretch, Option<Content>>>, RunError> {
+    let Published::Branch { head: published, .. } = eyes.published else { return Ok(Vec::new()) };
+    let Some(head) = eyes.git.head().await? else { return Ok(Vec::new()) };
+    let branch = Published::Branch { head: Some(head), since: published.clone() };
+    let keys = BTreeSet::from([key.clone()]);
+    let held =
+        history::held(eyes.git, eyes.tree, &branch, &world.kinds, &BTreeMap::new(), &keys).await?;
+    let files = held.into_values().flatten().flatten();
+    Ok(files.map(|file| local_contents(world, kind, key, &file.path, &file.text)).collect())
+}
+
+/// Whether a body holds, word for word, what a proposal brought.
+async fn included(eyes: &Eyes<'_>, artifact: &Artifact, last: &Pair) -> Result<bool, RunError> {
     let text = |content: Option<&Content>| content.and_then(Content::text).map(str::to_owned);
-    let base = match text(seen.base.as_ref().and_then(|base| base.local.as_ref())) {
+    let base = artifact.stretches.get(&Stretch::Body).and_then(|seen| seen.base.as_ref());
+    let base = match text(base.and_then(|base| base.local.as_ref())) {
         Some(id) => eyes.book.text(&id).await?,
         None => String::new(),
     };
-    let (Some(id), Some(file)) = (text(last.local.as_ref()), &artifact.file) else { return Ok(()) };
+    let (Some(id), Some(file)) = (text(last.local.as_ref()), &artifact.file) else {
+        return Ok(false);
+    };
     let proposal = eyes.book.text(&id).await?;
-    if agent_sync_core::plan::includes(&base, &proposal, &file.text) {
-        artifact.steps.insert(Stretch::Body, Step::Push(Some(last)));
-    }
-    Ok(())
+    Ok(plan::includes(&base, &proposal, &file.text))
 }
 
 /// Rule 8: a file that vanished and a new one that shares half of its lines are likely one document.
@@ -1056,8 +1148,7 @@ async fn identity_changes(
             !artifact.blocked
                 && matches!(
                     artifact.existence,
-                    Existence::TrashRemote
-                        | Existence::DeletedAgainstEdit(agent_sync_core::model::Side::Local)
+                    Existence::TrashRemote | Existence::DeletedAgainstEdit(Side::Local)
                 )
         })
         .map(|artifact| artifact.key.clone())

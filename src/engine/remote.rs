@@ -99,6 +99,8 @@ pub(super) struct Job {
     pub values: BTreeMap<String, Option<Value>>,
     /// The local contents that these values stand for.
     pub local_values: BTreeMap<String, Option<Content>>,
+    /// Relations with members whose pages are not made yet: what is sent for them is not yet the local content.
+    pub late: BTreeSet<String>,
     /// The body.
     pub body: Option<BodyJob>,
     /// Digest of the body as read, for a page to be trashed.
@@ -131,7 +133,9 @@ pub(super) struct Done {
 impl Done {
     fn fail(mut self, error: BackendError) -> Self {
         match error {
-            BackendError::Rejected { message } | BackendError::Stale { message } => self.trouble = Some(message),
+            BackendError::Rejected { message } | BackendError::Stale { message } => {
+                self.trouble = Some(message)
+            }
             error => self.stop = Some(error),
         }
         self
@@ -159,16 +163,21 @@ impl Sender<'_> {
             Verb::Trash => self.trash(kind, place, job).await,
             Verb::Revive => {
                 let mut done = Done::default();
-                match self.backend.untrash(kind, place, job.page.as_deref().unwrap_or_default()).await {
+                match self
+                    .backend
+                    .untrash(kind, place, job.page.as_deref().unwrap_or_default())
+                    .await
+                {
                     Ok(page) => {
                         done.wrote = true;
                         done.page = Some(page);
                         done
                     }
                     // The page is in the trash or not; the next run sees which.
-                    Err(BackendError::Ambiguous { message, .. } | BackendError::Collided { message }) => {
-                        done.fail(BackendError::Unavailable { message })
-                    }
+                    Err(
+                        BackendError::Ambiguous { message, .. }
+                        | BackendError::Collided { message },
+                    ) => done.fail(BackendError::Unavailable { message }),
                     Err(error) => done.fail(error),
                 }
             }
@@ -230,10 +239,10 @@ impl Sender<'_> {
         key: &Key,
         committed: Option<String>,
     ) -> Result<Option<RemotePage>, BackendError> {
-        if let Some(page) = committed {
-            if let Presence::Found(page) = self.backend.page(kind, place, &page).await? {
-                return Ok(Some(*page));
-            }
+        if let Some(page) = committed
+            && let Presence::Found(page) = self.backend.page(kind, place, &page).await?
+        {
+            return Ok(Some(*page));
         }
         let mut pages = self.backend.find(kind, place, std::slice::from_ref(&key.id)).await?;
         Ok(pages.pop())
@@ -248,14 +257,7 @@ impl Sender<'_> {
         page: RemotePage,
         mut done: Done,
     ) -> Done {
-        for (name, local) in &job.local_values {
-            let wanted = job.values.get(name).cloned().flatten();
-            let answer = page.properties.get(name).cloned();
-            if wanted == answer {
-                let pair = Pair { local: local.clone(), remote: self.shown(local, &wanted) };
-                done.pairs.insert(Stretch::Property(name.clone()), pair);
-            }
-        }
+        self.answered(job, &page, &mut done);
         let id = page.page.clone();
         done.page = Some(page.clone());
         let read = match self.backend.body(&id).await {
@@ -369,11 +371,10 @@ impl Sender<'_> {
             done.wrote = true;
             match self.backend.set_properties(kind, place, page, &write).await {
                 Ok(answer) => {
-                    for (name, value) in &write {
-                        if answer.properties.get(name) == value.as_ref() {
-                            self.wrote(job, name, value, done);
-                        }
-                    }
+                    let answered = write
+                        .iter()
+                        .filter(|(name, value)| answer.properties.get(*name) == value.as_ref());
+                    answered.for_each(|(name, value)| self.wrote(job, name, value, done));
                     done.page = Some(answer);
                     return Ok(());
                 }
@@ -391,7 +392,19 @@ impl Sender<'_> {
         })
     }
 
+    /// Pairs of what was sent and is in the answer.
+    pub(super) fn answered(&self, job: &Job, answer: &RemotePage, done: &mut Done) {
+        for (name, value) in &job.values {
+            if answer.properties.get(name) == value.as_ref() {
+                self.wrote(job, name, value, done);
+            }
+        }
+    }
+
     fn wrote(&self, job: &Job, name: &str, value: &Option<Value>, done: &mut Done) {
+        if job.late.contains(name) {
+            return;
+        }
         let local = job.local_values.get(name).cloned().flatten();
         let remote = self.shown(&local, value);
         done.pairs.insert(Stretch::Property(name.to_owned()), Pair { local, remote });
@@ -402,7 +415,11 @@ impl Sender<'_> {
         let mut attempt = 0;
         loop {
             let answer = match &job.write {
-                BodyWrite::Nothing => return Ok(()),
+                BodyWrite::Nothing => {
+                    // What differs is only what the backend alone can hold: the pair is as equal as it can be.
+                    self.answer(done, &job, &job.before);
+                    return Ok(());
+                }
                 BodyWrite::Whole(text) => {
                     done.wrote = true;
                     self.backend.append_body(page, text).await
@@ -442,7 +459,9 @@ impl Sender<'_> {
                     done.seen = Some((seen, now.text));
                     return Ok(());
                 }
-                Verdict::Rest { base, hunks, progress } if progress || attempt + 1 < BODY_ATTEMPTS => {
+                Verdict::Rest { base, hunks, progress }
+                    if progress || attempt + 1 < BODY_ATTEMPTS =>
+                {
                     attempt = if progress { 0 } else { attempt + 1 };
                     // What is left is sent against the text that we know, never against somebody's edit.
                     job.before = base;
@@ -466,11 +485,16 @@ impl Sender<'_> {
         match &job.write {
             BodyWrite::Nothing => Verdict::Stale,
             BodyWrite::Whole(text) => {
-                if !answered && now.text == job.before {
-                    return Verdict::Again;
+                let end = job.before.len();
+                let hunk = Hunk { at: end..end, old: String::new(), new: text.clone() };
+                let answer = markdown::read_answer(dialect, &job.before, &[hunk], &now.text);
+                match answer.applied.as_slice() {
+                    [true] => Verdict::Done { base: answer.base, unexpected: answer.unexpected },
+                    _ if !answered && now.text == job.before => Verdict::Again,
+                    // Somebody else's words stand in ours: the base is what we sent.
+                    _ if answered => Verdict::Done { base: text.clone(), unexpected: true },
+                    _ => Verdict::Stale,
                 }
-                // Somebody else's words may stand beside ours: the base is what we sent.
-                Verdict::Done { base: text.clone(), unexpected: true }
             }
             BodyWrite::Edit(hunks) => {
                 let sent = hunks.get(..HUNKS).unwrap_or(hunks);
@@ -532,7 +556,8 @@ impl Sender<'_> {
         }
         if markdown::has_children(self.dialect(), &body.text) {
             done.trouble = Some(
-                "The page has pages or databases below it; a page with children is never trashed.".to_owned(),
+                "The page has pages or databases below it; a page with children is never trashed."
+                    .to_owned(),
             );
             return done;
         }
@@ -619,10 +644,17 @@ fn placed(hunk: &Hunk, text: &str) -> Option<Hunk> {
 }
 
 enum Verdict {
-    Done { base: String, unexpected: bool },
+    Done {
+        base: String,
+        unexpected: bool,
+    },
     /// The page is as it was before.
     Again,
     /// These did not take effect, or were not sent yet; `progress` if others did.
-    Rest { base: String, hunks: Vec<Hunk>, progress: bool },
+    Rest {
+        base: String,
+        hunks: Vec<Hunk>,
+        progress: bool,
+    },
     Stale,
 }

@@ -197,6 +197,20 @@ impl Git {
         Ok(Some(redact(&url).replace("://***@", "://")))
     }
 
+    /// Tells this work tree from every other one, clones and copies of it included; `None` where the file system
+    /// does not say when a folder was made. Nothing is written for it.
+    ///
+    /// # Errors
+    /// As git says.
+    pub async fn work_tree_id(&self) -> Result<Option<String>, GitError> {
+        use std::os::unix::fs::MetadataExt as _;
+        let dir = self.call(&["rev-parse", "--absolute-git-dir"]).text().await?;
+        let made = std::fs::metadata(&dir).and_then(|meta| Ok((meta.ino(), meta.created()?)));
+        let Ok((inode, created)) = made else { return Ok(None) };
+        let seed = format!("{dir}\0{inode}\0{created:?}");
+        Ok(Some(hex(&sha2::Sha256::digest(seed.as_bytes())).chars().take(16).collect()))
+    }
+
     /// Whether history was cut off by a shallow clone.
     ///
     /// # Errors

@@ -1,5 +1,12 @@
 //! A laboratory: notion-sim, a repository with or without a remote, and the built binary between them.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "a test fails where it cannot go on, and each binary uses its own part"
+)]
+
+pub mod scenario;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -137,6 +144,26 @@ impl Lab {
         Repo { lab: self, path, env: BTreeMap::new() }
     }
 
+    /// A checkout of `main` at a commit as actions/checkout makes it: one commit deep, over a URL, in CI.
+    pub fn checkout(&self, name: &str, commit: &str) -> Repo<'_> {
+        let path = self.dir.path().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        let mut repo = Repo { lab: self, path, env: BTreeMap::new() };
+        repo.in_ci();
+        repo.git(&["init", "-q", "-b", "unborn"]);
+        repo.git(&["remote", "add", "origin", &format!("file://{}", self.bare().display())]);
+        let spec = format!("+{commit}:refs/remotes/origin/main");
+        repo.git(&["fetch", "-q", "--no-tags", "--depth=1", "origin", &spec]);
+        repo.git(&["checkout", "-q", "--force", "-B", "main", "refs/remotes/origin/main"]);
+        repo
+    }
+
+    /// A checkout of what `main` is at now; see [`Lab::checkout`].
+    pub fn nightly(&self, name: &str) -> Repo<'_> {
+        let head = git_in(&self.bare(), &["rev-parse", "refs/heads/main"]);
+        self.checkout(name, &head)
+    }
+
     /// Writes that reached the simulator since the last reset.
     pub fn writes(&self) -> usize {
         self.sim.requests().iter().filter(|request| request.is_write).count()
@@ -187,13 +214,31 @@ impl Lab {
     }
 }
 
-fn git_in(dir: &Path, args: &[&str]) -> String {
-    let output = scrubbed(Command::new("git"))
-        .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "protocol.file.allow=always"])
+/// Runs git in a folder.
+#[track_caller]
+pub fn git_in(dir: &Path, args: &[&str]) -> String {
+    run_git(&mut git_command(dir, args), args)
+}
+
+fn git_command(dir: &Path, args: &[&str]) -> Command {
+    let mut command = scrubbed(Command::new("git"));
+    command
+        .args([
+            "-c",
+            "user.name=Ada",
+            "-c",
+            "user.email=ada@example.com",
+            "-c",
+            "protocol.file.allow=always",
+        ])
         .args(args)
-        .current_dir(dir)
-        .output()
-        .unwrap();
+        .current_dir(dir);
+    command
+}
+
+#[track_caller]
+fn run_git(command: &mut Command, args: &[&str]) -> String {
+    let output = command.output().unwrap();
     assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
@@ -223,10 +268,45 @@ impl Repo<'_> {
         );
     }
 
+    /// Sets the variables by which a run knows that it is in GitHub Actions.
+    pub fn in_ci(&mut self) {
+        self.env.insert("CI".to_owned(), "true".to_owned());
+        self.env.insert("GITHUB_ACTIONS".to_owned(), "true".to_owned());
+    }
+
+    /// Lets two minutes pass, so that no page has to be read again, and runs sync until everything is recorded;
+    /// then one more run must find nothing to do (rule 14).
+    #[track_caller]
+    pub fn settle(&self) {
+        for _ in 0..2 {
+            self.lab.minutes(2);
+            self.run(&["sync"]).expect(0);
+        }
+        self.calm();
+    }
+
+    /// A run must find both sides equal and everything recorded (rule 14).
+    #[track_caller]
+    pub fn calm(&self) {
+        self.lab.minutes(2);
+        self.lab.sim.reset_requests();
+        let (state, files) = (self.state(), self.files());
+        let run = self.run(&["sync"]).expect(0);
+        assert_eq!(run.json()["outcome"], "clean", "{run:?}");
+        assert_eq!((self.lab.writes(), self.state(), self.files()), (0, state, files), "{run:?}");
+    }
+
     /// Runs git here.
     #[track_caller]
     pub fn git(&self, args: &[&str]) -> String {
         git_in(&self.path, args)
+    }
+
+    /// Runs git here with further variables.
+    #[track_caller]
+    pub fn git_with(&self, args: &[&str], env: &[(&str, &str)]) -> String {
+        let mut command = git_command(&self.path, args);
+        run_git(command.envs(env.iter().copied()), args)
     }
 
     /// Commits everything.
@@ -255,7 +335,10 @@ impl Repo<'_> {
     #[track_caller]
     pub fn story(&self, id: &str, title: &str, state: &str, body: &str) -> String {
         let scope = id.rsplit_once('-').unwrap().0;
-        let path = format!(".agent/cache/stories/{scope}/{id}-{}.md", title.to_lowercase().replace(' ', "-"));
+        let path = format!(
+            ".agent/cache/stories/{scope}/{id}-{}.md",
+            title.to_lowercase().replace(' ', "-")
+        );
         self.write(&path, &story(id, title, state, body));
         path
     }
@@ -263,7 +346,8 @@ impl Repo<'_> {
     /// Reads a file.
     #[track_caller]
     pub fn read(&self, path: &str) -> String {
-        std::fs::read_to_string(self.path.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+        std::fs::read_to_string(self.path.join(path))
+            .unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     /// Whether a file exists.
@@ -359,7 +443,8 @@ impl Repo<'_> {
                     true => open.push(entry.path()),
                     false => {
                         let path = entry.path();
-                        let name = path.strip_prefix(&self.path).unwrap().to_string_lossy().into_owned();
+                        let name =
+                            path.strip_prefix(&self.path).unwrap().to_string_lossy().into_owned();
                         files.insert(name, std::fs::read_to_string(&path).unwrap_or_default());
                     }
                 }

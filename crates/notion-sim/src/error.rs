@@ -8,7 +8,7 @@ pub(crate) struct ApiError {
     pub(crate) status: u16,
     pub(crate) code: &'static str,
     pub(crate) message: String,
-    pub(crate) additional: Map<String, Value>,
+    pub(crate) additional: Option<Box<Map<String, Value>>>,
     pub(crate) retry_after: Option<u64>,
 }
 
@@ -16,7 +16,7 @@ pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
 impl ApiError {
     pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), additional: Map::new(), retry_after: None }
+        Self { status, code, message: message.into(), additional: None, retry_after: None }
     }
 
     /// 400 `validation_error`.
@@ -63,7 +63,7 @@ impl ApiError {
     }
 
     pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.additional.insert(key.to_owned(), value.into());
+        self.additional.get_or_insert_default().insert(key.to_owned(), value.into());
         self
     }
 
@@ -75,8 +75,8 @@ impl ApiError {
             "message": self.message,
             "request_id": request_id,
         });
-        if !self.additional.is_empty() {
-            body["additional_data"] = Value::Object(self.additional.clone());
+        if let Some(additional) = &self.additional {
+            body["additional_data"] = Value::Object(Map::clone(additional));
         }
         body
     }

@@ -73,6 +73,13 @@ pub enum FaultKind {
         #[serde(with = "millis")]
         after: Duration,
     },
+    /// The connection is reset at once, and the effect comes so much later: the server was still at it
+    /// (notion-api.md 2 gives it 60 s).
+    LateEffect {
+        /// Real time until the effect.
+        #[serde(with = "millis")]
+        after: Duration,
+    },
     /// The effect, then an answer that ends in the middle of its body.
     TruncatedBody,
     /// An `update_content` with several items silently skips its first one and answers 200.

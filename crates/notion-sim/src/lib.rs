@@ -2,12 +2,30 @@
 //!
 //! It keeps pages as trees of blocks with stable ids, rejects what Notion rejects with Notion's error bodies, and
 //! answers over HTTP on the loopback interface. Tests act as a person through [`Workspace`], inject faults with
-//! [`Fault`], move the clock, and count requests. What is known of the real API is in `docs/notion-api.md` of the
-//! project; section numbers in this crate refer to that sheet.
+//! [`Fault`], move the clock, and count requests. Numbers after "notion-api.md" in this crate are sections of the
+//! project's fact sheet on the API.
+//!
+//! # Limits
+//!
+//! Where the fact sheet has an open conflict, the strictest or most destructive reading is taken:
+//!
+//! - Markdown v1 only; `markdown_version: "v2"` is refused with 400.
+//! - Unknown property names and unknown members of a body are refused; a link target that is not an absolute
+//!   address is refused in Markdown too.
+//! - A leading H1 becomes the title of a new page only where no title is supplied; else it stays in the body.
+//! - An item of a multi-item `update_content` whose text is missing is skipped silently; one that matches several
+//!   times refuses the whole request.
+//! - Blocks touched by an edit get new ids and their comments lose their anchor; all other blocks stay.
+//! - Every edit moves the page's time of last edit, property edits included; comments do not, nor does the other
+//!   side of a two-way relation.
+//! - `<unknown>` and other tags of things that exist cannot be written anew through Markdown.
+//! - A person's change of a schema does not move any time of last edit.
+//! - No async tasks, templates, views, file uploads, custom emoji or webhooks. Formulas and rollups are empty and no
+//!   filter on them matches.
 //!
 //! ```no_run
 //! let server = notion_sim::Server::start(notion_sim::Options::default())?;
-//! println!("{} {}", server.url(), server.parent_page());
+//! let (url, parent) = (server.url(), server.parent_page());
 //! # Ok::<(), std::io::Error>(())
 //! ```
 

@@ -49,7 +49,8 @@ pub(super) fn steps<A: Keyed, B: Keyed>(old: &[A], new: &[B]) -> Vec<Step> {
                 let nodes_new: Vec<&Node> =
                     new.iter().skip(new_index).take(new_len).map(Keyed::node).collect();
                 let (mut a, mut b) = (0, 0);
-                for (x, y) in pairs(&nodes_old, &nodes_new).into_iter().chain([(old_len, new_len)]) {
+                for (x, y) in pairs(&nodes_old, &nodes_new).into_iter().chain([(old_len, new_len)])
+                {
                     out.extend((a..x).map(|n| Step::Remove(old_index + n)));
                     out.extend((b..y).map(|n| Step::Add(new_index + n)));
                     if x < old_len {
@@ -282,7 +283,7 @@ pub(super) fn transfer<'n, B: Keyed>(
     let mut cursor = 0;
     // The touched group that additions right now are inside of.
     let mut inside: Option<usize> = None;
-    for (n, step) in steps.iter().enumerate() {
+    for step in steps {
         let (old, at) = match *step {
             Step::Add(at) => {
                 add(cursor, at);
@@ -331,12 +332,10 @@ pub(super) fn transfer<'n, B: Keyed>(
             Place::Gone if changes && at.is_some() => return Err(Lost),
             Place::Gone => {}
         }
-        debug_assert!(n < steps.len());
     }
     let mut out = Vec::with_capacity(len);
-    let mut additions = additions.into_iter();
     let mut actions = actions.into_iter();
-    while let Some(added) = additions.next() {
+    for added in additions {
         out.extend(added.into_iter().map(Slot::Added));
         out.extend(actions.next());
     }

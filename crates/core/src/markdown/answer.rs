@@ -4,7 +4,6 @@
 //! edit cannot be told from ours, the hunk counts as not applied and the old text stays in the base: then the
 //! next comparison sees a change and no edit is lost.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use super::align::{Step, steps};
@@ -87,14 +86,22 @@ struct Verdict {
 /// Reads the body that a write answered with.
 pub(super) fn read(before: &str, hunks: &[Hunk], answer: &str) -> Answer {
     if !fits(before, hunks) {
-        return Answer { base: before.to_owned(), applied: vec![false; hunks.len()], unexpected: true };
+        return Answer {
+            base: before.to_owned(),
+            applied: vec![false; hunks.len()],
+            unexpected: true,
+        };
     }
     let news: Vec<&str> = hunks.iter().map(|hunk| hunk.new.as_str()).collect();
     let (hoped, places) = replaced(before, hunks, &news);
     let expected = strict(&hoped);
     let found = strict(answer);
     if !same(&expected, &found) && same(&strict(before), &found) {
-        return Answer { base: before.to_owned(), applied: vec![false; hunks.len()], unexpected: false };
+        return Answer {
+            base: before.to_owned(),
+            applied: vec![false; hunks.len()],
+            unexpected: false,
+        };
     }
     let mut matched: Vec<Option<usize>> = vec![None; expected.len()];
     for step in steps(&expected, &found) {
@@ -104,8 +111,10 @@ pub(super) fn read(before: &str, hunks: &[Hunk], answer: &str) -> Answer {
             *slot = Some(new);
         }
     }
-    let regions: Vec<Range<usize>> = places.iter().map(|place| units_in(&expected, place)).collect();
-    let reader = Reader { answer, expected: &expected, found: &found, matched: &matched, regions: &regions };
+    let regions: Vec<Range<usize>> =
+        places.iter().map(|place| units_in(&expected, place)).collect();
+    let reader =
+        Reader { answer, expected: &expected, found: &found, matched: &matched, regions: &regions };
     let verdicts: Vec<Verdict> =
         hunks.iter().zip(&regions).map(|(hunk, region)| reader.judge(hunk, region)).collect();
 
@@ -125,8 +134,28 @@ pub(super) fn read(before: &str, hunks: &[Hunk], answer: &str) -> Answer {
     }
     unexpected |= explained.contains(&false);
     let texts: Vec<&str> = verdicts.iter().map(|verdict| verdict.text.as_str()).collect();
-    let (base, _) = replaced(before, hunks, &texts);
-    Answer { base, applied: verdicts.iter().map(|verdict| verdict.applied).collect(), unexpected }
+    Answer {
+        base: without_gaps(before, hunks, &texts),
+        applied: verdicts.iter().map(|verdict| verdict.applied).collect(),
+        unexpected,
+    }
+}
+
+/// The text with `parts` in place of the hunks; one that is empty takes its line with it.
+fn without_gaps(text: &str, hunks: &[Hunk], parts: &[&str]) -> String {
+    let mut out = replaced(text, hunks, parts);
+    for place in out.1.iter().rev().filter(|place| place.is_empty()) {
+        let at = place.start;
+        let line_start =
+            out.0.get(..at).is_none_or(|before| before.is_empty() || before.ends_with('\n'));
+        let rest = out.0.get(at..).unwrap_or_default();
+        if line_start && rest.starts_with('\n') {
+            out.0.replace_range(at..at + 1, "");
+        } else if line_start && rest.is_empty() && at > 0 {
+            out.0.truncate(at - 1);
+        }
+    }
+    out.0
 }
 
 /// Units that overlap a range of the text.
@@ -170,16 +199,26 @@ impl Reader<'_> {
     /// Both neighbours are there: all between them is ours, or was put beside ours.
     fn between(&self, hunk: &Hunk, new: &[Strict], old: &[Strict], place: Range<usize>) -> Verdict {
         let there = self.found.get(place.clone()).unwrap_or_default();
-        let whole = |applied, text| Verdict { applied, text, explained: place.clone().collect(), clean: true };
+        let whole = |applied, text| Verdict {
+            applied,
+            text,
+            explained: place.clone().collect(),
+            clean: true,
+        };
         if same(there, new) {
             return whole(true, self.text_of(there));
         }
         if same(there, old) {
             return whole(false, hunk.old.clone());
         }
-        // Written in a form that nobody foresaw: the very words that we sent, which are not those before.
+        let has = |units: &[Strict], key: &str| units.iter().any(|unit| unit.key == key);
+        let replaced_is_back = old.iter().any(|unit| !has(new, &unit.key) && has(there, &unit.key));
+        // Written in a form that nobody foresaw: the very words that we sent, which are not those before, and
+        // nothing is left of what was replaced.
         let sent = words(new);
-        if !sent.is_empty() && words(there) == sent && sent != words(old) {
+        let unforeseen = there.iter().any(|unit| !has(old, &unit.key) && !has(new, &unit.key));
+        let same_words = !sent.is_empty() && words(there) == sent && sent != words(old);
+        if same_words && unforeseen && !replaced_is_back {
             return whole(true, self.text_of(there));
         }
         // Somebody's blocks beside ours.
@@ -190,13 +229,6 @@ impl Reader<'_> {
                 ours.push(at);
             }
         }
-        let mut rest: HashMap<&str, usize> = HashMap::new();
-        for unit in new {
-            *rest.entry(&unit.key).or_default() += 1;
-        }
-        let replaced_is_back = old.iter().any(|unit| {
-            !new.iter().any(|n| n.key == unit.key) && there.iter().any(|t| t.key == unit.key)
-        });
         let added = self.added(new, old);
         if wanted.peek().is_none() && !added.is_empty() && !replaced_is_back {
             let texts: Vec<&str> = ours
@@ -204,16 +236,31 @@ impl Reader<'_> {
                 .filter_map(|at| self.found.get(*at))
                 .filter_map(|unit| self.answer.get(unit.unit.span.clone()))
                 .collect();
-            return Verdict { applied: true, text: texts.join("\n"), explained: ours, clean: false };
+            return Verdict {
+                applied: true,
+                text: texts.join("\n"),
+                explained: ours,
+                clean: false,
+            };
         }
         Verdict { applied: false, text: hunk.old.clone(), explained: Vec::new(), clean: false }
     }
 
     /// A neighbour was edited too. Ours is found only if it stands there once, whole, and could not be the
     /// neighbour's new text.
-    fn beside_an_edit(&self, hunk: &Hunk, new: &[Strict], old: &[Strict], region: &Range<usize>) -> Verdict {
-        let unclear =
-            || Verdict { applied: false, text: hunk.old.clone(), explained: Vec::new(), clean: false };
+    fn beside_an_edit(
+        &self,
+        hunk: &Hunk,
+        new: &[Strict],
+        old: &[Strict],
+        region: &Range<usize>,
+    ) -> Verdict {
+        let unclear = || Verdict {
+            applied: false,
+            text: hunk.old.clone(),
+            explained: Vec::new(),
+            clean: false,
+        };
         let is_kept = |at: &usize| !self.regions.iter().any(|other| other.contains(at));
         let first = (0..region.start).rev().find(|at| self.place(*at).is_some());
         let last = (region.end..self.expected.len()).find(|at| self.place(*at).is_some());
@@ -244,7 +291,10 @@ impl Reader<'_> {
 
     /// Keys of units that the hunk puts there and that were not there before.
     fn added<'u>(&self, new: &'u [Strict], old: &[Strict]) -> Vec<&'u str> {
-        new.iter().map(|unit| unit.key.as_str()).filter(|key| !old.iter().any(|o| o.key == *key)).collect()
+        new.iter()
+            .map(|unit| unit.key.as_str())
+            .filter(|key| !old.iter().any(|o| o.key == *key))
+            .collect()
     }
 
     fn text_of(&self, units: &[Strict]) -> String {
@@ -258,6 +308,13 @@ impl Reader<'_> {
     }
 }
 
+/// The words of the units; a unit without any, like a divider, stands for itself.
 fn words(units: &[Strict]) -> Vec<String> {
-    units.iter().flat_map(|unit| unit.unit.node.words()).collect()
+    units
+        .iter()
+        .flat_map(|unit| {
+            let words = unit.unit.node.words();
+            if words.is_empty() { vec![unit.key.clone()] } else { words }
+        })
+        .collect()
 }

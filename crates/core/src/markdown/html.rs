@@ -150,7 +150,13 @@ pub(super) fn mention(raw: &str) -> Piece {
 
 /// Name of the block that a marker line of ours stands for: `<!-- notion: bookmark -->`.
 pub(super) fn marker_name(comment: &str) -> Option<&str> {
-    let name = comment.trim().strip_prefix("<!--")?.strip_suffix("-->")?.trim().strip_prefix("notion:")?.trim();
+    let name = comment
+        .trim()
+        .strip_prefix("<!--")?
+        .strip_suffix("-->")?
+        .trim()
+        .strip_prefix("notion:")?
+        .trim();
     (!name.is_empty() && !name.contains(char::is_whitespace)).then_some(name)
 }
 
@@ -163,7 +169,10 @@ mod tests {
         let tag = Tag::at("<span color=\"red\" x=\"a > b\">rest").unwrap();
         assert_eq!((tag.name, tag.len, tag.closing), ("span", 28, false));
         assert_eq!(tag.attribute("x"), Some("a > b"));
-        assert_eq!(Tag::at("<empty-block/>").map(|t| (t.name, t.self_closing)), Some(("empty-block", true)));
+        assert_eq!(
+            Tag::at("<empty-block/>").map(|t| (t.name, t.self_closing)),
+            Some(("empty-block", true))
+        );
         assert_eq!(Tag::at("< b>"), None);
         assert_eq!(Tag::at("<b"), None);
         assert_eq!(Tag::at("<https://a>"), None);

@@ -141,7 +141,8 @@ impl Inline {
                         let after_space =
                             matches!(cells.last(), Some((Cell::Char(' ') | Cell::Break, _)) | None);
                         // Control characters cannot be told from the separators of the canonical form.
-                        if !(c == ' ' && after_space) && !(c.is_control() && c != ' ') {
+                        let dropped = if c == ' ' { after_space } else { c.is_control() };
+                        if !dropped {
                             cells.push((Cell::Char(c), id));
                         }
                     }
@@ -268,7 +269,9 @@ fn literal_links(runs: Vec<Run>) -> Vec<Run> {
             let open = group.first().map(unlinked).unwrap_or_default();
             let close = group.last().map(unlinked).unwrap_or_default();
             out.push(Run { piece: Piece::Text("[".to_owned()), marks: open });
-            out.extend(group.into_iter().map(|run| Run { marks: unlinked(&run), piece: run.piece }));
+            out.extend(
+                group.into_iter().map(|run| Run { marks: unlinked(&run), piece: run.piece }),
+            );
             out.push(Run { piece: Piece::Text(format!("]({target})")), marks: close });
             continue;
         }

@@ -86,7 +86,11 @@ fn write(text: &Inline, place: Place, style: Style) -> String {
                 at += 1;
             }
             Piece::Tag { raw, .. } => {
-                out.push_str(&if place == Place::Cell { raw.replace('|', "\\|") } else { raw.clone() });
+                out.push_str(&if place == Place::Cell {
+                    raw.replace('|', "\\|")
+                } else {
+                    raw.clone()
+                });
                 at += 1;
             }
         }
@@ -158,13 +162,15 @@ fn raw_positions(text: &Inline) -> Vec<usize> {
                 let inside = flat.get(start + 1..at).unwrap_or_default();
                 let after = flat.get(at + 1..).unwrap_or_default();
                 let footnote = inside.strip_prefix('^').is_some_and(|name| {
-                    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
+                    !name.is_empty()
+                        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
                 });
                 if footnote {
                     raw.extend([start, start + 1, at]);
                     continue;
                 }
-                let target = after.strip_prefix('(').and_then(|rest| rest.split_once(')')).map(|(t, _)| t);
+                let target =
+                    after.strip_prefix('(').and_then(|rest| rest.split_once(')')).map(|(t, _)| t);
                 let Some(target) = target.filter(|target| is_refused(target)) else { continue };
                 // All between the parentheses is the target.
                 raw.extend([start, at]);
@@ -207,7 +213,9 @@ fn escape(part: &str, offset: usize, raw: &[usize], place: Place, marks: &Marks,
             _ => false,
         };
         let plain = raw.binary_search(&(offset + at)).is_ok()
-            || (c == '&' && marks.link.is_none() && !looks_like_entity(part.get(at..).unwrap_or_default()));
+            || (c == '&'
+                && marks.link.is_none()
+                && !looks_like_entity(part.get(at..).unwrap_or_default()));
         if special && (!plain || (c == '|' && place == Place::Cell)) {
             out.push('\\');
         }
@@ -232,7 +240,8 @@ fn guard_lines(text: &str) -> String {
         let starts = if digits > 0 {
             rest.starts_with(['.', ')'])
         } else {
-            rest.starts_with(['#', '>', '+', '=', '-', ':']) && !rest.starts_with("<") || rest.starts_with("~~~")
+            rest.starts_with(['#', '>', '+', '=', '-', ':']) && !rest.starts_with("<")
+                || rest.starts_with("~~~")
         };
         out.push_str(number);
         if starts && needs_guard(line) {

@@ -2,18 +2,20 @@
 
 use std::ops::Range;
 
-use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag as MdTag};
 use pulldown_cmark::BlockQuoteKind;
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag as MdTag};
 
+use super::Local;
 use super::block::{Alert, Block, LocalUnit, Marker, Node, code};
-use super::html::{self, Effect, TagMarks};
+use super::html;
 use super::inline::{Inline, Marks, Piece, Run};
-use super::{Local, url};
+use super::local_text::{self, Found};
 
 /// Quotes and lists deeper than this are read as text; nobody writes them, and recursion must end.
 const MAX_DEPTH: usize = 48;
 
-type Spanned<'a> = (Event<'a>, Range<usize>);
+/// An event with the range of its source.
+pub(super) type Spanned<'a> = (Event<'a>, Range<usize>);
 
 /// The units of a Markdown file, in order. HTML comments, reference and footnote definitions are no units: they
 /// exist only in the file.
@@ -95,7 +97,9 @@ impl<'a> Reader<'a, '_> {
                     at = self.html_block(at, range.end, depth, indent, level);
                     continue;
                 }
-                Event::Start(tag) if is_block(&tag) => self.block(&tag, at, span, depth, indent, level),
+                Event::Start(tag) if is_block(&tag) => {
+                    self.block(&tag, at, span, depth, indent, level)
+                }
                 Event::Rule => self.push(Node { depth, block: Block::Divider }, span, indent),
                 Event::End(_) => {}
                 // Text of a tight list item after its first paragraph.
@@ -152,14 +156,20 @@ impl<'a> Reader<'a, '_> {
                         content = Some(start..span.end);
                     }
                 }
-                let block =
-                    if info == "math" { Block::Equation(text.trim().to_owned()) } else { code(info, &text) };
+                let block = if info == "math" {
+                    Block::Equation(text.trim().to_owned())
+                } else {
+                    code(info, &text)
+                };
                 self.push(Node { depth, block }, span, indent);
                 self.last(|unit| unit.inline = content);
             }
             MdTag::BlockQuote(kind) => {
                 let block = if level >= MAX_DEPTH {
-                    Block::Quote(vec![Node { depth: 0, block: Block::Paragraph(Inline::text(self.source(span.clone()))) }])
+                    Block::Quote(vec![Node {
+                        depth: 0,
+                        block: Block::Paragraph(Inline::text(self.source(span.clone()))),
+                    }])
                 } else {
                     let content = self.nodes(inside, level + 1);
                     match kind {
@@ -203,7 +213,11 @@ impl<'a> Reader<'a, '_> {
         depth: usize,
         level: usize,
     ) {
-        let line = self.text.get(..span.start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+        let line = self
+            .text
+            .get(..span.start)
+            .and_then(|before| before.rfind('\n'))
+            .map_or(0, |at| at + 1);
         let source = self.source(span.clone());
         let marker_start = span.start + source.len() - source.trim_start().len();
         let marker: String = source
@@ -216,7 +230,9 @@ impl<'a> Reader<'a, '_> {
         let mut first = inside.start;
         let mut head = first..first;
         let mut rest = first;
-        if let Some((Event::Start(MdTag::Paragraph), _)) = self.event(first).filter(|_| first < inside.end) {
+        if let Some((Event::Start(MdTag::Paragraph), _)) =
+            self.event(first).filter(|_| first < inside.end)
+        {
             rest = self.after(first);
             head = first + 1..rest.saturating_sub(1);
         } else if first < inside.end {
@@ -228,9 +244,13 @@ impl<'a> Reader<'a, '_> {
         let marker_end = marker_start + marker.len();
         let end = found.end.max(found.task.as_ref().map_or(marker_end, |task| task.end));
         let before = self.source(line..marker_start);
-        let indent =
-            if before.trim().is_empty() { before.to_owned() } else { " ".repeat(before.chars().count()) };
-        let content = found.task.clone().or_else(|| found.span.clone()).map(|content| content.start);
+        let indent = if before.trim().is_empty() {
+            before.to_owned()
+        } else {
+            " ".repeat(before.chars().count())
+        };
+        let content =
+            found.task.clone().or_else(|| found.span.clone()).map(|content| content.start);
         let gap = content.and_then(|content| self.text.get(marker_end..content)).unwrap_or(" ");
         let gap = if gap.is_empty() || !gap.trim().is_empty() || gap.len() > 4 { " " } else { gap };
         let child_indent = if gap.contains('\t') {
@@ -257,7 +277,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn table(&mut self, inside: Range<usize>, span: Range<usize>, depth: usize, indent: &str) {
-        let mut rows: Vec<(Vec<Inline>, Vec<Range<usize>>, Range<usize>)> = Vec::new();
+        let mut rows = Vec::new();
         let mut at = inside.start;
         while at < inside.end {
             let after = self.after(at);
@@ -271,7 +291,9 @@ impl<'a> Reader<'a, '_> {
                         let source = self.source(range.clone()).trim_end_matches('|');
                         let start = range.start + source.len() - source.trim_start().len();
                         spans.push(start..start + source.trim().len());
-                        cells.push(Inline::normal(self.inline(cell + 1..end.saturating_sub(1)).runs));
+                        cells.push(Inline::normal(
+                            self.inline(cell + 1..end.saturating_sub(1)).runs,
+                        ));
                     }
                     cell = end;
                 }
@@ -285,11 +307,19 @@ impl<'a> Reader<'a, '_> {
         let header = cells.iter().any(|cell| !cell.is_empty()).then_some(cells);
         // The delimiter row belongs to the header.
         let line_end = |from: usize| {
-            self.text.get(from..).and_then(|rest| rest.find('\n')).map_or(self.text.len(), |n| from + n)
+            self.text
+                .get(from..)
+                .and_then(|rest| rest.find('\n'))
+                .map_or(self.text.len(), |n| from + n)
         };
-        let delimiter_end = line_end((line_end(head.start) + 1).min(self.text.len())).min(span.end.max(head.end));
+        let delimiter_end =
+            line_end((line_end(head.start) + 1).min(self.text.len())).min(span.end.max(head.end));
         let empty_header = header.is_none();
-        self.push(Node { depth, block: Block::Table(header, columns) }, head.start..delimiter_end, indent);
+        self.push(
+            Node { depth, block: Block::Table(header, columns) },
+            head.start..delimiter_end,
+            indent,
+        );
         self.last(|unit| unit.cells = if empty_header { Vec::new() } else { spans });
         let mut end = delimiter_end;
         for (cells, spans, row) in rows {
@@ -304,7 +334,14 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// Comments, `<details>`, and other HTML; answers with the index after it.
-    fn html_block(&mut self, at: usize, end: usize, depth: usize, indent: &str, level: usize) -> usize {
+    fn html_block(
+        &mut self,
+        at: usize,
+        end: usize,
+        depth: usize,
+        indent: &str,
+        level: usize,
+    ) -> usize {
         let after = self.after(at);
         let Some((_, span)) = self.event(at) else { return after };
         let source = self.html_text(at);
@@ -350,7 +387,8 @@ impl<'a> Reader<'a, '_> {
     fn details(&self, at: usize, end: usize, source: &str) -> Option<(String, usize)> {
         let head = source.trim();
         let tag = html::Tag::at(head).filter(|tag| tag.name == "details" && !tag.closing)?;
-        let summary = head.get(tag.len..)?.trim().strip_prefix("<summary>")?.strip_suffix("</summary>")?;
+        let summary =
+            head.get(tag.len..)?.trim().strip_prefix("<summary>")?.strip_suffix("</summary>")?;
         if summary.contains("<summary") || summary.contains('\n') {
             return None;
         }
@@ -364,7 +402,8 @@ impl<'a> Reader<'a, '_> {
                         return Some((summary.trim().to_owned(), next));
                     }
                     nested -= 1;
-                } else if text.trim_start().starts_with("<details") && !text.contains("</details>") {
+                } else if text.trim_start().starts_with("<details") && !text.contains("</details>")
+                {
                     nested += 1;
                 }
             }
@@ -404,7 +443,11 @@ impl<'a> Reader<'a, '_> {
         let mut at = from;
         while at < end {
             match self.event(at) {
-                Some((Event::Start(tag), _)) if is_block(tag) || matches!(tag, MdTag::HtmlBlock) => break,
+                Some((Event::Start(tag), _))
+                    if is_block(tag) || matches!(tag, MdTag::HtmlBlock) =>
+                {
+                    break;
+                }
                 Some((Event::Rule, _)) => break,
                 _ => at = self.after(at),
             }
@@ -412,128 +455,8 @@ impl<'a> Reader<'a, '_> {
         at
     }
 
-    /// Runs of inline events, with the range of their source.
     fn inline(&self, range: Range<usize>) -> Found {
-        let mut found = Found::default();
-        let mut marks = Marks::default();
-        let mut tags = TagMarks::default();
-        let mut saved: Vec<Marks> = Vec::new();
-        let mut mention: Option<(String, String)> = None;
-        let mut images: Vec<(String, usize)> = Vec::new();
-        let mut top_level = 0_usize;
-        let mut nesting = 0_usize;
-        for (event, span) in self.events.get(range).unwrap_or_default() {
-            if let Event::TaskListMarker(checked) = event {
-                found.checked = Some(*checked);
-                found.task = Some(span.clone());
-                continue;
-            }
-            let start = found.span.as_ref().map_or(span.start, |before| before.start.min(span.start));
-            found.end = found.end.max(span.end);
-            found.span = Some(start..found.end);
-            match event {
-                Event::Start(_) => {
-                    top_level += usize::from(nesting == 0);
-                    nesting += 1;
-                }
-                Event::End(_) => nesting = nesting.saturating_sub(1),
-                _ => top_level += usize::from(nesting == 0),
-            }
-            if let Some((raw, close)) = &mut mention {
-                match event {
-                    Event::InlineHtml(text) | Event::Html(text) => {
-                        raw.push_str(text);
-                        if text.as_ref() == close.as_str() {
-                            found.runs.push(Run { piece: html::mention(raw), marks: marks.clone() });
-                            mention = None;
-                        }
-                    }
-                    Event::Text(text) | Event::Code(text) => raw.push_str(text),
-                    _ => {}
-                }
-                continue;
-            }
-            let mut text = |text: &str, marks: &Marks| {
-                found.runs.push(Run { piece: Piece::Text(text.to_owned()), marks: marks.clone() });
-            };
-            match event {
-                Event::Text(part) => text(part, &marks),
-                Event::Code(part) => {
-                    found.runs.push(Run { piece: Piece::Code(part.to_string()), marks: marks.clone() });
-                }
-                Event::SoftBreak => text(" ", &marks),
-                Event::HardBreak => found.runs.push(Run { piece: Piece::Break, marks: marks.clone() }),
-                Event::FootnoteReference(name) => text(&format!("[^{name}]"), &marks),
-                Event::InlineHtml(part) | Event::Html(part) => match html::Tag::at(part) {
-                    _ if part.starts_with("<!--") => {}
-                    None => text(part, &marks),
-                    Some(tag) => match tags.take(&tag, part, &mut marks) {
-                        Effect::Literal => text(part, &marks),
-                        Effect::Break => {
-                            found.runs.push(Run { piece: Piece::Break, marks: marks.clone() });
-                        }
-                        Effect::Mark => {}
-                        Effect::Mention(close) => mention = Some((part.to_string(), close)),
-                        Effect::Atom(run) => found.runs.push(run),
-                    },
-                },
-                Event::Start(tag) => {
-                    saved.push(marks.clone());
-                    match tag {
-                        MdTag::Strong => marks.bold = true,
-                        MdTag::Emphasis => marks.italic = true,
-                        MdTag::Strikethrough => marks.strike = true,
-                        MdTag::Link { dest_url, .. } => marks.link = Some(link_target(dest_url)),
-                        MdTag::Image { dest_url, .. } => {
-                            images.push((dest_url.to_string(), found.runs.len()));
-                        }
-                        _ => {}
-                    }
-                }
-                Event::End(end) => {
-                    use pulldown_cmark::TagEnd;
-                    let inner = marks.clone();
-                    if let Some(before) = saved.pop() {
-                        match end {
-                            TagEnd::Strong => marks.bold = before.bold,
-                            TagEnd::Emphasis => marks.italic = before.italic,
-                            TagEnd::Strikethrough => marks.strike = before.strike,
-                            TagEnd::Link => marks.link = before.link,
-                            _ => {}
-                        }
-                    }
-                    if *end == TagEnd::Link {
-                        // A link without text would be lost.
-                        let target = inner.link.unwrap_or_default();
-                        let empty = found.runs.last().is_none_or(|run| run.marks.link.as_ref() != Some(&target));
-                        if empty {
-                            found.runs.push(Run {
-                                piece: Piece::Text(format!("[]({target})")),
-                                marks: marks.clone(),
-                            });
-                        }
-                    }
-                    if *end == TagEnd::Image
-                        && let Some((target, from)) = images.pop()
-                    {
-                        let inside = found.runs.split_off(from.min(found.runs.len()));
-                        let caption = Inline::normal(inside);
-                        if images.is_empty() && marks.link.is_none() && url::is_sendable(&target) {
-                            found.image = Some((caption.clone(), target.clone()));
-                        }
-                        image_runs(&caption.plain(), &target, &marks, &mut found.runs);
-                    }
-                }
-                _ => {}
-            }
-        }
-        if let Some((raw, _)) = mention {
-            found.runs.push(Run { piece: Piece::Text(raw), marks });
-        }
-        if top_level != 1 {
-            found.image = None;
-        }
-        found
+        local_text::read(self.events.get(range).unwrap_or_default())
     }
 
     fn push(&mut self, node: Node, span: Range<usize>, indent: &str) {
@@ -563,48 +486,17 @@ impl<'a> Reader<'a, '_> {
 
     /// From the begin of the first line to the end of the last one that holds anything.
     fn whole_lines(&self, span: Range<usize>) -> Range<usize> {
-        let start = self.text.get(..span.start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+        let start = self
+            .text
+            .get(..span.start)
+            .and_then(|before| before.rfind('\n'))
+            .map_or(0, |at| at + 1);
         let content = self.source(span.clone()).trim_end().len();
         let end = span.start + content;
         let rest = self.text.get(end..).unwrap_or_default();
         let line = rest.find('\n').unwrap_or(rest.len());
         let line = rest.get(..line).map_or(0, |line| line.trim_end_matches('\r').len());
         start..end + line
-    }
-}
-
-/// What inline events hold.
-#[derive(Default)]
-struct Found {
-    runs: Vec<Run>,
-    span: Option<Range<usize>>,
-    end: usize,
-    checked: Option<bool>,
-    task: Option<Range<usize>>,
-    /// Set when the text is one image and nothing else.
-    image: Option<(Inline, String)>,
-}
-
-/// Inside of text Notion has no images: one is a link named by its caption, or the literal text where Notion
-/// refuses the target.
-pub(super) fn image_runs(caption: &str, target: &str, marks: &Marks, runs: &mut Vec<Run>) {
-    let (text, marks) = if marks.link.is_some() && url::is_sendable(target) {
-        (if caption.is_empty() { target } else { caption }.to_owned(), marks.clone())
-    } else if url::is_sendable(target) {
-        let text = if caption.is_empty() { target } else { caption };
-        (text.to_owned(), Marks { link: Some(target.to_owned()), ..marks.clone() })
-    } else {
-        (format!("![{caption}]({target})"), marks.clone())
-    };
-    runs.push(Run { piece: Piece::Text(text), marks });
-}
-
-fn link_target(target: &str) -> String {
-    // An e-mail autolink has a target without scheme.
-    if target.contains('@') && !target.contains([':', '/', ' ']) && !target.starts_with('#') {
-        format!("mailto:{target}")
-    } else {
-        target.to_owned()
     }
 }
 

@@ -85,7 +85,9 @@ pub(super) fn write_block(block: &Block, indent: &str, marker: &str, out: &mut S
     let text = |text: &Inline, place| local_inline::render(text, place);
     let mut lines: Vec<String> = Vec::new();
     match block {
-        Block::Paragraph(inline) => lines.extend(text(inline, Place::Flow).split('\n').map(str::to_owned)),
+        Block::Paragraph(inline) => {
+            lines.extend(text(inline, Place::Flow).split('\n').map(str::to_owned))
+        }
         Block::Heading(level, inline) => {
             let inline = text(inline, Place::Line);
             // A closing run of `#` would be taken away.
@@ -103,7 +105,11 @@ pub(super) fn write_block(block: &Block, indent: &str, marker: &str, out: &mut S
             };
             let pad = " ".repeat(marker.len() + 1);
             for (n, line) in text(inline, Place::Flow).split('\n').enumerate() {
-                lines.push(if n == 0 { format!("{marker} {task}{line}") } else { format!("{pad}{line}") });
+                lines.push(if n == 0 {
+                    format!("{marker} {task}{line}")
+                } else {
+                    format!("{pad}{line}")
+                });
             }
         }
         Block::Quote(content) => quoted(None, content, &mut lines),
@@ -119,7 +125,9 @@ pub(super) fn write_block(block: &Block, indent: &str, marker: &str, out: &mut S
             }
             lines.push("</details>".to_owned());
         }
-        Block::Code(language, code) => fenced(&super::language::fence_word(language), code, &mut lines),
+        Block::Code(language, code) => {
+            fenced(&super::language::fence_word(language), code, &mut lines)
+        }
         Block::Equation(equation) => fenced("math", equation, &mut lines),
         Block::Table(header, columns) => {
             let cells = match header {
@@ -158,7 +166,9 @@ fn quoted(alert: Option<&str>, content: &[Node], lines: &mut Vec<String>) {
         return;
     }
     lines.extend(
-        content.split('\n').map(|line| if line.is_empty() { ">".to_owned() } else { format!("> {line}") }),
+        content
+            .split('\n')
+            .map(|line| if line.is_empty() { ">".to_owned() } else { format!("> {line}") }),
     );
 }
 

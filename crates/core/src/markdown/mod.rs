@@ -24,6 +24,7 @@ mod language;
 mod local_inline;
 mod local_parse;
 mod local_render;
+mod local_text;
 mod pull;
 mod push;
 mod splice;
@@ -120,7 +121,9 @@ pub fn apply_edits(text: &str, edits: &[Edit]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
     for edit in edits {
-        let Some(before) = text.get(at..edit.at.start).filter(|_| text.get(edit.at.clone()).is_some()) else {
+        let Some(before) =
+            text.get(at..edit.at.start).filter(|_| text.get(edit.at.clone()).is_some())
+        else {
             continue;
         };
         out.push_str(before);
@@ -309,7 +312,8 @@ pub fn plan_pull(
             old.retain(is_visible);
             let agreed = local_units(base_local);
             let link = Link::agreed(&old, &agreed);
-            let link = if base_local.text == local.text { link } else { link.followed(&agreed, &target) };
+            let link =
+                if base_local.text == local.text { link } else { link.followed(&agreed, &target) };
             (align::steps(&old, &new), link)
         }
         None => (align::steps(&target, &new), Link::identity(target.len())),
@@ -337,9 +341,9 @@ pub fn recover(dialect: Dialect, before: &str, hunks: &[Hunk], now: &str) -> Rec
     if answer.unexpected {
         return Recovery::Unclear;
     }
-    let left = hunks
-        .iter()
-        .any(|hunk| !hunk.old.is_empty() && !hunk.new.contains(&hunk.old) && now.contains(&hunk.old));
+    let left = hunks.iter().any(|hunk| {
+        !hunk.old.is_empty() && !hunk.new.contains(&hunk.old) && now.contains(&hunk.old)
+    });
     if answer.applied.iter().all(|applied| *applied) && !left {
         Recovery::Applied(answer)
     } else if answer.applied.contains(&true) {

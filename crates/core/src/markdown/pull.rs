@@ -23,7 +23,8 @@ pub(super) fn edits(local: &Local<'_>, units: &[LocalUnit], slots: &[Slot<'_>]) 
     if slots.iter().all(|slot| matches!(slot, Slot::Kept(_))) {
         return Vec::new();
     }
-    let wanted: Vec<String> = nodes(units, slots).filter(|node| node.counts()).map(Node::key).collect();
+    let wanted: Vec<String> =
+        nodes(units, slots).filter(|node| node.counts()).map(Node::key).collect();
     let writer = Writer { local, units };
     for care in [Care::Words, Care::Text, Care::Block] {
         let edits = writer.edits(slots, care);
@@ -32,10 +33,8 @@ pub(super) fn edits(local: &Local<'_>, units: &[LocalUnit], slots: &[Slot<'_>]) 
         }
     }
     // The blocks do not stand on their own lines or would flow together: write the body anew.
-    let whole: Vec<Slot<'_>> = (0..units.len())
-        .map(Slot::Removed)
-        .chain(nodes(units, slots).map(Slot::Added))
-        .collect();
+    let whole: Vec<Slot<'_>> =
+        (0..units.len()).map(Slot::Removed).chain(nodes(units, slots).map(Slot::Added)).collect();
     writer.edits(&whole, Care::Block)
 }
 
@@ -111,7 +110,12 @@ impl Writer<'_> {
             }
         }
         out.sort_by_key(|edit| (edit.at.start, edit.at.end));
-        merge_overlaps(out)
+        let mut out = merge_overlaps(out);
+        // A block can hold a property inside of it, e.g. a toggle; then it stays as it is.
+        out.retain(|edit| {
+            !self.local.excluded.iter().any(|e| e.start < edit.at.end && edit.at.start < e.end)
+        });
+        out
     }
 
     fn unit(&self, at: Option<usize>) -> Option<&LocalUnit> {
@@ -140,12 +144,14 @@ impl Writer<'_> {
             let place = self.surroundings(position, depth, before, after);
             let text = local_render::render(&added, &place);
             match rest.next() {
-                Some(span) => out.push(self.replacement(span, &text, &added, before, after, &place)),
+                Some(span) => {
+                    out.push(self.replacement(span, &text, &added, before, after, &place))
+                }
                 None => out.push(self.insertion(&text, &added, before, after, &place)),
             }
         }
         for span in rest {
-            out.push(self.deletion(span));
+            out.push(self.deletion(span, before, after));
         }
     }
 
@@ -171,20 +177,37 @@ impl Writer<'_> {
         free && self.source(range).trim().is_empty()
     }
 
-    /// Removes whole lines together with the blank lines on one side: the wider gap of both stays.
-    fn deletion(&self, span: Range<usize>) -> Edit {
+    /// Removes whole lines together with the gap on one side: the narrower one stays that keeps the neighbours
+    /// apart.
+    fn deletion(&self, span: Range<usize>, previous: Option<usize>, next: Option<usize>) -> Edit {
         let text = self.local.text;
         let before = text.get(..span.start).unwrap_or_default();
         let after = text.get(span.end..).unwrap_or_default();
         let gap_before = before.len() - before.trim_end_matches([' ', '\t', '\r', '\n']).len();
         let gap_after = after.len() - after.trim_start_matches([' ', '\t', '\r', '\n']).len();
         // An indentation in front of what follows is no part of the gap.
-        let gap_after = after.get(..gap_after).and_then(|gap| gap.rfind('\n')).map_or(0, |at| at + 1);
+        let gap_after =
+            after.get(..gap_after).and_then(|gap| gap.rfind('\n')).map_or(0, |at| at + 1);
         let floor = self.limit(span.start - gap_before..span.start, true);
         let ceiling = self.limit(span.end..span.end + gap_after, false);
         let lines = |range: Range<usize>| self.source(range).matches('\n').count();
         let at_end = self.source(span.end..text.len()).trim().is_empty();
-        let at = if at_end || (floor > 0 && lines(floor..span.start) < lines(span.end..ceiling)) {
+        // The end of a table has no text that could be kept apart.
+        let next = (next.unwrap_or(self.units.len())..self.units.len())
+            .find(|at| self.unit(Some(*at)).is_some_and(|unit| unit.node.block != Block::TableEnd));
+        let needed = match (self.unit(previous), self.unit(next)) {
+            (Some(previous), Some(next)) => separator(&previous.node, &next.node, false).len(),
+            _ => 2,
+        };
+        let (wide_before, wide_after) = (lines(floor..span.start), lines(span.end..ceiling));
+        // Line endings of an excluded range cannot be taken away, so those that follow must go.
+        let whole = floor + gap_before == span.start;
+        let keep_after =
+            whole && wide_after >= needed && (wide_before < needed || wide_after <= wide_before);
+        let at = if at_end && (floor == 0 || !whole) {
+            // Nothing of ours is left there: no lone line ending either.
+            floor..self.limit(span.end..text.len(), false)
+        } else if at_end || (floor > 0 && keep_after && floor < span.start) {
             floor..span.end
         } else {
             span.start..ceiling
@@ -200,7 +223,11 @@ impl Writer<'_> {
             .iter()
             .filter(|excluded| excluded.start < gap.end && gap.start < excluded.end);
         if backwards {
-            touching.map(|excluded| excluded.end.min(gap.end)).max().unwrap_or(gap.start).max(gap.start)
+            touching
+                .map(|excluded| excluded.end.min(gap.end))
+                .max()
+                .unwrap_or(gap.start)
+                .max(gap.start)
         } else {
             touching.map(|excluded| excluded.start.max(gap.start)).min().unwrap_or(gap.end)
         }
@@ -314,27 +341,33 @@ impl Writer<'_> {
             filled.push(indent.or(next).or(deeper).unwrap_or_default());
         }
         let style = sibling.or(following.filter(|unit| matches!(unit.node.block, Block::Item(..))));
-        let bullet_of = |unit: &&LocalUnit| unit.marker.chars().next().filter(|c| matches!(c, '-' | '*' | '+'));
+        let bullet_of =
+            |unit: &&LocalUnit| unit.marker.chars().next().filter(|c| matches!(c, '-' | '*' | '+'));
         let bullet = style
             .and_then(|unit| bullet_of(&unit))
             .or_else(|| self.units.iter().find_map(|unit| bullet_of(&unit)))
             .unwrap_or('-');
-        let number = |unit: &LocalUnit| unit.marker.trim_end_matches(['.', ')']).parse::<u64>().ok();
+        let number =
+            |unit: &LocalUnit| unit.marker.trim_end_matches(['.', ')']).parse::<u64>().ok();
         // A list whose items are all `1.` stays so.
         let lazy = self
             .unit(after)
             .filter(|unit| unit.node.depth == depth)
             .is_some_and(|unit| number(unit) == Some(1))
             && sibling.and_then(number) == Some(1);
-        let next = match sibling.filter(|unit| matches!(unit.node.block, Block::Item(Marker::Number, _))) {
+        let next = match sibling
+            .filter(|unit| matches!(unit.node.block, Block::Item(Marker::Number, _)))
+        {
             Some(_) if lazy => 1,
             Some(unit) => number(unit).map_or(1, |n| n.saturating_add(1)),
             None => following.and_then(number).unwrap_or(1),
         };
         // Another bullet begins another list; the blank line in front of it says nothing about ours.
-        let style_of = |unit: &LocalUnit| unit.marker.chars().last().filter(|c| !c.is_ascii_digit());
+        let style_of =
+            |unit: &LocalUnit| unit.marker.chars().last().filter(|c| !c.is_ascii_digit());
         let next_list = |unit: &&LocalUnit| {
-            unit.node.depth == depth && sibling.is_some_and(|sibling| style_of(sibling) != style_of(unit))
+            unit.node.depth == depth
+                && sibling.is_some_and(|sibling| style_of(sibling) != style_of(unit))
         };
         let loose = match (self.unit(before), self.unit(after).filter(|unit| !next_list(unit))) {
             (Some(a), Some(b)) if is_item(a) && is_item(b) => {
@@ -342,8 +375,9 @@ impl Writer<'_> {
             }
             (Some(a), _) if is_item(a) => {
                 let earlier = before.and_then(|at| at.checked_sub(1));
-                self.unit(earlier)
-                    .is_some_and(|b| is_item(b) && self.source(b.span.end..a.span.start).matches('\n').count() > 1)
+                self.unit(earlier).is_some_and(|b| {
+                    is_item(b) && self.source(b.span.end..a.span.start).matches('\n').count() > 1
+                })
             }
             _ => false,
         };

@@ -10,7 +10,11 @@ use super::{Hunk, v1_parse, v1_render};
 pub(super) type Reason = String;
 
 /// The hunks that bring the slots about, or nothing when there are none.
-pub(super) fn hunks(text: &str, units: &[RemoteUnit], slots: Vec<Slot<'_>>) -> Result<Vec<Hunk>, Reason> {
+pub(super) fn hunks(
+    text: &str,
+    units: &[RemoteUnit],
+    slots: Vec<Slot<'_>>,
+) -> Result<Vec<Hunk>, Reason> {
     let slots = protect(units, slots)?;
     let wanted = expected(units, &slots);
     let hunks = attempt(text, units, &slots)?;
@@ -23,7 +27,9 @@ pub(super) fn hunks(text: &str, units: &[RemoteUnit], slots: Vec<Slot<'_>>) -> R
         .into_iter()
         .map(|slot| match slot {
             Slot::Kept(at) => match units.get(at) {
-                Some(unit) if unit.indent != unit.node.depth && !unit.frozen && unit.node.counts() => {
+                Some(unit)
+                    if unit.indent != unit.node.depth && !unit.frozen && unit.node.counts() =>
+                {
                     Slot::Changed(at, &unit.node)
                 }
                 _ => Slot::Kept(at),
@@ -51,7 +57,9 @@ fn protect<'n>(units: &[RemoteUnit], slots: Vec<Slot<'n>>) -> Result<Vec<Slot<'n
         if matches!(unit.node.block, Block::Opaque(..) | Block::Empty) {
             out.push(Slot::Kept(at));
         } else if unit.frozen {
-            return Err("the changed block holds a signed link, which differs with every read".to_owned());
+            return Err(
+                "the changed block holds a signed link, which differs with every read".to_owned()
+            );
         } else if matches!(slot, Slot::Removed(_)) && shelters_opaque(units, at) {
             // An opaque block may not lose the parent that it stands in.
             out.push(Slot::Kept(at));
@@ -106,6 +114,8 @@ pub(super) fn apply(text: &str, hunks: &[Hunk]) -> String {
 struct Draft {
     units: Range<usize>,
     parts: Vec<Part>,
+    /// Whether the line endings around belong to it: the last resort beside blocks that are never touched.
+    padded: bool,
 }
 
 enum Part {
@@ -123,7 +133,7 @@ fn attempt(text: &str, units: &[RemoteUnit], slots: &[Slot<'_>]) -> Result<Vec<H
         merge_touching(&mut drafts);
         let Some(draft) = drafts.get(at) else { break };
         let old = old_text(text, units, draft);
-        if !old.is_empty() && occurs_once(text, old) {
+        if !old.is_empty() && occurs_once(text, &old) {
             at += 1;
         } else {
             extend(text, units, &mut drafts, at)?;
@@ -132,7 +142,8 @@ fn attempt(text: &str, units: &[RemoteUnit], slots: &[Slot<'_>]) -> Result<Vec<H
     }
     // Replacements may be made one after the other: each must still be unique in what the ones before made.
     loop {
-        let hunks: Vec<Hunk> = drafts.iter().filter_map(|draft| finish(text, units, draft)).collect();
+        let hunks: Vec<Hunk> =
+            drafts.iter().filter_map(|draft| finish(text, units, draft)).collect();
         let mut current = text.to_owned();
         let mut ambiguous = None;
         for (n, hunk) in hunks.iter().enumerate() {
@@ -182,7 +193,8 @@ fn drafts(text: &str, units: &[RemoteUnit], slots: &[Slot<'_>]) -> Vec<Draft> {
             _ => {}
         }
         let new = new.strip_suffix('\n').unwrap_or(&new).to_owned();
-        let kept = matches!(slot, Slot::Kept(_)) || (unit.is_some() && !new.is_empty() && new == source);
+        let kept =
+            matches!(slot, Slot::Kept(_)) || (unit.is_some() && !new.is_empty() && new == source);
         let empty_addition = at.is_none() && new.is_empty();
         if let Some(at) = at {
             next = at + 1;
@@ -196,7 +208,7 @@ fn drafts(text: &str, units: &[RemoteUnit], slots: &[Slot<'_>]) -> Vec<Draft> {
         }
         if !open {
             let start = at.unwrap_or(next);
-            out.push(Draft { units: start..start, parts: Vec::new() });
+            out.push(Draft { units: start..start, parts: Vec::new(), padded: false });
             open = true;
         }
         if let Some(draft) = out.last_mut() {
@@ -248,8 +260,11 @@ fn merge_touching(drafts: &mut Vec<Draft>) {
     for draft in drafts.drain(..) {
         match out.last_mut() {
             Some(last) if draft.units.start <= last.units.end => {
+                last.padded |= draft.padded;
                 // A unit that both hold on to is there once; what one of them replaces is not kept by the other.
-                let holds = |parts: &[Part], at| parts.iter().any(|p| matches!(p, Part::Kept(n) if *n == at));
+                let holds = |parts: &[Part], at| {
+                    parts.iter().any(|p| matches!(p, Part::Kept(n) if *n == at))
+                };
                 let mut parts = draft.parts;
                 for at in draft.units.start..last.units.end {
                     if holds(&last.parts, at) && !holds(&parts, at) {
@@ -267,13 +282,19 @@ fn merge_touching(drafts: &mut Vec<Draft>) {
     *drafts = out;
 }
 
-fn old_text<'t>(text: &'t str, units: &[RemoteUnit], draft: &Draft) -> &'t str {
+/// Where a draft's old text stands.
+fn place(text: &str, units: &[RemoteUnit], draft: &Draft) -> Range<usize> {
     let first = units.get(draft.units.start).filter(|_| !draft.units.is_empty());
     let last = draft.units.end.checked_sub(1).and_then(|at| units.get(at));
-    match (first, last) {
-        (Some(first), Some(last)) => text.get(first.span.start..last.span.end).unwrap_or_default(),
-        _ => "",
-    }
+    let (Some(first), Some(last)) = (first, last) else { return 0..0 };
+    let (start, end) = (first.span.start, last.span.end);
+    let before = draft.padded && text.get(..start).is_some_and(|before| before.ends_with('\n'));
+    let after = draft.padded && text.get(end..).is_some_and(|after| after.starts_with('\n'));
+    start - usize::from(before)..end + usize::from(after)
+}
+
+fn old_text(text: &str, units: &[RemoteUnit], draft: &Draft) -> String {
+    text.get(place(text, units, draft)).unwrap_or_default().to_owned()
 }
 
 /// Takes the shorter of the two neighbours into a draft.
@@ -291,17 +312,22 @@ fn extend(text: &str, units: &[RemoteUnit], drafts: &mut [Draft], at: usize) -> 
             draft.parts.push(Part::Kept(n));
             draft.units.end = n + 1;
         }
+        _ if !draft.padded => draft.padded = true,
         _ => {
             let shown: String = old_text(text, units, draft).chars().take(60).collect();
-            return Err(format!("the text `{shown}` occurs more than once and nothing around it can be used"));
+            return Err(format!(
+                "the text `{shown}` occurs more than once and nothing around it can be used"
+            ));
         }
     }
     Ok(())
 }
 
 fn finish(text: &str, units: &[RemoteUnit], draft: &Draft) -> Option<Hunk> {
-    let old = old_text(text, units, draft);
+    let at = place(text, units, draft);
+    let old = text.get(at.clone()).filter(|old| !old.is_empty())?;
     let start = units.get(draft.units.start)?.span.start;
+    let end = units.get(draft.units.end.checked_sub(1)?)?.span.end;
     let parts: Vec<&str> = draft
         .parts
         .iter()
@@ -312,7 +338,9 @@ fn finish(text: &str, units: &[RemoteUnit], draft: &Draft) -> Option<Hunk> {
             Part::New(new) => new.as_str(),
         })
         .collect();
-    Some(Hunk { at: start..start + old.len(), old: old.to_owned(), new: parts.join("\n") })
+    let (before, after) = (text.get(at.start..start)?, text.get(end..at.end)?);
+    let new = format!("{before}{}{after}", parts.join("\n"));
+    Some(Hunk { at, old: old.to_owned(), new })
 }
 
 fn occurs_once(text: &str, part: &str) -> bool {

@@ -45,14 +45,22 @@ pub(super) fn change(text: &str, unit: &LocalUnit, node: &Node, words: bool) -> 
     }
 }
 
-fn cells(text: &str, unit: &LocalUnit, old: &[Inline], new: &[Inline], words: bool) -> Option<Vec<Edit>> {
+fn cells(
+    text: &str,
+    unit: &LocalUnit,
+    old: &[Inline],
+    new: &[Inline],
+    words: bool,
+) -> Option<Vec<Edit>> {
     if old.len() != new.len() || unit.cells.len() != new.len() {
         return None;
     }
     let changed = unit.cells.iter().zip(old.iter().zip(new)).filter(|(_, (old, new))| old != new);
     Some(
         changed
-            .flat_map(|(range, (old, new))| inline(text, range.clone(), old, new, Place::Cell, "", words))
+            .flat_map(|(range, (old, new))| {
+                inline(text, range.clone(), old, new, Place::Cell, "", words)
+            })
             .collect(),
     )
 }
@@ -110,20 +118,26 @@ fn word_edits(source: &str, offset: usize, from: &str, to: &str, indent: &str) -
     let end_of = |at: usize| own.get(at).map_or(0, |(_, range)| range.end);
     let joined = |range: Range<usize>| {
         let first = to_words.get(range.start).map_or(0, |(_, range)| range.start);
-        let last = range.end.checked_sub(1).and_then(|at| to_words.get(at)).map_or(first, |(_, range)| range.end);
+        let last = range
+            .end
+            .checked_sub(1)
+            .and_then(|at| to_words.get(at))
+            .map_or(first, |(_, range)| range.end);
         to.get(first..last).unwrap_or_default().replace('\n', &format!("\n{indent}"))
     };
     for op in capture_diff_slices(Algorithm::Myers, &old, &new) {
-        let (tag, was, is) = op.as_tag_tuple();
+        let (was, is) = (op.old_range(), op.new_range());
         if matches!(op, DiffOp::Equal { .. }) {
             continue;
         }
         let text = joined(is.clone());
-        let _ = tag;
         let edit = if was.is_empty() {
             if was.start == 0 {
                 let space = if own.is_empty() { "" } else { " " };
-                Edit { at: offset + start_of(0)..offset + start_of(0), new: format!("{text}{space}") }
+                Edit {
+                    at: offset + start_of(0)..offset + start_of(0),
+                    new: format!("{text}{space}"),
+                }
             } else {
                 let at = offset + end_of(was.start - 1);
                 Edit { at: at..at, new: format!(" {text}") }
@@ -173,7 +187,10 @@ fn code(text: &str, unit: &LocalUnit, new: &str) -> Option<Vec<Edit>> {
 /// Replaces a range of the text by `new`, leaving the lines alone that both begin or end with.
 pub(super) fn lines(text: &str, range: Range<usize>, new: &str) -> Vec<Edit> {
     let old = text.get(range.clone()).unwrap_or_default();
-    let ending = |line: &str| line.strip_suffix('\n').map_or((line.len(), false), |rest| (rest.trim_end_matches('\r').len(), true));
+    let ending = |line: &str| {
+        line.strip_suffix('\n')
+            .map_or((line.len(), false), |rest| (rest.trim_end_matches('\r').len(), true))
+    };
     let same = |a: &str, b: &str| {
         let ((n, x), (m, y)) = (ending(a), ending(b));
         x == y && a.get(..n) == b.get(..m)
@@ -189,9 +206,17 @@ pub(super) fn lines(text: &str, range: Range<usize>, new: &str) -> Vec<Edit> {
         .take(most)
         .take_while(|(a, b)| same(a, b))
         .count();
-    let length = |lines: &[&str], count: usize| lines.iter().take(count).map(|line| line.len()).sum::<usize>();
-    let end_length = |lines: &[&str]| lines.iter().rev().take(tail).map(|line| line.len()).sum::<usize>();
+    let length = |lines: &[&str], count: usize| {
+        lines.iter().take(count).map(|line| line.len()).sum::<usize>()
+    };
+    let end_length =
+        |lines: &[&str]| lines.iter().rev().take(tail).map(|line| line.len()).sum::<usize>();
     let at = range.start + length(&old_lines, head)..range.end - end_length(&old_lines);
-    let text = new.get(length(&new_lines, head)..new.len() - end_length(&new_lines)).unwrap_or_default();
-    if at.is_empty() && text.is_empty() { Vec::new() } else { vec![Edit { at, new: text.to_owned() }] }
+    let text =
+        new.get(length(&new_lines, head)..new.len() - end_length(&new_lines)).unwrap_or_default();
+    if at.is_empty() && text.is_empty() {
+        Vec::new()
+    } else {
+        vec![Edit { at, new: text.to_owned() }]
+    }
 }

@@ -22,7 +22,8 @@ pub(super) fn is_sendable(target: &str) -> bool {
 /// Whether the target is a signed link to a file.
 pub(super) fn is_signed(target: &str) -> bool {
     target.starts_with("http")
-        && (SIGNED_HOSTS.iter().any(|host| target.contains(host)) || target.contains("prod-files-secure"))
+        && (SIGNED_HOSTS.iter().any(|host| target.contains(host))
+            || target.contains("prod-files-secure"))
         && target.contains('?')
 }
 
@@ -75,7 +76,9 @@ mod tests {
         for good in ["https://a.b/c", "HTTP://a", "mailto:a@b.c"] {
             assert!(is_sendable(good), "{good}");
         }
-        for bad in ["a.md", "../a.md", "#top", "file:///etc", "https://", "https:///x", "", "ünï", "//a/b"] {
+        for bad in
+            ["a.md", "../a.md", "#top", "file:///etc", "https://", "https:///x", "", "ünï", "//a/b"]
+        {
             assert!(!is_sendable(bad), "{bad}");
         }
     }
@@ -85,7 +88,10 @@ mod tests {
         let a = "https://prod-files-secure.s3.us-west-2.amazonaws.com/x/y.png?X-Amz-Signature=1";
         let b = "https://prod-files-secure.s3.us-west-2.amazonaws.com/x/y.png?X-Amz-Signature=2";
         assert_eq!(canonical(a), canonical(b));
-        assert_eq!(without_signatures(&format!("![]({a})")), without_signatures(&format!("![]({b})")));
+        assert_eq!(
+            without_signatures(&format!("![]({a})")),
+            without_signatures(&format!("![]({b})"))
+        );
         assert_ne!(canonical("https://a/x?1"), canonical("https://a/x?2"));
         assert_eq!(canonical("https://a.b/"), canonical("https://a.b"));
     }

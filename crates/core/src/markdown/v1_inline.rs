@@ -4,11 +4,14 @@ use std::collections::HashMap;
 
 use super::html::{self, Effect, Tag, TagMarks};
 use super::inline::{Inline, Marks, Piece, Run};
-use super::local_parse::image_runs;
+use super::local_text::image_runs;
 use super::url;
 
 /// Characters that v1 wants escaped outside of code.
 const ESCAPED: &str = "\\*~`$[]<>{}|^";
+
+/// Longest link target that is looked for; Notion takes 2,000 characters (notion-api.md §6.3).
+const MAX_TARGET: usize = 2_100;
 
 /// Reads inline text.
 pub(super) fn parse(source: &str) -> Inline {
@@ -97,7 +100,10 @@ impl<'a> Scanner<'a> {
     }
 
     fn run_length(&self, at: usize, byte: u8) -> usize {
-        self.source.as_bytes().get(at..).map_or(0, |rest| rest.iter().take_while(|b| **b == byte).count())
+        self.source
+            .as_bytes()
+            .get(at..)
+            .map_or(0, |rest| rest.iter().take_while(|b| **b == byte).count())
     }
 
     fn survey(&mut self) {
@@ -240,13 +246,15 @@ impl<'a> Scanner<'a> {
             let tail = self.source.get(close + 1..)?.strip_prefix('(')?;
             let mut depth = 0_usize;
             let mut escaped = false;
-            let end = tail.char_indices().find_map(|(n, c)| {
+            let end = tail.char_indices().take(MAX_TARGET).find_map(|(n, c)| {
                 match c {
                     _ if escaped => escaped = false,
                     '\\' => escaped = true,
                     '(' => depth += 1,
                     ')' if depth == 0 => return Some(Some(n)),
                     ')' => depth -= 1,
+                    // Notion escapes brackets; stopping here keeps nested openings from being read again and again.
+                    '[' => return Some(None),
                     c if c.is_whitespace() => return Some(None),
                     _ => {}
                 }
@@ -314,7 +322,10 @@ impl<'a> Scanner<'a> {
         let inner = rest.get(1..).unwrap_or_default();
         let end = inner.find('$').filter(|end| {
             let text = inner.get(..*end).unwrap_or_default();
-            !text.is_empty() && !text.ends_with('\\') && !text.starts_with(' ') && !text.ends_with(' ')
+            !text.is_empty()
+                && !text.ends_with('\\')
+                && !text.starts_with(' ')
+                && !text.ends_with(' ')
         });
         match end {
             Some(end) => self.literal(end + 2),
@@ -335,7 +346,28 @@ fn unescape(text: &str) -> String {
     out
 }
 
-/// Writes inline text. `math` are equations to be written as such and not as literal text.
+/// Writes inline text that replaces `source`: equations that stand there stay equations, though a file has them
+/// as plain text.
+pub(super) fn render_over(text: &Inline, source: &str) -> String {
+    let mut out = render(text);
+    let mut rest = source;
+    while let Some(at) = rest.find('$') {
+        let escaped = rest.get(..at).is_some_and(|before| before.ends_with('\\'));
+        let tail = rest.get(at + 1..).unwrap_or_default();
+        let end = tail.find('$').filter(|end| !escaped && *end > 0);
+        let Some(equation) = end.and_then(|end| rest.get(at..at + end + 2)) else {
+            rest = tail;
+            continue;
+        };
+        let mut literal = String::new();
+        escape_plain(equation, &mut literal);
+        out = out.replace(&literal, equation);
+        rest = rest.get(at + equation.len()..).unwrap_or_default();
+    }
+    out
+}
+
+/// Writes inline text.
 pub(super) fn render(text: &Inline) -> String {
     let mut out = String::new();
     let mut open: Vec<Mark> = Vec::new();
@@ -368,7 +400,8 @@ fn escape(text: &str, out: &mut String) {
     while let Some(at) = rest.find("http") {
         let (before, tail) = rest.split_at(at);
         escape_plain(before, out);
-        let end = tail.find(|c: char| c.is_whitespace() || ESCAPED.contains(c)).unwrap_or(tail.len());
+        let end =
+            tail.find(|c: char| c.is_whitespace() || ESCAPED.contains(c)).unwrap_or(tail.len());
         let (address, after) = tail.split_at(end);
         out.push_str(address);
         rest = after;
@@ -463,7 +496,12 @@ impl Mark {
 /// A target as it can stand between parentheses in both grammars.
 pub(super) fn link_target(target: &str) -> String {
     debug_assert!(url::is_sendable(target), "only sendable targets are links");
-    target.replace('\\', "%5C").replace('(', "%28").replace(')', "%29").replace('[', "%5B").replace(']', "%5D")
+    target
+        .replace('\\', "%5C")
+        .replace('(', "%28")
+        .replace(')', "%29")
+        .replace('[', "%5B")
+        .replace(']', "%5D")
 }
 
 #[cfg(test)]
@@ -491,12 +529,18 @@ mod tests {
             assert_eq!(round(&once), once, "{source}");
             assert_eq!(parse(&once), parse(source), "{source}");
         }
-        assert_eq!(round("**b** *i* ~~s~~ `code` [t](https://x.y/z)"), "**b** *i* ~~s~~ `code` [t](https://x.y/z)");
+        assert_eq!(
+            round("**b** *i* ~~s~~ `code` [t](https://x.y/z)"),
+            "**b** *i* ~~s~~ `code` [t](https://x.y/z)"
+        );
     }
 
     #[test]
     fn comment_anchors_do_not_count() {
-        assert_eq!(parse("a <span discussion-urls=\"discussion://1,discussion://2\">b</span> c"), parse("a b c"));
+        assert_eq!(
+            parse("a <span discussion-urls=\"discussion://1,discussion://2\">b</span> c"),
+            parse("a b c")
+        );
     }
 
     #[test]

@@ -37,10 +37,15 @@ pub(super) fn parse(text: &str) -> Vec<RemoteUnit> {
         if let Some(close) = body.rfind("</").and_then(|at| Tag::at(body.get(at..)?)) {
             last_close.insert(close.name.to_owned(), lines.len());
         }
-        lines.push(Line { span: at..at + content.len(), indent: content.len() - body.len(), text: body });
+        lines.push(Line {
+            span: at..at + content.len(),
+            indent: content.len() - body.len(),
+            text: body,
+        });
         at += raw.len();
     }
-    let mut reader = Reader { source: text, lines: &lines, last_close: &last_close, units: Vec::new() };
+    let mut reader =
+        Reader { source: text, lines: &lines, last_close: &last_close, units: Vec::new() };
     reader.blocks(0..lines.len(), 0);
     reader.units
 }
@@ -93,7 +98,12 @@ impl<'a> Reader<'a, '_> {
             && let Some(close) = self.find(at + 1..end, |line| line.text.trim() == "$$")
         {
             let body: Vec<&str> = (at + 1..close).map(|n| self.line(n).text.trim()).collect();
-            return self.push(Block::Equation(body.join("\n").trim().to_owned()), depth, at..close + 1, "");
+            return self.push(
+                Block::Equation(body.join("\n").trim().to_owned()),
+                depth,
+                at..close + 1,
+                "",
+            );
         }
         if let Some(tag) = Tag::at(text).filter(|tag| is_block_tag(tag)) {
             return self.tagged(at, end, depth, level, &tag);
@@ -117,10 +127,20 @@ impl<'a> Reader<'a, '_> {
             && let Some(rest) = text.get(hashes..).and_then(|rest| strip_space(rest))
         {
             let level = u8::try_from(hashes.min(4)).unwrap_or(4);
-            return self.push(Block::Heading(level, v1_inline::parse(rest)), depth, at..at + 1, attributes);
+            return self.push(
+                Block::Heading(level, v1_inline::parse(rest)),
+                depth,
+                at..at + 1,
+                attributes,
+            );
         }
         if let Some((marker, rest)) = item(text) {
-            return self.push(Block::Item(marker, v1_inline::parse(rest)), depth, at..at + 1, attributes);
+            return self.push(
+                Block::Item(marker, v1_inline::parse(rest)),
+                depth,
+                at..at + 1,
+                attributes,
+            );
         }
         if let Some(rest) = text.strip_prefix('>').and_then(strip_space) {
             let close = self.children_end(at, end);
@@ -156,7 +176,14 @@ impl<'a> Reader<'a, '_> {
         self.push(block, depth, at..close.map_or(end, |close| close + 1), "")
     }
 
-    fn tagged(&mut self, at: usize, end: usize, depth: usize, level: usize, tag: &Tag<'a>) -> usize {
+    fn tagged(
+        &mut self,
+        at: usize,
+        end: usize,
+        depth: usize,
+        level: usize,
+        tag: &Tag<'a>,
+    ) -> usize {
         if tag.name == "empty-block" {
             return self.push(Block::Empty, depth, at..at + 1, "");
         }
@@ -183,7 +210,8 @@ impl<'a> Reader<'a, '_> {
             "unknown" => tag.attribute("alt").unwrap_or("unknown"),
             name => name,
         };
-        let name: String = name.chars().filter(|c| c.is_alphanumeric() || matches!(c, '_' | '-')).collect();
+        let name: String =
+            name.chars().filter(|c| c.is_alphanumeric() || matches!(c, '_' | '-')).collect();
         let name = if name.is_empty() { "unknown".to_owned() } else { name };
         self.push(Block::Opaque(name, url::without_signatures(raw)), depth, at..after, "")
     }
@@ -201,7 +229,8 @@ impl<'a> Reader<'a, '_> {
         for n in at + 1..end {
             let text = self.line(n).text.trim();
             let closes = text.ends_with(&closing);
-            let opens = text.starts_with(&opening) && Tag::at(text).is_some_and(|t| t.name == tag.name);
+            let opens =
+                text.starts_with(&opening) && Tag::at(text).is_some_and(|t| t.name == tag.name);
             if opens && !closes && !Tag::at(text).is_some_and(|t| t.self_closing) {
                 nested += 1;
             } else if closes && !opens {
@@ -242,9 +271,17 @@ impl<'a> Reader<'a, '_> {
         for row in &rows {
             let first = self.line_of(base + row.span.start);
             let end = self.line_of(base + row.span.end);
-            if own_lines.last().is_some_and(|(_, before)| *before >= first) || first <= at || end >= close {
+            if own_lines.last().is_some_and(|(_, before)| *before >= first)
+                || first <= at
+                || end >= close
+            {
                 let name = "table".to_owned();
-                return self.push(Block::Opaque(name, url::without_signatures(raw)), depth, at..close + 1, "");
+                return self.push(
+                    Block::Opaque(name, url::without_signatures(raw)),
+                    depth,
+                    at..close + 1,
+                    "",
+                );
             }
             own_lines.push((first, end));
         }
@@ -253,7 +290,8 @@ impl<'a> Reader<'a, '_> {
         let mut cells = None;
         if header && let Some((row, (_, end))) = rows.next() {
             head_end = end + 1;
-            cells = Some(padded(row.cells, columns)).filter(|cells| cells.iter().any(|cell| !cell.is_empty()));
+            cells = Some(padded(row.cells, columns))
+                .filter(|cells| cells.iter().any(|cell| !cell.is_empty()));
         }
         self.push(Block::Table(cells, columns), depth, at..head_end, "");
         for (row, (first, end)) in rows {
@@ -356,7 +394,9 @@ fn image(text: &str) -> Option<Block> {
 
 /// Splits ` {color="…"}` off.
 fn split_attributes(text: &str) -> (&str, &str) {
-    let Some(at) = text.strip_suffix('}').and_then(|body| body.rfind('{')) else { return (text, "") };
+    let Some(at) = text.strip_suffix('}').and_then(|body| body.rfind('{')) else {
+        return (text, "");
+    };
     let (before, attributes) = text.split_at(at);
     let inner = attributes.trim_start_matches('{').trim_end_matches('}');
     let plain = inner.split_whitespace().all(|pair| {
@@ -390,7 +430,10 @@ fn rows(raw: &str) -> Vec<TableRow> {
     while let Some(start) = raw.get(at..).and_then(|rest| rest.find("<tr")).map(|n| at + n) {
         let len = raw.get(start..).and_then(|rest| rest.find("</tr>")).map(|n| n + "</tr>".len());
         let Some(end) = len.map(|len| start + len) else { break };
-        out.push(TableRow { cells: cells(raw.get(start..end).unwrap_or_default()), span: start..end });
+        out.push(TableRow {
+            cells: cells(raw.get(start..end).unwrap_or_default()),
+            span: start..end,
+        });
         at = end;
     }
     out

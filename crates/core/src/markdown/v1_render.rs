@@ -18,12 +18,22 @@ pub(super) fn render(nodes: &[Node]) -> String {
 
 /// The lines of one unit, each with its ending, at this many tabs. `like` is the unit that it replaces: what only
 /// Notion has there (colours, icons, table attributes) stays.
-pub(super) fn unit(node: &Node, indent: usize, like: Option<(&RemoteUnit, &str)>, out: &mut String) {
+pub(super) fn unit(
+    node: &Node,
+    indent: usize,
+    like: Option<(&RemoteUnit, &str)>,
+    out: &mut String,
+) {
     let tabs = "\t".repeat(indent);
     let attributes = like.map_or("", |(unit, _)| unit.attributes.as_str());
     let opening = |tag: &str| {
-        let first = like.and_then(|(_, source)| source.trim_start().lines().next()).unwrap_or_default();
+        let first =
+            like.and_then(|(_, source)| source.trim_start().lines().next()).unwrap_or_default();
         first.starts_with(tag).then(|| first.trim_end().to_owned())
+    };
+    let inline = |text: &Inline| match like {
+        Some((_, source)) => v1_inline::render_over(text, source),
+        None => v1_inline::render(text),
     };
     let mut line = |text: &str| {
         out.push_str(&tabs);
@@ -32,12 +42,11 @@ pub(super) fn unit(node: &Node, indent: usize, like: Option<(&RemoteUnit, &str)>
     };
     match &node.block {
         Block::Paragraph(text) => {
-            let text = v1_inline::render(text);
-            line(&format!("{}{attributes}", guard(&text)));
+            line(&format!("{}{attributes}", guard(&inline(text))));
         }
         Block::Heading(level, text) => {
             let hashes = "#".repeat(usize::from(*level));
-            line(&format!("{hashes} {}{attributes}", v1_inline::render(text)));
+            line(&format!("{hashes} {}{attributes}", inline(text)));
         }
         Block::Item(marker, text) => {
             let marker = match marker {
@@ -46,11 +55,13 @@ pub(super) fn unit(node: &Node, indent: usize, like: Option<(&RemoteUnit, &str)>
                 Marker::Todo(false) => "- [ ]",
                 Marker::Todo(true) => "- [x]",
             };
-            line(&format!("{marker} {}{attributes}", v1_inline::render(text)));
+            line(&format!("{marker} {}{attributes}", inline(text)));
         }
         Block::Quote(content) => {
             let (first, rest) = match content.split_first() {
-                Some((Node { block: Block::Paragraph(text), .. }, rest)) => (v1_inline::render(text), rest),
+                Some((Node { block: Block::Paragraph(text), .. }, rest)) => {
+                    (v1_inline::render(text), rest)
+                }
                 _ => (String::new(), content.as_slice()),
             };
             line(&format!("> {first}{attributes}"));
@@ -85,12 +96,18 @@ pub(super) fn unit(node: &Node, indent: usize, like: Option<(&RemoteUnit, &str)>
             text.lines().for_each(&mut line);
             line("$$");
         }
-        Block::Table(header, _) => table(header.as_deref(), like.map(|(_, source)| source), &mut line),
+        Block::Table(header, _) => {
+            table(header.as_deref(), like.map(|(_, source)| source), &mut line)
+        }
         Block::Row(cells) => row(cells, &mut line),
         Block::TableEnd => line("</table>"),
         Block::Divider => line("---"),
         Block::Image(caption, target) => {
-            line(&format!("![{}]({}){attributes}", v1_inline::render(caption), v1_inline::link_target(target)));
+            line(&format!(
+                "![{}]({}){attributes}",
+                v1_inline::render(caption),
+                v1_inline::link_target(target)
+            ));
         }
         // What only Notion has cannot be made; it is never replaced either.
         Block::Opaque(..) => {}
@@ -107,7 +124,10 @@ fn children(nodes: &[Node], indent: usize, out: &mut String) {
 fn table(header: Option<&[Inline]>, like: Option<&str>, line: &mut impl FnMut(&str)) {
     let kept = like.map(|source| {
         let lines: Vec<&str> = source.lines().map(|line| line.trim_start_matches('\t')).collect();
-        let rows = lines.iter().position(|line| line.trim_start().starts_with("<tr")).unwrap_or(lines.len());
+        let rows = lines
+            .iter()
+            .position(|line| line.trim_start().starts_with("<tr"))
+            .unwrap_or(lines.len());
         lines.get(..rows).unwrap_or_default().to_vec()
     });
     match kept {

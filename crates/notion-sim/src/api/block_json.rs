@@ -92,26 +92,18 @@ fn draft(obj: &Obj<'_>, level: usize) -> ApiResult<Draft> {
         Some(children) => children,
         None => obj.objects("children", 100)?.unwrap_or_default(),
     };
-    // The rows of a table are part of it (notion-api.md 4.9).
-    let allowed = if kind_name == "table" || kind_name == "column_list" {
-        MOST_LEVELS + 1
-    } else {
-        MOST_LEVELS
-    };
-    if !nested.is_empty()
-        && level
-            > allowed
-                .saturating_sub(usize::from(kind_name != "table" && kind_name != "column_list"))
-    {
+    // Rows and columns are part of what holds them, and come with it (notion-api.md 4.9).
+    let deeper = level + usize::from(!matches!(kind_name, "table" | "column_list"));
+    if !nested.is_empty() && deeper > MOST_LEVELS {
         return Err(ApiError::body(
             &payload.at("children"),
             "not present",
             payload.get("children"),
         ));
     }
-    let mut kind = kind_of(kind_name, &payload, None)?;
+    let kind = kind_of(kind_name, &payload, None)?;
     let children =
-        nested.iter().map(|child| draft(child, level + 1)).collect::<ApiResult<Vec<_>>>()?;
+        nested.iter().map(|child| draft(child, deeper)).collect::<ApiResult<Vec<_>>>()?;
     if !children.is_empty() && !kind.takes_children() {
         return Err(ApiError::body(
             &payload.at("children"),
@@ -119,11 +111,11 @@ fn draft(obj: &Obj<'_>, level: usize) -> ApiResult<Draft> {
             payload.get("children"),
         ));
     }
-    check_structure(&mut kind, &children, &payload)?;
+    check_structure(&kind, &children, &payload)?;
     Ok(Draft { kind, children })
 }
 
-fn check_structure(kind: &mut Kind, children: &[Draft], payload: &Obj<'_>) -> ApiResult<()> {
+fn check_structure(kind: &Kind, children: &[Draft], payload: &Obj<'_>) -> ApiResult<()> {
     let wrong = |text: &str| {
         Err(ApiError::invalid(format!(
             "body failed validation: {}.children {text}",
@@ -142,11 +134,12 @@ fn check_structure(kind: &mut Kind, children: &[Draft], payload: &Obj<'_>) -> Ap
                 }
             }
         }
-        Kind::ColumnList => {
-            if children.len() < 2 || !children.iter().all(|child| child.kind == Kind::Column) {
-                return wrong("should be at least two columns.");
-            }
+        Kind::ColumnList
+            if children.len() < 2 || children.iter().any(|child| child.kind != Kind::Column) =>
+        {
+            return wrong("should be at least two columns.");
         }
+        Kind::ColumnList => {}
         _ if children
             .iter()
             .any(|child| matches!(child.kind, Kind::TableRow { .. } | Kind::Column)) =>

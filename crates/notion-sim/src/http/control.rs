@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::fault::Fault;
 use crate::http::server::{Shared, lock};
-use crate::workspace::person::{Action, perform};
+use crate::workspace::person::action::{Action, perform};
 
 #[derive(Deserialize)]
 struct Advance {

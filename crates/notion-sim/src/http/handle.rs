@@ -88,6 +88,14 @@ pub(super) async fn handle(
     if let Some(response) = before(&shared, &call, fault, &fate, &date).await {
         return response;
     }
+    if let Some(FaultKind::LateEffect { after }) = fault {
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            // Nobody is left to be told.
+            let _ = process(&shared, &call, false);
+        });
+        return broken(&fate, true, Duration::ZERO).await;
+    }
     let outcome = process(&shared, &call, fault == Some(FaultKind::SkipHunk));
     after(&shared, call, outcome, fault, &fate, &date).await
 }

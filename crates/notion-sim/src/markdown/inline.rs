@@ -83,37 +83,28 @@ impl Reader {
         self.literal(text);
     }
 
-    /// Closes the innermost mark that fits: marks opened inside it and never closed stay text.
+    /// Closes the innermost mark that fits. Others stay open: extents may overlap.
     fn close_mark(&mut self, fits: impl Fn(&Mark) -> bool) -> Option<(usize, Mark)> {
         let n = self.open.iter().rposition(|open| fits(&open.mark))?;
-        let open = self.open.drain(n..).next()?;
+        let open = self.open.remove(n);
         if let Some(placeholder) = self.out.get_mut(open.at) {
             placeholder.content = Content::Text(String::new());
         }
         Some((open.at, open.mark))
     }
 
-    fn has_content_since(&self, mark: &Mark) -> bool {
-        self.open
-            .iter()
-            .rev()
-            .find(|open| open.mark == *mark)
-            .is_some_and(|open| self.out.len() > open.at + 1)
-    }
-
     fn spans_from(&mut self, at: usize) -> impl Iterator<Item = &mut Span> {
         self.out.iter_mut().skip(at)
     }
 
+    /// Closes the mark if it is open; else opens it, unless white space follows.
     fn toggle(&mut self, mark: Mark, text: &str, rest: &str) {
-        if self.has_content_since(&mark) {
-            if let Some((at, mark)) = self.close_mark(|open| *open == mark) {
-                for span in self.spans_from(at) {
-                    match mark {
-                        Mark::Bold => span.style.bold = true,
-                        Mark::Italic => span.style.italic = true,
-                        _ => span.style.strike = true,
-                    }
+        if let Some((at, mark)) = self.close_mark(|open| *open == mark) {
+            for span in self.spans_from(at) {
+                match mark {
+                    Mark::Bold => span.style.bold = true,
+                    Mark::Italic => span.style.italic = true,
+                    _ => span.style.strike = true,
                 }
             }
         } else if rest.starts_with(|c: char| !c.is_whitespace()) {
@@ -123,23 +114,20 @@ impl Reader {
         }
     }
 
-    /// A run of stars: closes what is open from the inside out, then opens bold before italic.
+    /// A run of stars: an odd one toggles italic, and each pair of pairs cancels out.
     fn stars<'a>(&mut self, text: &'a str) -> &'a str {
-        let innermost =
-            self.open.iter().rev().find(|open| matches!(open.mark, Mark::Bold | Mark::Italic));
-        let double = text.starts_with("**");
-        let italic = match innermost.map(|open| &open.mark) {
-            Some(Mark::Italic) if self.has_content_since(&Mark::Italic) => {
-                // `**` inside italic opens bold, unless a third star closes the italic first.
-                !double
-                    || text.starts_with("***")
-                    || self.open.iter().any(|open| open.mark == Mark::Bold)
-            }
-            _ => !double,
-        };
-        let (mark, width) = if italic { (Mark::Italic, 1) } else { (Mark::Bold, 2) };
-        let (taken, rest) = text.split_at(width);
-        self.toggle(mark, taken, rest);
+        let count = text.len() - text.trim_start_matches('*').len();
+        let (run, rest) = text.split_at(count);
+        let (italic, bold) = (count % 2 == 1, (count / 2) % 2 == 1);
+        if !italic && !bold {
+            self.literal(run);
+        }
+        if bold {
+            self.toggle(Mark::Bold, "**", rest);
+        }
+        if italic {
+            self.toggle(Mark::Italic, "*", rest);
+        }
         rest
     }
 

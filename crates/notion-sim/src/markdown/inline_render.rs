@@ -1,8 +1,10 @@
 //! Inline Markdown v1 (notion-api.md 5.2): writing it.
 
+use std::borrow::Cow;
+
 use crate::ids;
 use crate::markdown::tag::quoted;
-use crate::rich::{Content, Mention, Span, Style, mention_label};
+use crate::rich::{Content, Mention, Span, mention_label};
 use crate::workspace::Workspace;
 
 /// Characters that are escaped outside code (notion-api.md 5.2).
@@ -10,19 +12,19 @@ const ESCAPED: [char; 13] = ['\\', '*', '~', '`', '$', '[', ']', '<', '>', '{', 
 
 /// Appends the text in Markdown. `\n` becomes `<br>`.
 pub(crate) fn render(ws: &Workspace, spans: &[Span], out: &mut String) {
-    let prepared = edges_outside(spans);
-    group(ws, &prepared, &mut Vec::new(), out);
+    group(ws, spans, &mut Vec::new(), out);
 }
 
-/// Marks whose extents may overlap; nesting follows from which one reaches farthest.
+/// Marks in the order of their nesting. Italic lies outside of bold: then no mark is closed and opened again in one
+/// place, and a run of stars has one reading only.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mark {
     Link,
     Discussions,
     Color,
     Underline,
-    Bold,
     Italic,
+    Bold,
     Strike,
 }
 
@@ -98,29 +100,33 @@ pub(crate) fn target(url: &str) -> String {
 fn group(ws: &Workspace, spans: &[Span], done: &mut Vec<Mark>, out: &mut String) {
     let mut at = 0;
     while let Some(first) = spans.get(at) {
-        let reach = |mark: Mark| {
-            spans[at..].iter().take_while(|span| mark.on(span) && mark.same(first, span)).count()
-        };
-        let mut best: Option<(Mark, usize)> = None;
-        for mark in MARKS {
-            if !done.contains(&mark) && mark.on(first) {
-                let length = reach(mark);
-                if best.is_none_or(|(_, longest)| length > longest) {
-                    best = Some((mark, length));
-                }
-            }
-        }
+        let best =
+            MARKS.into_iter().find(|mark| !done.contains(mark) && mark.on(first)).map(|mark| {
+                let alike = |span: &&Span| mark.on(span) && mark.same(first, span);
+                (mark, spans.iter().skip(at).take_while(alike).count())
+            });
         match best {
             None => {
                 leaf(ws, first, out);
                 at += 1;
             }
             Some((mark, length)) => {
-                out.push_str(&mark.open(first));
-                done.push(mark);
-                group(ws, &spans[at..at + length], done, out);
-                done.pop();
-                out.push_str(&mark.close(first));
+                // `!` before a link would make it an image.
+                if mark == Mark::Link && out.ends_with('!') {
+                    out.pop();
+                    out.push_str("\\!");
+                }
+                let run = spans.get(at..at + length).unwrap_or_default();
+                let (lead, inner, trail) = edges_outside(mark, run);
+                group(ws, &lead, done, out);
+                if !inner.is_empty() {
+                    out.push_str(&mark.open(first));
+                    done.push(mark);
+                    group(ws, &inner, done, out);
+                    done.pop();
+                    out.push_str(&mark.close(first));
+                }
+                group(ws, &trail, done, out);
                 at += length;
             }
         }
@@ -143,7 +149,9 @@ fn leaf(ws: &Workspace, span: &Span, out: &mut String) {
 fn code(text: &str, out: &mut String) {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
-    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    // A span that begins and ends with a space would lose both.
+    let edges = text.starts_with(' ') && text.ends_with(' ') && !text.trim().is_empty();
+    let pad = if edges || text.starts_with('`') || text.ends_with('`') { " " } else { "" };
     out.push_str(&fence);
     out.push_str(pad);
     // A code span is one line; a break inside it cannot be written in another way.
@@ -205,37 +213,52 @@ pub(crate) fn page_url(id: &str) -> String {
 }
 
 /// White space at the edges of bold, italic and struck text stands outside the marks, where it can be read back.
-fn edges_outside(spans: &[Span]) -> Vec<Span> {
-    let mut out = Vec::with_capacity(spans.len());
-    for span in spans {
-        let Content::Text(text) = &span.content else {
-            out.push(span.clone());
-            continue;
-        };
-        let Style { bold, italic, strike, code, .. } = span.style;
-        if code || !(bold || italic || strike) {
-            out.push(span.clone());
-            continue;
-        }
-        let inner = text.trim();
-        let lead = text.len() - text.trim_start().len();
-        let bare = |piece: &str| {
-            let mut bare = span.clone();
-            bare.content = Content::Text(piece.to_owned());
-            bare.style = Style { bold: false, italic: false, strike: false, ..span.style };
-            bare
-        };
-        if lead > 0 {
-            out.push(bare(&text[..lead]));
-        }
-        if !inner.is_empty() {
-            let mut kept = span.clone();
-            kept.content = Content::Text(inner.to_owned());
-            out.push(kept);
-            if lead + inner.len() < text.len() {
-                out.push(bare(&text[lead + inner.len()..]));
+fn edges_outside(mark: Mark, run: &[Span]) -> (Vec<Span>, Cow<'_, [Span]>, Vec<Span>) {
+    let on_edge = |span: Option<&Span>, last: bool| match span.map(|span| &span.content) {
+        Some(Content::Text(text)) if !span.is_some_and(|span| span.style.code) => {
+            if last {
+                text.ends_with(char::is_whitespace)
+            } else {
+                text.starts_with(char::is_whitespace)
             }
         }
+        _ => false,
+    };
+    let plain = !matches!(mark, Mark::Bold | Mark::Italic | Mark::Strike)
+        || !(on_edge(run.first(), false) || on_edge(run.last(), true));
+    if plain {
+        return (Vec::new(), Cow::Borrowed(run), Vec::new());
     }
-    out
+    let bare = |span: &Span, text: &str| {
+        let mut bare = Span { content: Content::Text(text.to_owned()), ..span.clone() };
+        match mark {
+            Mark::Bold => bare.style.bold = false,
+            Mark::Italic => bare.style.italic = false,
+            _ => bare.style.strike = false,
+        }
+        bare
+    };
+    let mut inner = run.to_vec();
+    let (mut lead, mut trail) = (Vec::new(), Vec::new());
+    while on_edge(inner.first(), false) {
+        let span = inner.remove(0);
+        let Content::Text(text) = &span.content else { break };
+        let rest = text.trim_start();
+        lead.push(bare(&span, &text[..text.len() - rest.len()]));
+        if !rest.is_empty() {
+            let content = Content::Text(rest.to_owned());
+            inner.insert(0, Span { content, ..span });
+        }
+    }
+    while on_edge(inner.last(), true) {
+        let Some(span) = inner.pop() else { break };
+        let Content::Text(text) = &span.content else { break };
+        let rest = text.trim_end();
+        trail.insert(0, bare(&span, &text[rest.len()..]));
+        if !rest.is_empty() {
+            let content = Content::Text(rest.to_owned());
+            inner.push(Span { content, ..span });
+        }
+    }
+    (lead, Cow::Owned(inner), trail)
 }

@@ -153,10 +153,11 @@ impl Workspace {
         })
     }
 
-    /// The body of a page in Markdown v1; empty for an unknown page.
+    /// The body of a page in Markdown v1; empty for an unknown page. Hosted files have an address that does not
+    /// change, unlike in answers of the API.
     pub fn markdown(&self, page: &str) -> String {
         match self.pages.get(page) {
-            Some(found) => render::render(self, page, &found.body, self.signature).text,
+            Some(found) => render::render(self, page, &found.body, 0).text,
             None => String::new(),
         }
     }

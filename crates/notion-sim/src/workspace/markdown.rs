@@ -27,7 +27,7 @@ struct Placed {
     kind: Option<Kind>,
     /// The old block's children go on with it, since Markdown does not show them.
     keep_children: bool,
-    children: Vec<Placed>,
+    children: Vec<Self>,
 }
 
 impl Workspace {

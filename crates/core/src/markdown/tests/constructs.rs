@@ -18,7 +18,10 @@ fn constructs_have_a_form_in_v1() {
         ("- [ ] a\n- [x] b", "- [ ] a\n- [x] b"),
         ("> a\\\n> b", "> a<br>b"),
         ("> a\n>\n> - b\n> - c", "> a\n\t- b\n\t- c"),
-        ("> [!WARNING]\n> Mind the gap", "<callout icon=\"⚠️\" color=\"yellow_bg\">\n\tMind the gap\n</callout>"),
+        (
+            "> [!WARNING]\n> Mind the gap",
+            "<callout icon=\"⚠️\" color=\"yellow_bg\">\n\tMind the gap\n</callout>",
+        ),
         (
             "<details>\n<summary>More</summary>\n\ntext\n\n- a\n\n</details>",
             "<details>\n<summary>More</summary>\n\ttext\n\t- a\n</details>",
@@ -37,7 +40,10 @@ fn constructs_have_a_form_in_v1() {
         ("<div>\nx\n</div>", "\\<div\\><br>x<br>\\</div\\>"),
         ("a[^1]\n\n[^1]: note", "a\\[\\^1\\]"),
         ("cost $5, a_b_c, 2 * 3, {x} | y", "cost \\$5, a_b_c, 2 \\* 3, \\{x\\} \\| y"),
-        ("\\# no heading\n\n1\\. no list\n\n\\- no item", "\\# no heading\n1\\. no list\n\\- no item"),
+        (
+            "\\# no heading\n\n1\\. no list\n\n\\- no item",
+            "\\# no heading\n1\\. no list\n\\- no item",
+        ),
         ("<!-- note -->\n\ntext\n\n[ref]: https://a.b", "text"),
         ("", ""),
     ] {
@@ -67,7 +73,10 @@ fn constructs_have_a_form_in_a_file() {
         ("```plain text\nx\n```", "```\nx\n```\n"),
         ("un**frigging**believable *a*b", "un**frigging**believable *a*b\n"),
         ("<table>\n<tr>\n<td>a</td>\n</tr>\n</table>", "|  |\n| --- |\n| a |\n"),
-        ("![c](https://prod-files-secure.s3.amazonaws.com/x?X-Amz-S=1)", "<!-- notion: image -->\n"),
+        (
+            "![c](https://prod-files-secure.s3.amazonaws.com/x?X-Amz-S=1)",
+            "<!-- notion: image -->\n",
+        ),
     ] {
         assert_eq!(filed(remote), local, "{remote}");
         assert_same(local, remote);
@@ -78,7 +87,10 @@ fn constructs_have_a_form_in_a_file() {
 fn what_changes_by_itself_does_not_count() {
     for (a, b) in [
         ("a <span discussion-urls=\"d://1\">b</span>", "a b"),
-        ("<mention-page url=\"u\">Old</mention-page>", "<mention-page url=\"u\">New</mention-page>"),
+        (
+            "<mention-page url=\"u\">Old</mention-page>",
+            "<mention-page url=\"u\">New</mention-page>",
+        ),
         ("see [f](https://file.notion.so/x?sig=1)", "see [f](https://file.notion.so/x?sig=2)"),
         ("a\n\n\nb", "a\nb"),
         ("a\n<empty-block/>\nb", "a\nb"),
@@ -99,12 +111,36 @@ fn what_changes_by_itself_does_not_count() {
 #[test]
 fn what_means_something_counts() {
     let variants = [
-        "", "a", "b", "a b", "**a**", "*a*", "`a`", "# a", "## a", "- a", "1. a", "- [ ] a", "- [x] a", "> a",
-        "[a](https://x.y)", "[a](https://x.z)", "a<br>b", "a\nb", "---", "- a\n- b", "- a\n\t- b", "```\na\n```",
-        "```rust\na\n```", "$$\na\n$$", "<table>\n<tr>\n<td>a</td>\n</tr>\n</table>",
-        "<table header-row=\"true\">\n<tr>\n<td>a</td>\n</tr>\n</table>", "![a](https://x.y)",
+        "",
+        "a",
+        "b",
+        "a b",
+        "**a**",
+        "*a*",
+        "`a`",
+        "# a",
+        "## a",
+        "- a",
+        "1. a",
+        "- [ ] a",
+        "- [x] a",
+        "> a",
+        "[a](https://x.y)",
+        "[a](https://x.z)",
+        "a<br>b",
+        "a\nb",
+        "---",
+        "- a\n- b",
+        "- a\n\t- b",
+        "```\na\n```",
+        "```rust\na\n```",
+        "$$\na\n$$",
+        "<table>\n<tr>\n<td>a</td>\n</tr>\n</table>",
+        "<table header-row=\"true\">\n<tr>\n<td>a</td>\n</tr>\n</table>",
+        "![a](https://x.y)",
     ];
-    let digests: std::collections::BTreeSet<_> = variants.iter().map(|v| remote_digest(V1, v)).collect();
+    let digests: std::collections::BTreeSet<_> =
+        variants.iter().map(|v| remote_digest(V1, v)).collect();
     assert_eq!(digests.len(), variants.len());
 }
 

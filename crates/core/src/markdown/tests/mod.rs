@@ -28,7 +28,9 @@ fn pushed(base: Option<(&str, &str)>, local: &str, remote: &str) -> String {
     let base = base_local.as_ref().zip(base.map(|(_, remote)| remote));
     match plan_push(V1, base, &md(local), remote) {
         Push::Nothing => remote.to_owned(),
-        Push::Append(text) => format!("{remote}{}{text}", if remote.is_empty() { "" } else { "\n" }),
+        Push::Append(text) => {
+            format!("{remote}{}{text}", if remote.is_empty() { "" } else { "\n" })
+        }
         Push::Edit(hunks) => {
             check_hunks(remote, &hunks);
             apply_hunks(remote, &hunks)

@@ -55,7 +55,12 @@ fn one_word_in_the_file_is_one_hunk() {
         let local = with(DOCUMENT, old, new);
         for base in [None, Some((DOCUMENT, remote.as_str()))] {
             let base_local = base.map(|(text, _)| md(text));
-            let plan = plan_push(V1, base_local.as_ref().map(|l| (l, remote.as_str())), &md(&local), &remote);
+            let plan = plan_push(
+                V1,
+                base_local.as_ref().map(|l| (l, remote.as_str())),
+                &md(&local),
+                &remote,
+            );
             let Push::Edit(hunks) = plan else { panic!("{old}: {plan:?}") };
             check_hunks(&remote, &hunks);
             assert_eq!(hunks.len(), 1, "{hunks:?}");
@@ -72,11 +77,11 @@ fn one_word_in_notion_is_a_one_line_edit() {
         let now = with(&remote, was, is);
         for base in [None, Some((DOCUMENT, remote.as_str()))] {
             for crlf in [false, true] {
-                let ending = |text: &str| if crlf { text.replace('\n', "\r\n") } else { text.to_owned() };
+                let ending =
+                    |text: &str| if crlf { text.replace('\n', "\r\n") } else { text.to_owned() };
                 let local = ending(DOCUMENT);
                 let base = base.map(|(_, remote)| (local.as_str(), remote));
-                let expected =
-                    if old == "> goes on" { "> quoted text goes off" } else { new };
+                let expected = if old == "> goes on" { "> quoted text goes off" } else { new };
                 let wanted = if old == "> goes on" {
                     // A quote is one block.
                     with(DOCUMENT, "> quoted text\n> goes on", expected)
@@ -125,10 +130,20 @@ fn blocks_come_and_go_without_their_neighbours() {
 fn opaque_blocks_are_never_touched() {
     let base = "a\n\nb\n\n- c\n  - d\n";
     let remote = "<unknown url=\"1\" alt=\"embed\"/>\na\n<table_of_contents/>\nb\n- c\n\t<unknown url=\"2\" alt=\"bookmark\"/>\n\t- d";
-    for local in ["x\n\nb\n\n- c\n  - d\n", "a\n", "b\n\na\n", "", "new\n\na\n\nb\n\nnew\n\n- c\n  - x\n\nnew\n"] {
+    for local in [
+        "x\n\nb\n\n- c\n  - d\n",
+        "a\n",
+        "b\n\na\n",
+        "",
+        "new\n\na\n\nb\n\nnew\n\n- c\n  - x\n\nnew\n",
+    ] {
         for base in [Some((base, remote)), None] {
             let after = pushed(base, local, remote);
-            for opaque in ["<unknown url=\"1\" alt=\"embed\"/>", "<table_of_contents/>", "<unknown url=\"2\" alt=\"bookmark\"/>"] {
+            for opaque in [
+                "<unknown url=\"1\" alt=\"embed\"/>",
+                "<table_of_contents/>",
+                "<unknown url=\"2\" alt=\"bookmark\"/>",
+            ] {
                 assert_eq!(after.matches(opaque).count(), 1, "{after}");
             }
             assert_eq!(pushed(Some((local, &after)), local, &after), after, "second plan");
@@ -150,7 +165,8 @@ fn deleting_the_marker_of_an_opaque_block_does_nothing() {
 fn what_is_only_in_the_file_stays() {
     let local = "---\ntitle: x\n---\n\n<!-- top -->\n\na[^1]\n\n<!-- mid -->\n\nb\n\n[^1]: note\n\n[r]: https://a.b\n";
     let excluded = 0..17;
-    let local = Local { text: local, excluded: std::slice::from_ref(&excluded), format: Format::Markdown };
+    let local =
+        Local { text: local, excluded: std::slice::from_ref(&excluded), format: Format::Markdown };
     let remote = render_remote(&local, V1);
     assert_eq!(remote, "a\\[\\^1\\]\nb");
     let edits = plan_pull(V1, Some((&local, &remote)), &local, "c");
@@ -166,8 +182,14 @@ fn only_what_changed_since_the_base_travels() {
     let local = "one\n\ntwo\n\nthree\n\nfour\n";
     // Notion answered with something that we would never have sent.
     let remote = "ONE!\ntwo\nthree four";
-    assert_eq!(pushed(Some((local, remote)), "one\n\n2\n\nthree\n\nfour\n", remote), "ONE!\n2\nthree four");
-    assert_eq!(pulled(Some((local, remote)), local, "ONE!\n2\nthree four"), "one\n\n2\n\nthree\n\nfour\n");
+    assert_eq!(
+        pushed(Some((local, remote)), "one\n\n2\n\nthree\n\nfour\n", remote),
+        "ONE!\n2\nthree four"
+    );
+    assert_eq!(
+        pulled(Some((local, remote)), local, "ONE!\n2\nthree four"),
+        "one\n\n2\n\nthree\n\nfour\n"
+    );
     assert_eq!(pushed(Some((local, remote)), local, remote), remote);
     assert_eq!(pulled(Some((local, remote)), local, remote), local);
 }
@@ -184,14 +206,33 @@ fn attributes_that_only_notion_has_stay() {
 }
 
 #[test]
+fn equations_inside_of_text_stay_equations() {
+    let remote = "let $x_1^2$ be \\$5";
+    let local = filed(remote);
+    assert_eq!(local, "let $x_1^2$ be $5\n");
+    assert_eq!(
+        pushed(Some((&local, remote)), &local.replace("be", "become"), remote),
+        "let $x_1^2$ become \\$5"
+    );
+}
+
+#[test]
 fn hunks_grow_until_they_are_unique() {
     let remote = "same\nsame\nsame";
     let base = "same\n\nsame\n\nsame\n";
-    for local in ["same\n\nother\n\nsame\n", "same\n\nsame\n", "same\n\nsame\n\nsame\n\nsame\n", "x\n\nsame\n\ny\n"] {
+    for local in [
+        "same\n\nother\n\nsame\n",
+        "same\n\nsame\n",
+        "same\n\nsame\n\nsame\n\nsame\n",
+        "x\n\nsame\n\ny\n",
+    ] {
         assert_same(local, &pushed(Some((base, remote)), local, remote));
     }
-    let fenced_in = "same\n<unknown url=\"u\" alt=\"x\"/>\nsame";
-    let plan = plan_push(V1, Some((&md("same\n\nsame\n"), fenced_in)), &md("same\n\nother\n"), fenced_in);
+    let opaque = "<unknown url=\"u\" alt=\"x\"/>";
+    let fenced_in = format!("a\n{opaque}\nsame\n{opaque}\nsame\n{opaque}\nb");
+    let base = "a\n\nsame\n\nsame\n\nb\n";
+    let plan =
+        plan_push(V1, Some((&md(base), &fenced_in)), &md("a\n\nother\n\nsame\n\nb\n"), &fenced_in);
     assert!(matches!(plan, Push::Impossible(_)), "{plan:?}");
 }
 
@@ -203,7 +244,10 @@ fn signed_links_are_in_no_hunk() {
     let changed = local.replace("a\n", "x\n").replace("b\n", "y\n");
     assert!(pushed(Some((&local, &remote)), &changed, &remote).contains(signed));
     let touched = local.replace("see", "look at");
-    assert!(matches!(plan_push(V1, Some((&md(&local), &remote)), &md(&touched), &remote), Push::Impossible(_)));
+    assert!(matches!(
+        plan_push(V1, Some((&md(&local), &remote)), &md(&touched), &remote),
+        Push::Impossible(_)
+    ));
 }
 
 #[test]
@@ -254,4 +298,40 @@ fn the_first_changed_line_is_named() {
     ] {
         assert_eq!(first_changed_line(&md(base), &md(local)), line, "{local}");
     }
+}
+
+/// The presets' files: front matter, title and state are properties, among the body.
+#[test]
+fn edits_stay_out_of_excluded_ranges() {
+    let text = "---\nk: v\n---\n# X-1: T\n\nintro\n\n## State\n\nDONE\n\n## Impact\n\ntext\n";
+    let range = |part: &str| text.find(part).map(|at| at..at + part.len()).unwrap();
+    let excluded = [range("---\nk: v\n---\n# X-1: T\n"), range("## State\n\nDONE\n")];
+    let local = Local { text, excluded: &excluded, format: Format::Markdown };
+    let remote = render_remote(&local, V1);
+    assert_eq!(remote, "intro\n## Impact\ntext");
+    for (now, wanted) in [
+        ("## Impact\ntext", text.replace("intro\n\n", "")),
+        ("new\nintro\n## Impact\ntext", text.replace("intro", "new\n\nintro")),
+        ("intro\nnew\n## Impact\ntext", text.replace("intro", "intro\n\nnew")),
+        ("intro\n## Impact\ntext\nnew", text.replace("text\n", "text\n\nnew\n")),
+        ("intro", text.replace("\n## Impact\n\ntext\n", "")),
+        ("", text.replace("intro\n\n", "").replace("\n## Impact\n\ntext\n", "")),
+    ] {
+        for base in [None, Some((&local, remote.as_str()))] {
+            let edits = plan_pull(V1, base, &local, now);
+            for edit in &edits {
+                assert!(
+                    !excluded.iter().any(|e| e.start < edit.at.end && edit.at.start < e.end),
+                    "{edit:?}"
+                );
+            }
+            let after = apply_edits(text, &edits);
+            assert_eq!(after, wanted, "{now}");
+        }
+    }
+    let empty = "# X-1: T\n";
+    let title = 0..empty.len();
+    let local =
+        Local { text: empty, excluded: std::slice::from_ref(&title), format: Format::Markdown };
+    assert_eq!(apply_edits(empty, &plan_pull(V1, None, &local, "a\nb")), "# X-1: T\n\na\n\nb\n");
 }

@@ -1,0 +1,7 @@
+//! The simulator over HTTP.
+
+mod faults;
+mod people;
+mod strictness;
+#[expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+mod support;

@@ -1,0 +1,36 @@
+//! The simulator's honesty: Notion's own JavaScript SDK drives it. Needs `node` and `npm`, and fails without them.
+
+use std::path::Path;
+use std::process::Command;
+
+use notion_sim::{Options, Server};
+
+#[test]
+fn the_official_sdk_works_against_the_simulator() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk");
+    if !folder.join("node_modules/@notionhq/client").is_dir() {
+        let installed = Command::new("npm")
+            .args(["ci", "--no-audit", "--no-fund"])
+            .current_dir(&folder)
+            .status()
+            .expect("npm must be installed to test the simulator");
+        assert!(installed.success(), "npm ci failed");
+    }
+    let options = Options::default();
+    let token = options.token.clone();
+    let server = Server::start(options).unwrap();
+    let ran = Command::new("node")
+        .args(["--test", "sdk.test.mjs"])
+        .current_dir(&folder)
+        .env("SIM_URL", server.url())
+        .env("SIM_TOKEN", token)
+        .env("SIM_PARENT", server.parent_page())
+        .output()
+        .expect("node must be installed to test the simulator");
+    assert!(
+        ran.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&ran.stdout),
+        String::from_utf8_lossy(&ran.stderr)
+    );
+}
