@@ -274,7 +274,9 @@ impl Cli {
     /// What `--fail-on` says, for the command that knows it.
     pub fn fail_on(&self) -> Result<Option<FailOn>, UsageError> {
         let common = match &self.command {
-            Sub::Check(common) => return Ok(Some(common.fail_on.map_or(FailOn::default(), Into::into))),
+            Sub::Check(common) => {
+                return Ok(Some(common.fail_on.map_or(FailOn::default(), Into::into)));
+            }
             Sub::Init(common)
             | Sub::Status(common)
             | Sub::Diff(common)
@@ -286,7 +288,9 @@ impl Cli {
             Sub::Log { .. } | Sub::Config { .. } => return Ok(None),
         };
         match common.fail_on {
-            Some(_) => Err(usage("`--fail-on` belongs to check; the other commands exit 1 on conflicts only.")),
+            Some(_) => Err(usage(
+                "`--fail-on` belongs to check; the other commands exit 1 on conflicts only.",
+            )),
             None => Ok(None),
         }
     }
@@ -317,7 +321,8 @@ fn allow(guards: &[String]) -> Result<Allow, UsageError> {
     let mut allow = Allow::default();
     for guard in guards {
         let number = |text: &str| {
-            text.parse::<usize>().map_err(|_| usage(format!("`--allow {guard}` needs a whole number.")))
+            text.parse::<usize>()
+                .map_err(|_| usage(format!("`--allow {guard}` needs a whole number.")))
         };
         match guard.split_once('=') {
             Some(("delete", count)) => allow.delete = Some(number(count)?),
@@ -357,7 +362,9 @@ mod tests {
         assert_eq!(side(&["push", "--force", "INFRA-1"]), Some(Side::Local));
         assert_eq!(side(&["sync", "--force=local"]), Some(Side::Local));
         assert_eq!(side(&["sync"]), None);
-        for wrong in [&["sync", "--force"][..], &["pull", "--force=local"], &["push", "--force=remote"]] {
+        for wrong in
+            [&["sync", "--force"][..], &["pull", "--force=local"], &["push", "--force=remote"]]
+        {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }

@@ -85,7 +85,8 @@ fn config(cli: &Cli, env: &BTreeMap<String, String>) -> Outcome {
     match Config::load(&cli.directory, cli.config.as_deref(), &lookup) {
         Ok(config) => {
             let kinds: Vec<&str> = config.kinds.keys().map(String::as_str).collect();
-            let backends: Vec<&str> = config.backends.iter().map(|backend| backend.name()).collect();
+            let backends: Vec<&str> =
+                config.backends.iter().map(|backend| backend.name()).collect();
             write_err(&format!(
                 "{} is valid: kinds {}; backends {}.\n",
                 config.file.display(),

@@ -73,9 +73,15 @@ fn both_changed_is_a_conflict_that_force_settles_and_restore_undoes() {
         let (file, page) = (repo.read(&path), lab.body("Stories", "INFRA-1"));
         let run = repo.run(&["sync"]).expect(1);
         assert_eq!(run.actions(), ["story/INFRA-1 conflict", "story/INFRA-3 create-page"]);
-        assert_eq!((repo.read(&path), lab.body("Stories", "INFRA-1")), (file.clone(), page.clone()));
+        assert_eq!(
+            (repo.read(&path), lab.body("Stories", "INFRA-1")),
+            (file.clone(), page.clone())
+        );
         let fingerprint = run.json()["conflicts"][0]["fingerprint"].clone();
-        assert_eq!(repo.run(&["check"]).expect(1).json()["conflicts"][0]["fingerprint"], fingerprint);
+        assert_eq!(
+            repo.run(&["check"]).expect(1).json()["conflicts"][0]["fingerprint"],
+            fingerprint
+        );
         repo.run(&["sync", &format!("--force={side}")]).expect(0);
         let (kept, lost) = match side {
             "local" => ("By a commit.", "By a person."),

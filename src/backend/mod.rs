@@ -305,17 +305,34 @@ pub trait Backend: Send + Sync {
     async fn append_body(&self, page: &str, text: &str) -> Result<BodyRead, BackendError>;
 
     /// Moves the page to the trash: 1 request.
-    async fn trash(&self, kind: &Kind, place: &Place, page: &str) -> Result<RemotePage, BackendError>;
+    async fn trash(
+        &self,
+        kind: &Kind,
+        place: &Place,
+        page: &str,
+    ) -> Result<RemotePage, BackendError>;
 
     /// Takes the page out of the trash: 1 request.
-    async fn untrash(&self, kind: &Kind, place: &Place, page: &str) -> Result<RemotePage, BackendError>;
+    async fn untrash(
+        &self,
+        kind: &Kind,
+        place: &Place,
+        page: &str,
+    ) -> Result<RemotePage, BackendError>;
 
     /// Requests so far.
     fn requests(&self) -> Requests;
 }
 
-/// A connected backend and the kinds that may leave the repository for it.
-pub type Connected = (Arc<dyn Backend>, BTreeSet<String>);
+/// A backend that was set up.
+pub struct Connected {
+    /// The backend.
+    pub backend: Arc<dyn Backend>,
+    /// Kinds that may leave the repository for it.
+    pub shared: BTreeSet<String>,
+    /// Whether a run may make what it misses there.
+    pub auto_init: bool,
+}
 
 /// Sets up a configured backend; sends nothing. `None` for a type that this version cannot sync.
 ///
@@ -329,8 +346,9 @@ pub fn connect(
     let Some(token) = env.get("NOTION_TOKEN") else {
         return Err(BackendError::Refused {
             message: "There is no Notion token.".to_owned(),
-            remedy: "Set NOTION_TOKEN to the token of a connection (Notion: Settings, Connections)."
-                .to_owned(),
+            remedy:
+                "Set NOTION_TOKEN to the token of a connection (Notion: Settings, Connections)."
+                    .to_owned(),
         });
     };
     let options = notion::NotionOptions {
@@ -350,6 +368,9 @@ pub fn connect(
             write_timeout: Duration::from_millis(notion.write_timeout_ms),
         },
     };
-    let shared = notion.share.iter().cloned().collect();
-    Ok(Some((Arc::new(notion::Notion::new(options)?), shared)))
+    Ok(Some(Connected {
+        backend: Arc::new(notion::Notion::new(options)?),
+        shared: notion.share.iter().cloned().collect(),
+        auto_init: notion.auto_init,
+    }))
 }

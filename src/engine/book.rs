@@ -254,6 +254,10 @@ pub(super) struct Intent {
     /// What is replaced there. Empty with a body to be created or appended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hunks: Vec<Hunk>,
+    /// Property values that are being sent, relations by artifact id. Members without a page yet are not in them:
+    /// they follow once their pages are made.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, Option<Value>>,
     /// The backend's clock when the intent was recorded.
     pub at: Timestamp,
 }
@@ -299,15 +303,14 @@ pub(super) struct Book {
     pub meta: Meta,
     /// Records by backend and artifact.
     pub records: BTreeMap<(String, Key), Record>,
-    /// Intents left by runs that did not end.
-    pub left_intents: Vec<Intent>,
+    /// Open intents: those of this run, and those that earlier runs left and no run has taken up yet.
     intents: Vec<Intent>,
     texts: BTreeMap<String, Vec<u8>>,
     replaced: BTreeMap<String, Option<Vec<u8>>>,
     stored_meta: Meta,
     stored_records: BTreeMap<(String, Key), Record>,
     stored_texts: BTreeSet<String>,
-    stored_intents: BTreeSet<String>,
+    stored_intents: Vec<Intent>,
 }
 
 fn parse<T: for<'a> Deserialize<'a>>(path: &str, bytes: &[u8]) -> Result<T, StateError> {
@@ -316,8 +319,10 @@ fn parse<T: for<'a> Deserialize<'a>>(path: &str, bytes: &[u8]) -> Result<T, Stat
 }
 
 fn json<T: Serialize>(path: &str, value: &T) -> Result<Vec<u8>, StateError> {
-    let mut bytes = serde_json::to_vec_pretty(value)
-        .map_err(|error| StateError::Corrupt { path: path.to_owned(), reason: error.to_string() })?;
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| StateError::Corrupt {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })?;
     bytes.push(b'\n');
     Ok(bytes)
 }
@@ -331,7 +336,7 @@ impl Book {
         let snapshot = store.load().await?;
         let mut meta = Meta::default();
         let mut records = BTreeMap::new();
-        let mut left_intents = Vec::new();
+        let mut intents = Vec::new();
         if snapshot.commit.is_some() {
             let wanted = ["meta.json", "index.jsonl"].map(str::to_owned);
             let files = store.read_many(&snapshot, &wanted).await?;
@@ -347,22 +352,21 @@ impl Book {
             for run in &meta.intents {
                 let path = format!("intents/{run}.json");
                 if let Some(bytes) = store.read(&snapshot, &path).await? {
-                    left_intents.extend(parse::<Vec<Intent>>(&path, &bytes)?);
+                    intents.extend(parse::<Vec<Intent>>(&path, &bytes)?);
                 }
             }
         }
-        let stored_texts = live(&records, &left_intents);
+        let stored_texts = live(&records, &intents);
         Ok(Self {
             store,
             snapshot,
             stored_meta: meta.clone(),
             stored_records: records.clone(),
             stored_texts,
-            stored_intents: meta.intents.clone(),
+            stored_intents: intents.clone(),
             meta,
             records,
-            left_intents,
-            intents: Vec::new(),
+            intents,
             texts: BTreeMap::new(),
             replaced: BTreeMap::new(),
         })
@@ -402,7 +406,8 @@ impl Book {
     /// # Errors
     /// What the store says; [`StateError::Corrupt`] if the text is missing.
     pub(super) async fn text(&self, id: &str) -> Result<String, StateError> {
-        let missing = |reason: &str| StateError::Corrupt { path: text_path(id), reason: reason.to_owned() };
+        let missing =
+            |reason: &str| StateError::Corrupt { path: text_path(id), reason: reason.to_owned() };
         let bytes = match self.texts.get(id) {
             Some(bytes) => bytes.clone(),
             None => self
@@ -419,9 +424,15 @@ impl Book {
         self.intents.push(intent);
     }
 
-    /// The intents that this run recorded are done: the next commit forgets them.
-    pub(super) fn settle_intents(&mut self) {
-        self.intents.clear();
+    /// The open intents for an artifact, oldest first.
+    pub(super) fn intents(&self, backend: &str, key: &Key) -> Vec<Intent> {
+        let of = |intent: &&Intent| intent.backend == backend && intent.key == *key;
+        self.intents.iter().filter(of).cloned().collect()
+    }
+
+    /// What was intended for this artifact is done or judged: the next commit forgets it.
+    pub(super) fn settle_intents(&mut self, backend: &str, key: &Key) {
+        self.intents.retain(|intent| intent.backend != backend || intent.key != *key);
     }
 
     /// Keeps what a write replaces (rule 10). The first one of a run wins: it is what people had.
@@ -492,20 +503,24 @@ impl Book {
     /// # Errors
     /// [`StateError::Moved`] if somebody else wrote meanwhile: observe again (rule 16).
     pub(super) async fn commit(&mut self, run: &str, message: &str) -> Result<bool, StateError> {
-        self.meta.intents = match self.intents.is_empty() {
-            true => BTreeSet::new(),
-            false => BTreeSet::from([run.to_owned()]),
-        };
+        let intended = self.intents != self.stored_intents;
+        if intended {
+            self.meta.intents = match self.intents.is_empty() {
+                true => BTreeSet::new(),
+                false => BTreeSet::from([run.to_owned()]),
+            };
+        }
         // The content commit alone is no news (rule 14): it moves with the next commit that has some.
         let mut quiet = self.meta.clone();
         quiet.content.clone_from(&self.stored_meta.content);
         for (name, backend) in &mut quiet.backends {
             if let Some(stored) = self.stored_meta.backends.get(name) {
                 for (kind, cursor) in &mut backend.cursors {
-                    if let Some(old) = stored.cursors.get(kind) {
-                        if old.whole == cursor.whole && old.count == cursor.count {
-                            cursor.clone_from(old);
-                        }
+                    if let Some(old) = stored.cursors.get(kind)
+                        && old.whole == cursor.whole
+                        && old.count == cursor.count
+                    {
+                        cursor.clone_from(old);
                     }
                 }
             }
@@ -513,7 +528,7 @@ impl Book {
         let nothing = quiet == self.stored_meta
             && self.records == self.stored_records
             && self.replaced.is_empty()
-            && self.intents.is_empty();
+            && !intended;
         if nothing {
             return Ok(false);
         }
@@ -530,10 +545,10 @@ impl Book {
             }
             change.insert("index.jsonl".to_owned(), Some(index));
         }
-        for run in self.stored_intents.difference(&self.meta.intents) {
+        for run in self.stored_meta.intents.difference(&self.meta.intents) {
             change.insert(format!("intents/{run}.json"), None);
         }
-        if !self.intents.is_empty() {
+        if intended && !self.intents.is_empty() {
             let path = format!("intents/{run}.json");
             let bytes = json(&path, &self.intents)?;
             change.insert(path, Some(bytes));
@@ -555,8 +570,7 @@ impl Book {
         self.stored_meta = self.meta.clone();
         self.stored_records = self.records.clone();
         self.stored_texts = texts;
-        self.stored_intents = self.meta.intents.clone();
-        self.left_intents.clear();
+        self.stored_intents.clone_from(&self.intents);
         Ok(true)
     }
 }

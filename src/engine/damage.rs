@@ -25,7 +25,8 @@ pub(super) async fn halved(
 ) -> Result<BTreeSet<Key>, RunError> {
     let mut halved = BTreeSet::new();
     for (key, task) in tasks {
-        let (Some(artifact), Some(kind)) = (world.artifacts.get(key), world.kinds.get(&key.kind)) else {
+        let (Some(artifact), Some(kind)) = (world.artifacts.get(key), world.kinds.get(&key.kind))
+        else {
             continue;
         };
         let path = artifact.path.as_deref().unwrap_or_default();
@@ -102,7 +103,12 @@ pub(super) async fn three_texts(
             Some(match &base {
                 // As the file would be with the page's changes: only what a person did there differs.
                 Some((old, agreed)) => {
-                    let edits = markdown::plan_pull(dialect, Some((&old.local(), agreed)), &old.local(), &text);
+                    let edits = markdown::plan_pull(
+                        dialect,
+                        Some((&old.local(), agreed)),
+                        &old.local(),
+                        &text,
+                    );
                     let new = markdown::apply_edits(&old.text, &edits);
                     let new = FileText::new(kind, &artifact.key, path, new);
                     markdown::body_text(&new.local())

@@ -11,11 +11,11 @@ use agent_sync_core::plan::{Content, Pair};
 use futures::stream::{self, StreamExt};
 use tokio::time::Instant;
 
-use super::{RunError, partial};
 use super::book::{Book, Intent, Record, Replaced};
 use super::observe::{Artifact, LocalFile, World, body_content};
 use super::remote::{BodyJob, BodyWrite, Done, FileText, Job, Sender, Verb};
 use super::work::{Action, Task};
+use super::{RunError, partial};
 use crate::backend::{Backend, BackendError};
 use crate::repo::{PathError, Tree, WriteError, new_path};
 
@@ -46,6 +46,8 @@ pub(super) struct Executed {
     pub outcomes: BTreeMap<Key, Outcome>,
     /// Trouble of single artifacts.
     pub findings: Vec<Finding>,
+    /// Artifacts with a write of which it is not certain yet what it did, or which needs another one.
+    pub open: BTreeSet<Key>,
     /// Why the run stopped early.
     pub stop: Option<BackendError>,
 }
@@ -147,6 +149,7 @@ async fn prepare(
         expected: Properties::new(),
         values: BTreeMap::new(),
         local_values: BTreeMap::new(),
+        late: BTreeSet::new(),
         body: None,
         digest: artifact.body.as_ref().map(|body| body.digest.clone()),
     };
@@ -202,6 +205,7 @@ async fn prepare(
             Some(pair) => Some(pair_texts(hands.book, kind, key, &path, &pair).await?),
             None => None,
         };
+        let mut impossible = false;
         let write = match verb {
             Verb::Create => BodyWrite::Whole(markdown::render_remote(&local.local(), dialect)),
             _ => {
@@ -212,13 +216,17 @@ async fn prepare(
                     Push::Append(text) => BodyWrite::Whole(text),
                     Push::Edit(hunks) => BodyWrite::Edit(hunks),
                     Push::Impossible(reason) => {
-                        executed.findings.push(trouble(key, Some(artifact), reason));
+                        executed.findings.push(trouble(key, Some(artifact), format!("{reason}.")));
+                        impossible = true;
                         BodyWrite::Nothing
                     }
                 }
             }
         };
-        job.body = Some(BodyJob { local, base, before, write });
+        job.body = (!impossible).then_some(BodyJob { local, before, write });
+    }
+    if job.verb == Verb::Edit && job.body.is_none() && job.values.is_empty() {
+        return Ok(None);
     }
     keep_replaced(hands, key, task, &job)?;
     Ok(Some(job))
@@ -243,12 +251,7 @@ async fn pair_texts(
 }
 
 /// Rule 10: what is about to be replaced on the page goes to the state first.
-fn keep_replaced(
-    hands: &mut Hands<'_>,
-    key: &Key,
-    task: &Task,
-    job: &Job,
-) -> Result<(), RunError> {
+fn keep_replaced(hands: &mut Hands<'_>, key: &Key, task: &Task, job: &Job) -> Result<(), RunError> {
     if job.verb == Verb::Create || job.verb == Verb::Revive {
         return Ok(());
     }
@@ -306,7 +309,8 @@ fn waves(world: &World, jobs: Vec<Job>) -> Vec<Vec<Job>> {
     }
     while !open.is_empty() {
         let pending: BTreeSet<Key> = open.iter().map(|job| job.key.clone()).collect();
-        let needs = |job: &Job| wanted(world, job).any(|key| key != job.key && pending.contains(&key));
+        let needs =
+            |job: &Job| wanted(world, job).any(|key| key != job.key && pending.contains(&key));
         let (ready, later): (Vec<Job>, Vec<Job>) = open.into_iter().partition(|job| !needs(job));
         match ready.is_empty() {
             true => {
@@ -363,11 +367,40 @@ async fn remote(
             send_batch(hands, batch, executed, &mut unanswered).await?;
         }
     }
-    close_circles(hands, circles, executed).await?;
     for (job, asked) in unanswered {
         again(hands, job, asked, executed).await?;
     }
-    Ok(())
+    close_circles(hands, circles, executed).await
+}
+
+/// The value of a file's property.
+fn local_value(values: &BTreeMap<String, Option<Content>>, name: &str) -> Option<Value> {
+    match values.get(name).cloned().flatten() {
+        Some(Content::Value(value)) => Some(value),
+        _ => None,
+    }
+}
+
+/// What a job sends, with relations by artifact id.
+fn intended(world: &World, job: &Job) -> BTreeMap<String, Option<Value>> {
+    let kind = world.kinds.get(&job.key.kind);
+    let target = |name: &str| {
+        let property = kind?.property(name)?;
+        let target = property.target.clone().unwrap_or_else(|| job.key.kind.clone());
+        (property.r#type == PropertyType::Relation).then_some(target)
+    };
+    let of = |name: &String| {
+        let value = local_value(&job.local_values, name);
+        let value = match (target(name), value) {
+            (Some(target), Some(Value::Set(ids))) => Value::set(
+                ids.into_iter()
+                    .filter(|id| world.page_of.contains_key(&Key::new(&target, id.clone()))),
+            ),
+            (_, value) => value,
+        };
+        (name.clone(), value)
+    };
+    job.values.keys().map(of).collect()
 }
 
 /// Fills in the pages that earlier waves made.
@@ -379,21 +412,21 @@ fn resolve(world: &World, batch: &[Job], circles: &mut Vec<Job>) -> Vec<Job> {
         else {
             continue;
         };
-        let mut late = BTreeMap::new();
+        let mut sent = Properties::new();
         for (name, value) in &mut job.values {
-            let local = match job.local_values.get(name).cloned().flatten() {
-                Some(Content::Value(value)) => Some(value),
-                _ => None,
-            };
+            let local = local_value(&job.local_values, name);
             let (resolved, open) = relations(world, kind, artifact, name, local);
             *value = resolved;
             if open {
-                late.insert(name.clone(), None);
+                job.late.insert(name.clone());
+                sent.extend(value.clone().map(|value| (name.clone(), value)));
             }
         }
-        if !late.is_empty() {
+        if !job.late.is_empty() {
             let mut second = job.clone();
-            second.values = late;
+            second.values = job.late.iter().map(|name| (name.clone(), None)).collect();
+            second.expected = sent;
+            second.late = BTreeSet::new();
             second.body = None;
             second.verb = Verb::Edit;
             circles.push(second);
@@ -427,6 +460,7 @@ async fn send_batch(
             local,
             before: before.filter(|_| !hunks.is_empty()),
             hunks,
+            values: intended(hands.world, job),
             at: backend.now().unwrap_or_default(),
         });
     }
@@ -450,13 +484,26 @@ async fn send_batch(
     .await;
     for (job, done, at) in results {
         if done.unanswered {
+            executed.open.insert(job.key.clone());
             unanswered.push((job, at));
             continue;
         }
-        apply(hands, &job, done, executed);
+        take_up(hands, &job, done, executed);
     }
-    hands.book.settle_intents();
     Ok(())
+}
+
+/// Takes a job's result over. What is not certain yet keeps its intent, so that a later run can tell our write from
+/// somebody else's (rule 16).
+fn take_up(hands: &mut Hands<'_>, job: &Job, done: Done, executed: &mut Executed) {
+    let settled = done.stop.is_none() && job.late.is_empty();
+    apply(hands, job, done, executed);
+    if settled {
+        executed.open.remove(&job.key);
+        hands.book.settle_intents(hands.backend.name(), &job.key);
+    } else {
+        executed.open.insert(job.key.clone());
+    }
 }
 
 /// Takes a job's result over into records and outcomes.
@@ -473,6 +520,7 @@ fn apply(hands: &mut Hands<'_>, job: &Job, done: Done, executed: &mut Executed) 
     outcome.stale.extend(done.stale);
     if let Some(page) = &done.page {
         hands.world.page_of.insert(job.key.clone(), page.page.clone());
+        hands.world.key_of.insert(page.page.clone(), job.key.clone());
     }
     let id = done.page.as_ref().map(|page| page.page.clone()).or_else(|| job.page.clone());
     let Some(id) = id else { return };
@@ -526,32 +574,28 @@ async fn close_circles(
         let Some(page) = hands.world.page_of.get(&job.key).cloned() else { continue };
         let Some(artifact) = hands.world.artifacts.get(&job.key).cloned() else { continue };
         for (name, value) in &mut job.values {
-            let local = match job.local_values.get(name).cloned().flatten() {
-                Some(Content::Value(value)) => Some(value),
-                _ => None,
-            };
-            *value = relations(hands.world, &kind, &artifact, name, local).0;
+            let local = local_value(&job.local_values, name);
+            let (resolved, open) = relations(hands.world, &kind, &artifact, name, local);
+            *value = resolved;
+            if open {
+                job.late.insert(name.clone());
+            }
         }
         job.page = Some(page.clone());
-        // The page is minutes old and ours; what it holds is what the create set.
+        // The page was written a moment ago and held what that write's answer said.
         let mut done = Done { wrote: true, ..Done::default() };
         match sender.backend.set_properties(&kind, &place, &page, &job.values).await {
             Ok(answer) => {
-                for name in job.values.keys() {
-                    let local = job.local_values.get(name).cloned().flatten();
-                    done.pairs.insert(
-                        Stretch::Property(name.clone()),
-                        Pair { local: local.clone(), remote: local },
-                    );
-                }
+                sender.answered(&job, &answer, &mut done);
                 done.page = Some(answer);
             }
-            // The next run sees what is there and does the rest.
-            Err(BackendError::Ambiguous { .. } | BackendError::Collided { .. }) => {}
+            Err(BackendError::Ambiguous { .. } | BackendError::Collided { .. }) => {
+                done = sender.send(&kind, &place, &job).await;
+            }
             Err(error) => done.stop = Some(error),
         }
         let created = executed.outcomes.get(&job.key).map(|outcome| outcome.remote);
-        apply(hands, &job, done, executed);
+        take_up(hands, &job, done, executed);
         if let (Some(created), Some(outcome)) = (created, executed.outcomes.get_mut(&job.key)) {
             outcome.remote = created;
         }
@@ -592,11 +636,15 @@ async fn again(
             }
         };
         let done = match found {
-            Some(page) => sender.created(&kind, &place, &job, page, Done { wrote: true, ..Done::default() }).await,
+            Some(page) => {
+                sender
+                    .created(&kind, &place, &job, page, Done { wrote: true, ..Done::default() })
+                    .await
+            }
             None => sender.send(&kind, &place, &job).await,
         };
         if !done.unanswered {
-            apply(hands, &job, done, executed);
+            take_up(hands, &job, done, executed);
             return Ok(());
         }
         asked = Instant::now();
@@ -656,7 +704,9 @@ async fn local(
                 executed.findings.push(trouble(key, Some(&artifact), format!("{error}.")));
             }
         }
-        if task.local == Action::Delete && !executed.findings.iter().any(|f| f.key.as_ref() == Some(key)) {
+        if task.local == Action::Delete
+            && !executed.findings.iter().any(|f| f.key.as_ref() == Some(key))
+        {
             executed.outcomes.entry(key.clone()).or_default().local = Action::Delete;
         }
     }
@@ -672,6 +722,8 @@ enum FileTrouble {
     Write(#[from] WriteError),
     #[error(transparent)]
     Path(#[from] PathError),
+    #[error("the page's text has no place in this file")]
+    Body,
 }
 
 fn delete_file(hands: &Hands<'_>, artifact: &Artifact) -> Written {
@@ -729,7 +781,11 @@ async fn create_file(
     let body = markdown::render_local(hands.backend.dialect(), &remote, kind.format);
     let text = document::new_file(kind, &artifact.key.id, &values, &body);
     taken.insert(path.clone());
-    Ok(hands.tree.write(&path, &text, None).map(|()| Some((path, text))).map_err(FileTrouble::Write))
+    Ok(hands
+        .tree
+        .write(&path, &text, None)
+        .map(|()| Some((path, text)))
+        .map_err(FileTrouble::Write))
 }
 
 async fn edit_file(
@@ -745,6 +801,7 @@ async fn edit_file(
         return Ok(Ok(None));
     };
     let mut text = file.text.clone();
+    let dialect = hands.backend.dialect();
     if let Some(pair) = task.pull.get(&Stretch::Body) {
         let remote = page_text(hands, artifact).await?;
         let base = match pair {
@@ -753,9 +810,25 @@ async fn edit_file(
         };
         let texts = base.as_ref().map(|(file, text)| (file.local(), text.as_str()));
         let texts = texts.as_ref().map(|(local, text)| (local, *text));
-        let edits =
-            markdown::plan_pull(hands.backend.dialect(), texts, &file.body(kind), &remote);
-        text = markdown::apply_edits(&text, &edits);
+        let edits = markdown::plan_pull(dialect, texts, &file.body(kind), &remote);
+        let wanted = markdown::remote_digest(dialect, &remote);
+        // Where the agreed pair was equal in content, so must be the new one; elsewhere the backend put our text
+        // into a form that nobody foresaw, and having carried over what changed is all that can be asked.
+        let equal = base.as_ref().is_none_or(|(file, text)| {
+            markdown::local_digest(&file.local()) == markdown::remote_digest(dialect, text)
+        });
+        let arrived = |text: &str| {
+            let new = FileText::new(kind, &artifact.key, &path, text.to_owned());
+            markdown::local_digest(&new.local()) == wanted
+        };
+        text = markdown::apply_edits(&file.text, &edits);
+        if !arrived(&text) && (equal || edits.is_empty()) {
+            let whole = markdown::plan_pull(dialect, None, &file.body(kind), &remote);
+            text = markdown::apply_edits(&file.text, &whole);
+            if !arrived(&text) {
+                return Ok(Err(FileTrouble::Body));
+            }
+        }
     }
     for stretch in task.pull.keys() {
         let Stretch::Property(name) = stretch else { continue };
@@ -771,7 +844,7 @@ async fn edit_file(
             value = Value::set(members);
         }
         match document::set(kind, &artifact.key.id, &text, name, value.as_ref()) {
-            Ok(edits) => text = document::apply(&text, &edits),
+            Ok(edits) => text = markdown::apply_edits(&text, &edits),
             Err(error) => {
                 executed.findings.push(trouble(&artifact.key, Some(artifact), format!("{error}.")));
             }
@@ -780,7 +853,11 @@ async fn edit_file(
     if text == file.text {
         return Ok(Ok(Some((path, text))));
     }
-    Ok(hands.tree.write(&path, &text, Some(&digest)).map(|()| Some((path, text))).map_err(FileTrouble::Write))
+    Ok(hands
+        .tree
+        .write(&path, &text, Some(&digest))
+        .map(|()| Some((path, text)))
+        .map_err(FileTrouble::Write))
 }
 
 /// Proposes what a written file and its page hold now.
@@ -801,7 +878,9 @@ fn written(
         hands.book.keep(text);
     }
     let page = artifact.page.as_ref();
-    let page_id = page.map(|page| page.page.clone()).or_else(|| hands.world.page_of.get(&artifact.key).cloned());
+    let page_id = page
+        .map(|page| page.page.clone())
+        .or_else(|| hands.world.page_of.get(&artifact.key).cloned());
     let Some(page_id) = page_id else { return };
     let record = hands
         .book

@@ -63,16 +63,16 @@ pub(super) async fn adopt(
             .flatten()
             .map(|file| local_contents(world, kind, key, &file.path, &file.text))
             .collect();
-        let Some(record) = book.records.get_mut(&(backend.to_owned(), key.clone())) else { continue };
+        let Some(record) = book.records.get_mut(&(backend.to_owned(), key.clone())) else {
+            continue;
+        };
         let mut moved = Vec::new();
         for stretch in stretches(record) {
             let name = stretch_name(&stretch);
             let mut base = record.bases.remove(&name);
             let mut proposed = record.proposed.remove(&name).unwrap_or_default();
-            let versions: Vec<_> = contents
-                .iter()
-                .map(|contents| contents.get(&stretch).cloned().flatten())
-                .collect();
+            let versions: Vec<_> =
+                contents.iter().map(|contents| contents.get(&stretch).cloned().flatten()).collect();
             if plan::adopt(&mut base, &mut proposed, &versions) {
                 moved.push(stretch.clone());
             }
@@ -123,6 +123,13 @@ pub(super) async fn finish(
         let task = tasks.get(&artifact.key);
         let outcome = executed.outcomes.get(&artifact.key);
         let remote_done = outcome.map_or(Action::None, |outcome| outcome.remote);
+        // The intents of earlier runs were judged by this observation. A task that was to go on from them and did
+        // not get to it needs them again.
+        let unsent = executed.stop.is_some() && remote_done == Action::None;
+        let later = task.is_some_and(|task| task.waiting || unsent && task.writes_remote());
+        if !later && !executed.open.contains(&artifact.key) {
+            pen.book.settle_intents(&name, &artifact.key);
+        }
         let page = artifact.page.as_ref();
         if artifact.existence == Existence::Both && !pen.book.records.contains_key(&slot) {
             let Some(page) = page else { continue };
@@ -130,11 +137,12 @@ pub(super) async fn finish(
             pen.book.records.insert(slot.clone(), record);
         }
         let Some(record) = pen.book.records.get_mut(&slot) else { continue };
-        if let Some(page) = page {
-            if remote_done == Action::None && record.page != page.page {
-                record.page.clone_from(&page.page);
-                record.url.clone_from(&page.url);
-            }
+        if let Some(page) = page
+            && remote_done == Action::None
+            && record.page != page.page
+        {
+            record.page.clone_from(&page.page);
+            record.url.clone_from(&page.url);
         }
         let read = artifact.body.as_ref().and_then(|body| Some((body, body.began?)));
         if let (Some(page), Some((body, began)), Action::None) = (page, read, remote_done) {
@@ -147,10 +155,12 @@ pub(super) async fn finish(
                 digest: Some(body.digest.clone()),
             };
         }
-        if let Some(path) = outcome.and_then(|outcome| outcome.path.clone()).or_else(|| artifact.path.clone()) {
-            if artifact.file_digest.is_some() || outcome.is_some_and(|outcome| outcome.path.is_some()) {
-                record.path = Some(path);
-            }
+        if let Some(path) =
+            outcome.and_then(|outcome| outcome.path.clone()).or_else(|| artifact.path.clone())
+            && (artifact.file_digest.is_some()
+                || outcome.is_some_and(|outcome| outcome.path.is_some()))
+        {
+            record.path = Some(path);
         }
         for (stretch, step) in &artifact.steps {
             let Some(seen) = artifact.stretches.get(stretch) else { continue };
@@ -158,7 +168,9 @@ pub(super) async fn finish(
             let agreed = task.is_some_and(|task| task.agree.contains(stretch));
             if agreed {
                 record.propose(stretch, now);
-            } else if *step == Step::Nothing && seen.base.as_ref().is_some_and(|base| base.same(&now)) {
+            } else if *step == Step::Nothing
+                && seen.base.as_ref().is_some_and(|base| base.same(&now))
+            {
                 // Both sides are back at the base: what was proposed since is void (rule 15).
                 record.proposed.remove(&stretch_name(stretch));
             } else if *step == Step::Nothing && record.proposals(stretch).is_empty() {
@@ -187,11 +199,7 @@ pub(super) async fn finish(
 }
 
 /// Moves bases, marks artifacts that are wholly agreed, and forgets those that are gone.
-async fn publish(
-    pen: &mut Pen<'_>,
-    executed: &Executed,
-    name: &str,
-) -> Result<(), RunError> {
+async fn publish(pen: &mut Pen<'_>, executed: &Executed, name: &str) -> Result<(), RunError> {
     let keys: BTreeSet<Key> = pen
         .world
         .artifacts
@@ -202,8 +210,7 @@ async fn publish(
         })
         .cloned()
         .collect();
-    let held =
-        adopt(pen.git, pen.tree, pen.book, pen.world, pen.published, name, &keys).await?;
+    let held = adopt(pen.git, pen.tree, pen.book, pen.world, pen.published, name, &keys).await?;
     for (key, artifact) in &pen.world.artifacts {
         let slot = (name.to_owned(), key.clone());
         if gone(pen.world, executed, key) {
@@ -221,7 +228,9 @@ async fn publish(
         }
         let outcome = executed.outcomes.get(key);
         let file = outcome.and_then(|outcome| outcome.file.as_ref()).or(artifact.file.as_ref());
-        let (Some(record), Some(kind)) = (pen.book.records.get_mut(&slot), pen.world.kinds.get(&key.kind)) else {
+        let (Some(record), Some(kind)) =
+            (pen.book.records.get_mut(&slot), pen.world.kinds.get(&key.kind))
+        else {
             continue;
         };
         record.pushed_by.retain(|stretch, _| record.proposed.contains_key(stretch));
@@ -274,7 +283,8 @@ fn cursors(pen: &mut Pen<'_>, tasks: &BTreeMap<Key, Task>, executed: &Executed, 
             continue;
         }
         let records = pen.book.records.values();
-        let known = records.filter(|record| record.backend == name && record.key.kind == *kind).count();
+        let known =
+            records.filter(|record| record.backend == name && record.key.kind == *kind).count();
         let cursors = &mut pen.book.backend(name).cursors;
         let old = cursors.get(kind).cloned();
         let (whole, count) = match (listed.whole, &old) {

@@ -84,7 +84,9 @@ pub(super) async fn held(
         keys.iter().map(|key| (key.clone(), vec![None])).collect();
     for (path, blob) in git.tree_files(head, &folders).await? {
         let key = key_of(kinds, &path).filter(|key| keys.contains(key));
-        if let Some(first) = key.and_then(|key| found.get_mut(&key)).and_then(|list| list.first_mut()) {
+        if let Some(first) =
+            key.and_then(|key| found.get_mut(&key)).and_then(|list| list.first_mut())
+        {
             *first = Some((path, blob));
         }
     }

@@ -10,6 +10,14 @@ use crate::report::ArtifactReport;
 /// What the backend says; a schema that cannot be repaired without losing a value.
 pub(super) async fn init(turn: &mut Turn<'_>) -> Result<(), RunError> {
     turn.backend.identity().await?;
+    databases(turn).await
+}
+
+/// Makes and repairs the databases; who we are is known.
+///
+/// # Errors
+/// As [`init`].
+pub(super) async fn databases(turn: &mut Turn<'_>) -> Result<(), RunError> {
     let name = turn.backend.name().to_owned();
     let mut places = turn.places().await?;
     let missing: Vec<_> =

@@ -17,7 +17,11 @@ pub(super) async fn log(session: &Session<'_>, limit: usize) -> Result<Report, R
         let ended = commits.iter().filter(|entry| !entry.message.starts_with(super::PARTIAL));
         for entry in ended.take(limit) {
             let field = |name: &str| {
-                entry.message.lines().find_map(|line| line.strip_prefix(name)).map(|text| text.trim().to_owned())
+                entry
+                    .message
+                    .lines()
+                    .find_map(|line| line.strip_prefix(name))
+                    .map(|text| text.trim().to_owned())
             };
             report.log.push(LogLine {
                 commit: entry.commit.clone(),

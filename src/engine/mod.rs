@@ -8,10 +8,10 @@ use std::time::Instant;
 use agent_sync_core::kind::{Kind, Kinds, PropertyType};
 use agent_sync_core::model::{Key, Selector, Side};
 
-use crate::backend::{Backend, BackendError};
+use crate::backend::{Backend, BackendError, Connected};
 use crate::config::{Config, ConfigError};
-use crate::repo::git::{Git, GitError, Oid, Remote};
 use crate::repo::Tree;
+use crate::repo::git::{Git, GitError, Oid, Remote};
 use crate::report::{BackendReport, Outcome, Report};
 use crate::state::{GitStore, StateError, Store};
 
@@ -30,10 +30,10 @@ mod sync;
 mod work;
 
 pub use book::Keep;
-pub use observe::Artifact;
-pub use work::Action;
 use history::Published;
 use lease::{Lease, LeaseError, Timing};
+pub use observe::Artifact;
+pub use work::Action;
 
 /// What is asked of a run.
 #[derive(Clone, Debug)]
@@ -180,8 +180,12 @@ impl From<StateError> for RunError {
             StateError::Moved => Self::Moved,
             StateError::Refused { .. } => Self::Refused(error.to_string()),
             StateError::Unavailable { .. } => Self::Unavailable(error.to_string()),
-            StateError::NewerFormat { .. } | StateError::Corrupt { .. } => Self::Usage(error.to_string()),
-            StateError::InvalidPath { .. } | StateError::Failed { .. } => Self::Bug(error.to_string()),
+            StateError::NewerFormat { .. } | StateError::Corrupt { .. } => {
+                Self::Usage(error.to_string())
+            }
+            StateError::InvalidPath { .. } | StateError::Failed { .. } => {
+                Self::Bug(error.to_string())
+            }
         }
     }
 }
@@ -240,7 +244,8 @@ pub async fn run(request: &Request) -> Result<Report, RunError> {
             Err(RunError::Moved) => last = RunError::Moved,
             Err(error) => return Err(error),
             Ok(mut report) => {
-                report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                report.duration_ms =
+                    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
                 return Ok(report);
             }
         }
@@ -298,10 +303,7 @@ async fn attempt(request: &Request, run: &str) -> Result<Report, RunError> {
     }
 }
 
-async fn acquire(
-    session: &Session<'_>,
-    env: &BTreeMap<String, String>,
-) -> Result<Lease, RunError> {
+async fn acquire(session: &Session<'_>, env: &BTreeMap<String, String>) -> Result<Lease, RunError> {
     let actor = env.get("GITHUB_RUN_ID").map(|id| format!("{} ({id})", session.run));
     let name = actor.unwrap_or_else(|| session.run.clone());
     tokio::select! {
@@ -352,7 +354,8 @@ fn check_selection(request: &Request, config: &Config) -> Result<(), RunError> {
         }
     }
     for selector in &request.artifacts {
-        if let Some(kind) = selector.kind.as_ref().filter(|kind| !config.kinds.contains_key(*kind)) {
+        if let Some(kind) = selector.kind.as_ref().filter(|kind| !config.kinds.contains_key(*kind))
+        {
             return Err(RunError::Usage(format!("There is no kind `{kind}`.")));
         }
     }
@@ -381,7 +384,9 @@ async fn check_branch(session: &Session<'_>, branch: &str) -> Result<(), RunErro
         );
         return Err(match ci {
             true => RunError::Superseded(format!("{message} A newer run will do it.")),
-            false => RunError::Usage(format!("{message} Get them with `git pull`, then run it again.")),
+            false => {
+                RunError::Usage(format!("{message} Get them with `git pull`, then run it again."))
+            }
         });
     }
     let guarded = matches!(session.request.command, Command::Push | Command::Sync);
@@ -395,7 +400,10 @@ async fn check_branch(session: &Session<'_>, branch: &str) -> Result<(), RunErro
             return Err(RunError::Usage(format!(
                 "This is {}, not `{branch}`, so nothing was written. Switch to `{branch}`, or pass `--any-branch` \
                  to write what this branch holds.",
-                current.map_or_else(|| "a detached HEAD".to_owned(), |name| format!("branch `{name}`"))
+                current.map_or_else(
+                    || "a detached HEAD".to_owned(),
+                    |name| format!("branch `{name}`")
+                )
             )));
         }
     }
@@ -414,7 +422,9 @@ async fn all_backends(
         if !session.request.backends.is_empty() && !asked {
             continue;
         }
-        let Some((backend, shared)) = crate::backend::connect(config, &session.request.env)? else {
+        let Some(Connected { backend, shared, auto_init }) =
+            crate::backend::connect(config, &session.request.env)?
+        else {
             let message = format!(
                 "The backend `{}` is of a type that this version cannot sync yet; it was left out.",
                 config.name()
@@ -433,7 +443,9 @@ async fn all_backends(
             .kinds
             .iter()
             .filter(|(name, _)| shared.contains(*name))
-            .filter(|(name, _)| session.request.kinds.is_empty() || session.request.kinds.contains(name))
+            .filter(|(name, _)| {
+                session.request.kinds.is_empty() || session.request.kinds.contains(name)
+            })
             .map(|(name, kind)| (name.clone(), within(kind, &shared)))
             .collect();
         let mut turn = Turn {
@@ -444,10 +456,13 @@ async fn all_backends(
             published: &published,
             report: &mut report,
             gate: gate.clone(),
+            auto_init,
         };
         let result = match &session.request.command {
             Command::Init => init::init(&mut turn).await,
-            Command::Restore { side, at } => restore::restore(&mut turn, *side, at.as_deref()).await,
+            Command::Restore { side, at } => {
+                restore::restore(&mut turn, *side, at.as_deref()).await
+            }
             _ => {
                 let work = sync::sync(&mut turn);
                 match &gate {
@@ -457,10 +472,9 @@ async fn all_backends(
                 }
             }
         };
-        report.backends.push(BackendReport {
-            name: backend.name().to_owned(),
-            requests: backend.requests(),
-        });
+        report
+            .backends
+            .push(BackendReport { name: backend.name().to_owned(), requests: backend.requests() });
         result?;
     }
     report.state_commit = book.commit_id().map(str::to_owned);
@@ -510,6 +524,8 @@ struct Turn<'a> {
     published: &'a Published,
     report: &'a mut Report,
     gate: Option<Arc<lease::Gate>>,
+    /// Whether missing databases are made on the spot.
+    auto_init: bool,
 }
 
 impl Turn<'_> {

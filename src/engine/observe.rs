@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use agent_sync_core::document::{self, Document};
 use agent_sync_core::kind::{Kind, Kinds, PropertyType};
-use agent_sync_core::markdown::{self, Local};
+use agent_sync_core::markdown::{self, Hunk, Local};
 use agent_sync_core::model::{Finding, Key, Properties, Severity, Side, Stretch, Value};
 use agent_sync_core::plan::{
     self, Content, Existence, LocalPresence, Observed, Pair, RemotePresence, Step,
@@ -16,6 +16,7 @@ use regex::Regex;
 use super::RunError;
 use super::book::{Book, Intent, Record, Seen, text_id};
 use super::history::{self, Published};
+use super::remote::FileText;
 use crate::backend::{Backend, BackendError, Identity, Life, Place, Presence, RemotePage};
 use crate::repo::git::Git;
 use crate::repo::{Scan, Tree};
@@ -134,6 +135,8 @@ pub(super) struct World {
     pub listed: BTreeMap<String, Listed>,
     /// Page of each artifact that has one.
     pub page_of: BTreeMap<Key, String>,
+    /// The same the other way round.
+    pub key_of: BTreeMap<String, Key>,
     /// Our own user on that backend.
     pub identity: Identity,
     /// Titles of pages without an id, by kind: (title in lower case, address).
@@ -166,6 +169,8 @@ pub(super) struct Eyes<'a> {
     pub git: &'a Git,
     /// The default branch.
     pub published: &'a Published,
+    /// So many deletions are allowed in this run (rule 9).
+    pub allow_delete: Option<usize>,
     /// History was rewritten and a person allowed it: artifacts that are not at their base have none.
     pub forget: bool,
     /// This working tree; see [`Git::work_tree_id`].
@@ -229,6 +234,7 @@ pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
         unchanged: 0,
         listed: BTreeMap::new(),
         page_of: BTreeMap::new(),
+        key_of: BTreeMap::new(),
         identity: eyes.identity.clone(),
         loose_titles: BTreeMap::new(),
         made: BTreeMap::new(),
@@ -239,10 +245,13 @@ pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
     let name = eyes.backend.name().to_owned();
     let open: BTreeSet<Key> = matched
         .keys()
-        .filter(|key| eyes.book.record(&name, key).is_some_and(|record| !record.proposed.is_empty()))
+        .filter(|key| {
+            eyes.book.record(&name, key).is_some_and(|record| !record.proposed.is_empty())
+        })
         .cloned()
         .collect();
-    super::finish::adopt(eyes.git, eyes.tree, eyes.book, &world, eyes.published, &name, &open).await?;
+    super::finish::adopt(eyes.git, eyes.tree, eyes.book, &world, eyes.published, &name, &open)
+        .await?;
     if eyes.forget {
         forget(&mut eyes, &matched)?;
     }
@@ -298,6 +307,7 @@ async fn identify(
     for record in eyes.book.records.values().filter(|record| record.backend == name) {
         known.insert(&record.page, &record.key);
         world.page_of.insert(record.key.clone(), record.page.clone());
+        world.key_of.insert(record.page.clone(), record.key.clone());
     }
     let mut artifacts: BTreeMap<Key, Artifact> = BTreeMap::new();
     let mut blocked: BTreeSet<Key> = &world.scan.duplicates | &world.scan.unreadable;
@@ -320,7 +330,13 @@ async fn identify(
                     "Correct the page's ID property.",
                 )),
                 None => {
-                    without_id(world, kind, known.get(page.page.as_str()).copied(), &page, &mut blocked);
+                    without_id(
+                        world,
+                        kind,
+                        known.get(page.page.as_str()).copied(),
+                        &page,
+                        &mut blocked,
+                    );
                 }
             }
         }
@@ -369,8 +385,8 @@ async fn identify(
                     ));
                 }
                 world.page_of.insert(key.clone(), page.page.clone());
-                let artifact =
-                    artifacts.entry(key.clone()).or_insert_with(|| Artifact::new(&key));
+                world.key_of.insert(page.page.clone(), key.clone());
+                let artifact = artifacts.entry(key.clone()).or_insert_with(|| Artifact::new(&key));
                 artifact.presence = RemotePresence::Present;
                 artifact.page = Some(page);
             }
@@ -468,43 +484,49 @@ async fn classify(
         }
         ask.push((kind, place, record.key.clone(), record.page.clone(), record.url.clone()));
     }
-    let answers: Vec<_> = stream::iter(ask.into_iter().map(|(kind, place, key, page, url)| async move {
-        let presence = eyes.backend.page(kind, place, &page).await?;
-        Ok::<_, BackendError>((key, url, presence))
-    }))
-    .buffer_unordered(READS)
-    .try_collect()
-    .await?;
+    let answers: Vec<_> =
+        stream::iter(ask.into_iter().map(|(kind, place, key, page, url)| async move {
+            let presence = eyes.backend.page(kind, place, &page).await?;
+            Ok::<_, BackendError>((key, url, presence))
+        }))
+        .buffer_unordered(READS)
+        .try_collect()
+        .await?;
     for (key, url, presence) in answers {
         let Some(artifact) = artifacts.get_mut(&key) else { continue };
-        let (presence, page, message) = match presence {
-            Presence::Found(page) => match page.life {
-                Life::Alive => (RemotePresence::Present, Some(*page), None),
-                Life::Trashed => (RemotePresence::Trashed, Some(*page), None),
-                Life::Archived => (RemotePresence::Away, Some(*page), Some("is archived")),
-                Life::Moved => {
-                    (RemotePresence::Away, Some(*page), Some("was moved out of its database"))
-                }
-            },
-            Presence::NotFound => {
-                (RemotePresence::Away, None, Some("is not visible: gone, or not shared any more"))
-            }
-        };
-        if let Some(message) = message {
-            world.findings.push(finding(
-                "page-away",
-                Severity::Warning,
-                Some(&key),
-                artifact.path.as_deref(),
-                Some(&url),
-                format!("The page of {key} {message}; nothing is done with it."),
-                "Bring the page back and share it with the connection, or trash it to delete the file.",
-            ));
-        }
-        artifact.presence = presence;
-        artifact.page = page;
+        classified(&mut world.findings, artifact, &url, presence);
     }
     Ok(())
+}
+
+/// What a direct read of a page means for its artifact (rule 7).
+fn classified(findings: &mut Vec<Finding>, artifact: &mut Artifact, url: &str, presence: Presence) {
+    let (presence, page, message) = match presence {
+        Presence::Found(page) => match page.life {
+            Life::Alive => (RemotePresence::Present, Some(*page), None),
+            Life::Trashed => (RemotePresence::Trashed, Some(*page), None),
+            Life::Archived => (RemotePresence::Away, Some(*page), Some("is archived")),
+            Life::Moved => {
+                (RemotePresence::Away, Some(*page), Some("was moved out of its database"))
+            }
+        },
+        Presence::NotFound => {
+            (RemotePresence::Away, None, Some("is not visible: gone, or not shared any more"))
+        }
+    };
+    if let Some(message) = message {
+        findings.push(finding(
+            "page-away",
+            Severity::Warning,
+            Some(&artifact.key),
+            artifact.path.as_deref(),
+            Some(url),
+            format!("The page of {} {message}; nothing is done with it.", artifact.key),
+            "Bring the page back and share it with the connection, or trash it to delete the file.",
+        ));
+    }
+    artifact.presence = presence;
+    artifact.page = page;
 }
 
 /// Rule 9: a side that is suddenly empty is an accident until a person says otherwise.
@@ -518,24 +540,27 @@ fn guard_emptiness(eyes: &Eyes<'_>, world: &World) -> Result<(), RunError> {
             .filter(|record| record.backend == name && record.key.kind == kind.name)
             .filter(|record| !record.bases.is_empty())
             .count();
-        if based == 0 {
+        if based == 0 || eyes.allow_delete.is_some_and(|allowed| allowed >= based) {
             continue;
         }
         let files = world.scan.folders.get(&kind.name).map_or(0, |folder| folder.files);
+        let listed = world.listed.get(&kind.name);
+        let listed_none = listed.is_some_and(|listed| listed.whole && listed.count == 0);
+        if files == 0 && listed_none {
+            // Both sides agree that nothing is left.
+            continue;
+        }
         if files == 0 {
             return Err(RunError::Guarded(format!(
                 "The folder {} has no {} although {based} were synced before. Nothing was changed. \
-                 If they are really to be deleted, delete the pages in {}.",
-                kind.folder,
-                kind.database,
-                eyes.backend.label()
+                 If they are really to be deleted, pass `--allow delete={based}`.",
+                kind.folder, kind.database
             )));
         }
-        let listed = world.listed.get(&kind.name);
-        if listed.is_some_and(|listed| listed.whole && listed.count == 0) {
+        if listed_none {
             return Err(RunError::Guarded(format!(
                 "The database {} is empty although {based} pages were synced before. Nothing was changed. \
-                 Restore the pages from the trash, or delete the files if they are really to go.",
+                 Restore the pages from the trash, or pass `--allow delete={based}` if the files are really to go.",
                 kind.database
             )));
         }
@@ -547,12 +572,12 @@ fn guard_emptiness(eyes: &Eyes<'_>, world: &World) -> Result<(), RunError> {
 fn forget(eyes: &mut Eyes<'_>, artifacts: &BTreeMap<Key, Artifact>) -> Result<(), RunError> {
     let name = eyes.backend.name().to_owned();
     for (key, artifact) in artifacts {
-        if let Some(record) = eyes.book.records.get_mut(&(name.clone(), key.clone())) {
-            if record.clean.is_none() || record.clean != artifact.file_digest {
-                record.bases.clear();
-                record.proposed.clear();
-                record.clean = None;
-            }
+        if let Some(record) = eyes.book.records.get_mut(&(name.clone(), key.clone()))
+            && (record.clean.is_none() || record.clean != artifact.file_digest)
+        {
+            record.bases.clear();
+            record.proposed.clear();
+            record.clean = None;
         }
     }
     Ok(())
@@ -565,13 +590,6 @@ async fn compare(
     mut artifacts: BTreeMap<Key, Artifact>,
 ) -> Result<(), RunError> {
     let name = eyes.backend.name().to_owned();
-    let intents: BTreeMap<Key, Intent> = eyes
-        .book
-        .left_intents
-        .iter()
-        .filter(|intent| intent.backend == name)
-        .map(|intent| (intent.key.clone(), intent.clone()))
-        .collect();
     let mut reads = Vec::new();
     for artifact in artifacts.values_mut().filter(|artifact| !artifact.blocked) {
         if artifact.presence != RemotePresence::Present {
@@ -585,7 +603,7 @@ async fn compare(
         let known = record.filter(|record| {
             record.page == page.page
                 && settled(&record.seen, page, &eyes.identity)
-                && !intents.contains_key(&artifact.key)
+                && eyes.book.intents(&name, &artifact.key).is_empty()
         });
         match known.and_then(known_body) {
             Some(body) => artifact.body = Some(body),
@@ -594,15 +612,42 @@ async fn compare(
     }
     let dialect = eyes.backend.dialect();
     let backend = eyes.backend;
+    let (kinds, places) = (&eyes.kinds, &eyes.places);
     let answers: Vec<_> = stream::iter(reads.into_iter().map(|(key, page)| async move {
-        Ok::<_, BackendError>((key, backend.body(&page).await?))
+        let read = match backend.body(&page).await {
+            Err(error @ BackendError::NotFound { .. }) => {
+                // Listed a moment ago, so somebody has just taken it away; or it is the backend that errs.
+                let (Some(kind), Some(place)) = (kinds.get(&key.kind), places.get(&key.kind))
+                else {
+                    return Err(error);
+                };
+                match backend.page(kind, place, &page).await? {
+                    Presence::Found(page) if page.life == Life::Alive => return Err(error),
+                    presence => Err(presence),
+                }
+            }
+            read => Ok(read?),
+        };
+        Ok::<_, BackendError>((key, read))
     }))
     .buffer_unordered(READS)
     .try_collect()
     .await?;
     for (key, read) in answers {
+        let read = match read {
+            Ok(read) => read,
+            Err(presence) => {
+                if let Some(artifact) = artifacts.get_mut(&key) {
+                    let url =
+                        artifact.page.as_ref().map(|page| page.url.clone()).unwrap_or_default();
+                    classified(&mut world.findings, artifact, &url, presence);
+                }
+                continue;
+            }
+        };
         if !read.complete {
-            let url = artifacts.get(&key).and_then(|a| a.page.as_ref()).map(|page| page.url.clone());
+            let url =
+                artifacts.get(&key).and_then(|a| a.page.as_ref()).map(|page| page.url.clone());
             world.findings.push(finding(
                 "page-too-large",
                 Severity::Warning,
@@ -628,7 +673,8 @@ async fn compare(
         if artifact.blocked {
             continue;
         }
-        decide(eyes, world, &kind, artifact, intents.get(key)).await?;
+        let intents = eyes.book.intents(&name, key);
+        decide(eyes, world, &kind, artifact, &intents).await?;
     }
     identity_changes(eyes, world, &mut artifacts).await?;
     for (key, artifact) in artifacts {
@@ -663,7 +709,7 @@ async fn decide(
     world: &mut World,
     kind: &Kind,
     artifact: &mut Artifact,
-    intent: Option<&Intent>,
+    intents: &[Intent],
 ) -> Result<(), RunError> {
     let name = eyes.backend.name().to_owned();
     let record = eyes.book.record(&name, &artifact.key).cloned();
@@ -671,7 +717,7 @@ async fn decide(
         record.clean.is_some()
             && record.clean == artifact.file_digest
             && record.path == artifact.path
-            && intent.is_none()
+            && intents.is_empty()
             && artifact.presence == RemotePresence::Present
             && remote_unchanged(record, kind, artifact, world)
     });
@@ -679,29 +725,35 @@ async fn decide(
         artifact.existence = Existence::Both;
         return Ok(());
     }
+    let folder = world.scan.folders.get(&kind.name);
+    if artifact.file_digest.is_none() && folder.is_some_and(|folder| folder.incomplete) {
+        // The file may be where nothing could be read; the scan has a finding about that (rule 7).
+        artifact.blocked = true;
+        return Ok(());
+    }
     let path = artifact.path.clone();
-    if artifact.file_digest.is_some() {
-        if let Some(path) = &path {
-            let text = match eyes.tree.read(path) {
-                Ok(text) => text,
-                Err(error) => {
-                    world.findings.push(finding(
-                        "unreadable-file",
-                        Severity::Error,
-                        Some(&artifact.key),
-                        Some(path),
-                        None,
-                        format!("{error}."),
-                        "Make the file readable.",
-                    ));
-                    artifact.blocked = true;
-                    return Ok(());
-                }
-            };
-            let document = document::parse(kind, &artifact.key.id, path, &text);
-            world.findings.extend(document.findings.iter().cloned());
-            artifact.file = Some(LocalFile { text, document });
-        }
+    if artifact.file_digest.is_some()
+        && let Some(path) = &path
+    {
+        let text = match eyes.tree.read(path) {
+            Ok(text) => text,
+            Err(error) => {
+                world.findings.push(finding(
+                    "unreadable-file",
+                    Severity::Error,
+                    Some(&artifact.key),
+                    Some(path),
+                    None,
+                    format!("{error}."),
+                    "Make the file readable.",
+                ));
+                artifact.blocked = true;
+                return Ok(());
+            }
+        };
+        let document = document::parse(kind, &artifact.key.id, path, &text);
+        world.findings.extend(document.findings.iter().cloned());
+        artifact.file = Some(LocalFile { text, document });
     }
     if artifact.page.is_none() && artifact.presence == RemotePresence::Absent {
         let title = artifact.file.as_ref().and_then(|file| file.document.title.clone());
@@ -712,7 +764,10 @@ async fn decide(
                 Some(&artifact.key),
                 path.as_deref(),
                 Some(&url),
-                format!("A page without ID has the title of {}; no second page is made.", artifact.key),
+                format!(
+                    "A page without ID has the title of {}; no second page is made.",
+                    artifact.key
+                ),
                 "Give that page the ID of the file, or another title.",
             ));
             artifact.blocked = true;
@@ -720,12 +775,11 @@ async fn decide(
         }
     }
     stretches(world, kind, artifact, record.as_ref());
-    if let (Some(intent), Some(body)) = (intent, &artifact.body) {
-        recover(eyes, world, artifact, intent, body.clone()).await?;
+    for intent in intents {
+        recover(eyes, world, kind, artifact, intent).await?;
     }
-    let body_changed = |side_changed: &dyn Fn(&Observed) -> bool| {
-        artifact.stretches.values().any(side_changed)
-    };
+    let body_changed =
+        |side_changed: &dyn Fn(&Observed) -> bool| artifact.stretches.values().any(side_changed);
     let local_changed = body_changed(&|seen| {
         seen.base.as_ref().is_none_or(|base| !base.holds(Side::Local, seen.local.as_ref()))
     });
@@ -764,7 +818,8 @@ fn remote_unchanged(record: &Record, kind: &Kind, artifact: &Artifact, world: &W
     }
     let Some(seen) = seen else { return false };
     let now = body_content(&seen.digest, &seen.id, seen.digest == markdown::empty_digest());
-    if body.map(Content::canonical) != now.as_ref().map(Content::canonical) || seen.began.is_some() {
+    if body.map(Content::canonical) != now.as_ref().map(Content::canonical) || seen.began.is_some()
+    {
         return false;
     }
     let Some(page) = &artifact.page else { return true };
@@ -806,12 +861,7 @@ fn remote_value(
             let target = property.target.as_deref().unwrap_or(&kind.name);
             let mut ids = BTreeSet::new();
             for page in pages {
-                let key = world
-                    .page_of
-                    .iter()
-                    .find(|(key, other)| **other == page && key.kind == target)
-                    .map(|(key, _)| key);
-                match key {
+                match world.key_of.get(&page).filter(|key| key.kind == target) {
                     Some(key) => {
                         ids.insert(key.id.clone());
                     }
@@ -844,11 +894,12 @@ fn linked(
         return (value, BTreeSet::new());
     };
     let target = property.target.as_deref().unwrap_or(&kind.name);
-    let (linked, alone): (BTreeSet<String>, BTreeSet<String>) = ids.iter().cloned().partition(|id| {
-        let key = Key::new(target, id.clone());
-        world.page_of.contains_key(&key)
-            || (world.scan.files.contains_key(&key) && world.places.contains_key(target))
-    });
+    let (linked, alone): (BTreeSet<String>, BTreeSet<String>) =
+        ids.iter().cloned().partition(|id| {
+            let key = Key::new(target, id.clone());
+            world.page_of.contains_key(&key)
+                || (world.scan.files.contains_key(&key) && world.places.contains_key(target))
+        });
     (Value::set(linked), alone)
 }
 
@@ -878,12 +929,7 @@ pub(super) fn local_contents(
 }
 
 /// Puts both sides of every stretch beside what is known.
-fn stretches(
-    world: &mut World,
-    kind: &Kind,
-    artifact: &mut Artifact,
-    record: Option<&Record>,
-) {
+fn stretches(world: &mut World, kind: &Kind, artifact: &mut Artifact, record: Option<&Record>) {
     let dialect_empty = markdown::empty_digest();
     let observed = |stretch: &Stretch, local: Option<Content>, remote: Option<Content>| Observed {
         base: record.and_then(|record| record.base(stretch)).cloned(),
@@ -900,7 +946,11 @@ fn stretches(
     };
     for property in synced_properties(kind) {
         let stretch = Stretch::Property(property.name.clone());
-        if artifact.file.as_ref().is_some_and(|file| file.document.unsynced.contains(&property.name)) {
+        if artifact
+            .file
+            .as_ref()
+            .is_some_and(|file| file.document.unsynced.contains(&property.name))
+        {
             continue;
         }
         let value = artifact
@@ -954,33 +1004,52 @@ fn stretches(
     artifact.stretches.insert(Stretch::Body, observed(&Stretch::Body, local, remote));
 }
 
-/// Rule 16: a body write of a run that did not end, seen from its traces.
+/// Rule 16: writes of a run that did not end, seen from their traces.
 async fn recover(
     eyes: &mut Eyes<'_>,
     world: &World,
+    kind: &Kind,
     artifact: &mut Artifact,
     intent: &Intent,
-    body: RemoteBody,
 ) -> Result<(), RunError> {
-    let (Some(page), Some(text), Some(local)) = (&artifact.page, &body.text, &intent.local) else {
-        return Ok(());
-    };
+    let Some(page) = &artifact.page else { return Ok(()) };
     let ours = page.edited_by.as_deref() == Some(world.identity.id.as_str())
         && page.edited >= minute(intent.at);
-    if !ours || body.digest == markdown::empty_digest() {
+    if !ours {
         return Ok(());
     }
-    let remote = match (&intent.before, intent.hunks.is_empty()) {
-        (Some(before), false) => {
-            let before = eyes.book.text(before).await?;
-            match markdown::recover(eyes.backend.dialect(), &before, &intent.hunks, text) {
-                markdown::Recovery::Applied(answer) if answer.applied.iter().all(|done| *done) => answer.base,
-                _ => return Ok(()),
-            }
+    for (name, sent) in &intent.values {
+        let Some(seen) = artifact.stretches.get_mut(&Stretch::Property(name.clone())) else {
+            continue;
+        };
+        let sent = sent.clone().map(Content::Value);
+        let now = Pair { local: seen.local.clone(), remote: seen.remote.clone() };
+        let written = Pair { local: sent.clone(), remote: sent };
+        // What the file holds beyond that was still to be sent, or was changed there since.
+        if !written.same(&now) && written.holds(Side::Remote, now.remote.as_ref()) {
+            seen.base = Some(written);
         }
-        // A body that was sent whole, to a page that had none: what our bot left there is the answer, if nobody
-        // else was the last to edit.
-        _ => text.clone(),
+    }
+    let (Some(body), Some(local)) = (artifact.body.clone(), &intent.local) else { return Ok(()) };
+    let Some(text) = &body.text else { return Ok(()) };
+    if body.digest == markdown::empty_digest() {
+        return Ok(());
+    }
+    let dialect = eyes.backend.dialect();
+    let (before, hunks) = match (&intent.before, local.text()) {
+        (Some(before), _) => (eyes.book.text(before).await?, intent.hunks.clone()),
+        // A body that was sent whole, to a page that had none.
+        (None, Some(id)) => {
+            let path = artifact.path.as_deref().unwrap_or_default();
+            let sent = FileText::new(kind, &artifact.key, path, eyes.book.text(id).await?);
+            let new = markdown::render_remote(&sent.local(), dialect);
+            (String::new(), vec![Hunk { at: 0..0, old: String::new(), new }])
+        }
+        (None, None) => return Ok(()),
+    };
+    let remote = match markdown::recover(dialect, &before, &hunks, text) {
+        markdown::Recovery::Applied(answer) => answer.base,
+        markdown::Recovery::NotApplied | markdown::Recovery::Unclear => return Ok(()),
     };
     let digest = markdown::remote_digest(eyes.backend.dialect(), &remote);
     let id = eyes.book.keep(&remote);
@@ -1059,7 +1128,9 @@ async fn included(eyes: &Eyes<'_>, artifact: &Artifact, last: &Pair) -> Result<b
         Some(id) => eyes.book.text(&id).await?,
         None => String::new(),
     };
-    let (Some(id), Some(file)) = (text(last.local.as_ref()), &artifact.file) else { return Ok(false) };
+    let (Some(id), Some(file)) = (text(last.local.as_ref()), &artifact.file) else {
+        return Ok(false);
+    };
     let proposal = eyes.book.text(&id).await?;
     Ok(plan::includes(&base, &proposal, &file.text))
 }
@@ -1077,8 +1148,7 @@ async fn identity_changes(
             !artifact.blocked
                 && matches!(
                     artifact.existence,
-                    Existence::TrashRemote
-                        | Existence::DeletedAgainstEdit(Side::Local)
+                    Existence::TrashRemote | Existence::DeletedAgainstEdit(Side::Local)
                 )
         })
         .map(|artifact| artifact.key.clone())

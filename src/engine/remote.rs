@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use agent_sync_core::document;
 use agent_sync_core::kind::{Format, Kind, PropertyType};
-use agent_sync_core::markdown::{self, Dialect, Hunk, Local, Push, Recovery};
+use agent_sync_core::markdown::{self, Dialect, Hunk, Local, Recovery};
 use agent_sync_core::model::{Key, Properties, Stretch, Value};
 use agent_sync_core::plan::{Content, Pair};
 
@@ -65,8 +65,6 @@ pub(super) enum BodyWrite {
 pub(super) struct BodyJob {
     /// The file.
     pub local: FileText,
-    /// What both sides were at, as texts; none for force, which aligns the two texts directly.
-    pub base: Option<(FileText, String)>,
     /// The page's text as read.
     pub before: String,
     /// What to send.
@@ -101,6 +99,8 @@ pub(super) struct Job {
     pub values: BTreeMap<String, Option<Value>>,
     /// The local contents that these values stand for.
     pub local_values: BTreeMap<String, Option<Content>>,
+    /// Relations with members whose pages are not made yet: what is sent for them is not yet the local content.
+    pub late: BTreeSet<String>,
     /// The body.
     pub body: Option<BodyJob>,
     /// Digest of the body as read, for a page to be trashed.
@@ -133,7 +133,9 @@ pub(super) struct Done {
 impl Done {
     fn fail(mut self, error: BackendError) -> Self {
         match error {
-            BackendError::Rejected { message } => self.trouble = Some(message),
+            BackendError::Rejected { message } | BackendError::Stale { message } => {
+                self.trouble = Some(message)
+            }
             error => self.stop = Some(error),
         }
         self
@@ -161,16 +163,21 @@ impl Sender<'_> {
             Verb::Trash => self.trash(kind, place, job).await,
             Verb::Revive => {
                 let mut done = Done::default();
-                match self.backend.untrash(kind, place, job.page.as_deref().unwrap_or_default()).await {
+                match self
+                    .backend
+                    .untrash(kind, place, job.page.as_deref().unwrap_or_default())
+                    .await
+                {
                     Ok(page) => {
                         done.wrote = true;
                         done.page = Some(page);
                         done
                     }
                     // The page is in the trash or not; the next run sees which.
-                    Err(BackendError::Ambiguous { message, .. } | BackendError::Collided { message }) => {
-                        done.fail(BackendError::Unavailable { message })
-                    }
+                    Err(
+                        BackendError::Ambiguous { message, .. }
+                        | BackendError::Collided { message },
+                    ) => done.fail(BackendError::Unavailable { message }),
                     Err(error) => done.fail(error),
                 }
             }
@@ -232,10 +239,10 @@ impl Sender<'_> {
         key: &Key,
         committed: Option<String>,
     ) -> Result<Option<RemotePage>, BackendError> {
-        if let Some(page) = committed {
-            if let Presence::Found(page) = self.backend.page(kind, place, &page).await? {
-                return Ok(Some(*page));
-            }
+        if let Some(page) = committed
+            && let Presence::Found(page) = self.backend.page(kind, place, &page).await?
+        {
+            return Ok(Some(*page));
         }
         let mut pages = self.backend.find(kind, place, std::slice::from_ref(&key.id)).await?;
         Ok(pages.pop())
@@ -250,25 +257,22 @@ impl Sender<'_> {
         page: RemotePage,
         mut done: Done,
     ) -> Done {
-        for (name, local) in &job.local_values {
-            let wanted = job.values.get(name).cloned().flatten();
-            let answer = page.properties.get(name).cloned();
-            if wanted == answer {
-                let pair = Pair { local: local.clone(), remote: self.shown(local, &wanted) };
-                done.pairs.insert(Stretch::Property(name.clone()), pair);
-            }
-        }
+        self.answered(job, &page, &mut done);
         let id = page.page.clone();
         done.page = Some(page.clone());
         let read = match self.backend.body(&id).await {
             Ok(read) => read,
+            // Trashed again already; what was sent is what it held.
+            Err(BackendError::NotFound { .. }) => {
+                if let Some(body) = &job.body {
+                    self.answer(&mut done, body, sent_text(body));
+                }
+                return done;
+            }
             Err(error) => return done.fail(error),
         };
         let Some(body) = &job.body else { return done };
-        let sent = match &body.write {
-            BodyWrite::Whole(text) => text.as_str(),
-            _ => "",
-        };
+        let sent = sent_text(body);
         let digest = markdown::remote_digest(self.dialect(), &read.text);
         let mut base = read.text.clone();
         if digest != markdown::local_digest(&body.local.local()) {
@@ -315,13 +319,17 @@ impl Sender<'_> {
         let mut done = Done::default();
         let page = job.page.as_deref().unwrap_or_default();
         if !job.values.is_empty() {
-            if let Err(error) = self.properties(kind, place, page, job, &mut done).await {
-                return done.fail(error);
+            match self.properties(kind, place, page, job, &mut done).await {
+                Err(BackendError::NotFound { .. }) => return left(done, job),
+                Err(error) => return done.fail(error),
+                Ok(()) => {}
             }
         }
         if let Some(body) = &job.body {
-            if let Err(error) = self.body(page, body, &mut done).await {
-                return done.fail(error);
+            match self.body(page, body, &mut done).await {
+                Err(BackendError::NotFound { .. }) => return left(done, job),
+                Err(error) => return done.fail(error),
+                Ok(()) => {}
             }
         }
         done
@@ -363,11 +371,10 @@ impl Sender<'_> {
             done.wrote = true;
             match self.backend.set_properties(kind, place, page, &write).await {
                 Ok(answer) => {
-                    for (name, value) in &write {
-                        if answer.properties.get(name) == value.as_ref() {
-                            self.wrote(job, name, value, done);
-                        }
-                    }
+                    let answered = write
+                        .iter()
+                        .filter(|(name, value)| answer.properties.get(*name) == value.as_ref());
+                    answered.for_each(|(name, value)| self.wrote(job, name, value, done));
                     done.page = Some(answer);
                     return Ok(());
                 }
@@ -385,7 +392,19 @@ impl Sender<'_> {
         })
     }
 
+    /// Pairs of what was sent and is in the answer.
+    pub(super) fn answered(&self, job: &Job, answer: &RemotePage, done: &mut Done) {
+        for (name, value) in &job.values {
+            if answer.properties.get(name) == value.as_ref() {
+                self.wrote(job, name, value, done);
+            }
+        }
+    }
+
     fn wrote(&self, job: &Job, name: &str, value: &Option<Value>, done: &mut Done) {
+        if job.late.contains(name) {
+            return;
+        }
         let local = job.local_values.get(name).cloned().flatten();
         let remote = self.shown(&local, value);
         done.pairs.insert(Stretch::Property(name.to_owned()), Pair { local, remote });
@@ -393,9 +412,14 @@ impl Sender<'_> {
 
     async fn body(&self, page: &str, job: &BodyJob, done: &mut Done) -> Result<(), BackendError> {
         let mut job = job.clone();
-        for attempt in 0..BODY_ATTEMPTS {
+        let mut attempt = 0;
+        loop {
             let answer = match &job.write {
-                BodyWrite::Nothing => return Ok(()),
+                BodyWrite::Nothing => {
+                    // What differs is only what the backend alone can hold: the pair is as equal as it can be.
+                    self.answer(done, &job, &job.before);
+                    return Ok(());
+                }
                 BodyWrite::Whole(text) => {
                     done.wrote = true;
                     self.backend.append_body(page, text).await
@@ -435,30 +459,21 @@ impl Sender<'_> {
                     done.seen = Some((seen, now.text));
                     return Ok(());
                 }
-                Verdict::Again if attempt + 1 < BODY_ATTEMPTS => {
-                    let base = job.base.as_ref().map(|(local, text)| (local.local(), text.as_str()));
-                    let base = base.as_ref().map(|(local, text)| (local, *text));
-                    match markdown::plan_push(self.dialect(), base, &job.local.local(), &now.text) {
-                        Push::Nothing => {
-                            self.answer(done, &job, &now.text);
-                            return Ok(());
-                        }
-                        Push::Append(text) => job.write = BodyWrite::Whole(text),
-                        Push::Edit(hunks) => job.write = BodyWrite::Edit(hunks),
-                        Push::Impossible(reason) => {
-                            done.trouble = Some(reason);
-                            return Ok(());
-                        }
-                    }
-                    job.before = now.text;
+                Verdict::Rest { base, hunks, progress }
+                    if progress || attempt + 1 < BODY_ATTEMPTS =>
+                {
+                    attempt = if progress { 0 } else { attempt + 1 };
+                    // What is left is sent against the text that we know, never against somebody's edit.
+                    job.before = base;
+                    job.write = BodyWrite::Edit(hunks);
                 }
-                Verdict::Again | Verdict::Stale => {
+                Verdict::Again if attempt + 1 < BODY_ATTEMPTS => attempt += 1,
+                Verdict::Rest { .. } | Verdict::Again | Verdict::Stale => {
                     done.stale.insert(Stretch::Body);
                     return Ok(());
                 }
             }
         }
-        Ok(())
     }
 
     fn judge(&self, job: &BodyJob, now: &BodyRead, answered: bool) -> Verdict {
@@ -470,11 +485,16 @@ impl Sender<'_> {
         match &job.write {
             BodyWrite::Nothing => Verdict::Stale,
             BodyWrite::Whole(text) => {
-                if !answered && now.text == job.before {
-                    return Verdict::Again;
+                let end = job.before.len();
+                let hunk = Hunk { at: end..end, old: String::new(), new: text.clone() };
+                let answer = markdown::read_answer(dialect, &job.before, &[hunk], &now.text);
+                match answer.applied.as_slice() {
+                    [true] => Verdict::Done { base: answer.base, unexpected: answer.unexpected },
+                    _ if !answered && now.text == job.before => Verdict::Again,
+                    // Somebody else's words stand in ours: the base is what we sent.
+                    _ if answered => Verdict::Done { base: text.clone(), unexpected: true },
+                    _ => Verdict::Stale,
                 }
-                // Somebody else's words may stand beside ours: the base is what we sent.
-                Verdict::Done { base: text.clone(), unexpected: true }
             }
             BodyWrite::Edit(hunks) => {
                 let sent = hunks.get(..HUNKS).unwrap_or(hunks);
@@ -486,11 +506,23 @@ impl Sender<'_> {
                         Recovery::Unclear => return Verdict::Stale,
                     },
                 };
-                let all = answer.applied.iter().all(|applied| *applied) && sent.len() == hunks.len();
-                match (all, answer.unexpected) {
-                    (true, unexpected) => Verdict::Done { base: answer.base, unexpected },
-                    (false, false) => Verdict::Again,
-                    (false, true) => Verdict::Stale,
+                let whole = answer.applied.iter().all(|applied| *applied);
+                if !whole && answer.unexpected {
+                    return Verdict::Stale;
+                }
+                let applied = answer.applied.iter().copied().chain(std::iter::repeat(false));
+                let rest: Vec<&Hunk> = hunks
+                    .iter()
+                    .zip(applied)
+                    .filter_map(|(hunk, applied)| (!applied).then_some(hunk))
+                    .collect();
+                if rest.is_empty() {
+                    return Verdict::Done { base: answer.base, unexpected: answer.unexpected };
+                }
+                let progress = rest.len() < hunks.len();
+                match rest.iter().map(|hunk| placed(hunk, &answer.base)).collect() {
+                    Some(hunks) => Verdict::Rest { base: answer.base, hunks, progress },
+                    None => Verdict::Stale,
                 }
             }
         }
@@ -507,6 +539,10 @@ impl Sender<'_> {
         };
         let (now, body) = match check.await {
             Ok(read) => read,
+            Err(BackendError::NotFound { .. }) => {
+                done.stale.insert(Stretch::Body);
+                return done;
+            }
             Err(error) => return done.fail(error),
         };
         let Presence::Found(now) = now else {
@@ -516,7 +552,8 @@ impl Sender<'_> {
         let digest = markdown::remote_digest(self.dialect(), &body.text);
         let same = job.expected.iter().all(|(name, value)| now.properties.get(name) == Some(value))
             && now.properties.keys().all(|name| {
-                job.expected.contains_key(name) || kind.id().is_some_and(|id| id.name == *name)
+                job.expected.contains_key(name)
+                    || kind.id().is_some_and(|id| id.name == *name)
                     || kind.property(name).is_some_and(|p| p.r#type == PropertyType::Relation)
             });
         if job.digest.as_ref() != Some(&digest) || !same {
@@ -525,7 +562,8 @@ impl Sender<'_> {
         }
         if markdown::has_children(self.dialect(), &body.text) {
             done.trouble = Some(
-                "The page has pages or databases below it; a page with children is never trashed.".to_owned(),
+                "The page has pages or databases below it; a page with children is never trashed."
+                    .to_owned(),
             );
             return done;
         }
@@ -535,10 +573,20 @@ impl Sender<'_> {
                 done.page = Some(page);
                 done
             }
-            Err(BackendError::Ambiguous { message, .. } | BackendError::Collided { message }) => {
+            Err(
+                error @ (BackendError::Ambiguous { .. }
+                | BackendError::Collided { .. }
+                | BackendError::Stale { .. }),
+            ) => {
+                let message = error.to_string();
                 match self.backend.page(kind, place, page).await {
+                    // By us, or by somebody who was faster.
                     Ok(Presence::Found(now)) if now.life == crate::backend::Life::Trashed => {
                         done.page = Some(*now);
+                        done
+                    }
+                    Ok(_) if matches!(error, BackendError::Stale { .. }) => {
+                        done.stale.insert(Stretch::Body);
                         done
                     }
                     Ok(_) => done.fail(BackendError::Unavailable { message }),
@@ -555,8 +603,43 @@ impl Sender<'_> {
     }
 }
 
+/// The text that a page is made with.
+fn sent_text(body: &BodyJob) -> &str {
+    match &body.write {
+        BodyWrite::Whole(text) => text,
+        _ => "",
+    }
+}
+
+/// The page was listed and is gone now: somebody trashed it or took it away. The next run sees which (rule 7).
+fn left(mut done: Done, job: &Job) -> Done {
+    let properties = job.values.keys().map(|name| Stretch::Property(name.clone()));
+    let body = job.body.iter().map(|_| Stretch::Body);
+    let open: Vec<Stretch> =
+        properties.chain(body).filter(|stretch| !done.pairs.contains_key(stretch)).collect();
+    done.stale.extend(open);
+    done
+}
+
+/// A hunk at its place in a text that changed around it; nothing if its old text is not there exactly once.
+fn placed(hunk: &Hunk, text: &str) -> Option<Hunk> {
+    let mut places = text.match_indices(&hunk.old).map(|(at, _)| at);
+    let (at, None) = (places.next()?, places.next()) else { return None };
+    Some(Hunk { at: at..at + hunk.old.len(), ..hunk.clone() })
+}
+
 enum Verdict {
-    Done { base: String, unexpected: bool },
+    Done {
+        base: String,
+        unexpected: bool,
+    },
+    /// The page is as it was before.
     Again,
+    /// These did not take effect, or were not sent yet; `progress` if others did.
+    Rest {
+        base: String,
+        hunks: Vec<Hunk>,
+        progress: bool,
+    },
     Stale,
 }

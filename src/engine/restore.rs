@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use agent_sync_core::kind::{PropertyType, Source};
 use agent_sync_core::markdown::{self, Push};
 use agent_sync_core::model::{Key, Properties, Side, Value};
-use agent_sync_core::kind::{PropertyType, Source};
 
 use super::book::{Record, Replaced};
 use super::{RunError, Turn, names, partial};
 use crate::backend::{BackendError, Life, Presence};
-use crate::report::{ArtifactReport, Sides};
 use crate::repo::WriteError;
+use crate::report::{ArtifactReport, Sides};
 
 /// Writes what a run replaced back, conditionally. Bases stay as they are, so that the next run sees an ordinary
 /// edit. Requests for the remote side: 2 reads and at most 2 writes, and 1 for our identity.
@@ -88,7 +88,8 @@ fn local(
     text: Option<String>,
 ) -> Result<(), RunError> {
     let record = turn.book.record(turn.backend.name(), key);
-    let path = record.and_then(|record: &Record| record.path.clone()).or_else(|| replaced.path.clone());
+    let path =
+        record.and_then(|record: &Record| record.path.clone()).or_else(|| replaced.path.clone());
     let (Some(path), Some(text)) = (path, text) else {
         return Err(RunError::Usage(format!("The replaced version of {key} holds no file.")));
     };
@@ -123,7 +124,8 @@ async fn remote(
     let missing = || RunError::Usage(format!("{key} has no page any more."));
     let kind = turn.kinds.get(&key.kind).cloned().ok_or_else(missing)?;
     let place = turn.book.backend(&name).places.get(&key.kind).cloned().ok_or_else(missing)?;
-    let page = turn.book.record(&name, key).map(|record| record.page.clone()).ok_or_else(missing)?;
+    let page =
+        turn.book.record(&name, key).map(|record| record.page.clone()).ok_or_else(missing)?;
     let mut now = match backend.page(&kind, &place, &page).await? {
         Presence::Found(now) => *now,
         Presence::NotFound => return Err(missing()),
@@ -163,7 +165,11 @@ async fn remote(
             values.insert(property.clone(), old);
         }
     }
-    turn.book.replace(&turn.session.run, &again, Some(before.text.as_str()).filter(|_| again.text))?;
+    turn.book.replace(
+        &turn.session.run,
+        &again,
+        Some(before.text.as_str()).filter(|_| again.text),
+    )?;
     let message = partial("what is about to be replaced", &turn.session.run);
     turn.commit(&message).await?;
     if !values.is_empty() {

@@ -9,6 +9,7 @@ use super::book::{Decision, Keep, Record};
 use super::damage;
 use super::execute::{self, Executed, Hands};
 use super::finish::{self, Pen};
+use super::init;
 use super::observe::{self, Artifact, Eyes, World};
 use super::work::{self, Action, Mode, Task};
 use super::{Command, RunError, Turn};
@@ -22,10 +23,14 @@ use crate::report::{ArtifactReport, ConflictReport, Sides};
 pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     turn.check_mapping()?;
     let identity = turn.backend.identity().await?;
-    let places = turn.places().await?;
+    let mut places = turn.places().await?;
     let missing: Vec<String> =
         turn.kinds.keys().filter(|name| !places.contains_key(*name)).cloned().collect();
-    if !missing.is_empty() {
+    let may_make = turn.session.request.command.writes() && !turn.session.request.dry_run;
+    if !missing.is_empty() && turn.auto_init && may_make {
+        init::databases(turn).await?;
+        places = turn.places().await?;
+    } else if !missing.is_empty() {
         return not_initialised(turn, &places, &missing);
     }
     let name = turn.backend.name().to_owned();
@@ -46,6 +51,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
         identity,
         git: &turn.session.git,
         published: turn.published,
+        allow_delete: turn.session.request.allow.delete,
         forget: turn.session.request.allow.history,
         work_tree: turn.session.work_tree.as_deref(),
     };
@@ -235,7 +241,8 @@ async fn check_schema(
     for (name, schema) in schemas {
         let Some(kind) = turn.kinds.get(&name) else { continue };
         if !schema.drift.is_empty() {
-            let drift: Vec<&str> = schema.drift.iter().map(|drift| drift.message.as_str()).collect();
+            let drift: Vec<&str> =
+                schema.drift.iter().map(|drift| drift.message.as_str()).collect();
             return Err(RunError::Refused(format!(
                 "The database \"{}\" does not have what is mapped to it, so nothing was written. {}",
                 kind.database,
@@ -249,11 +256,7 @@ async fn check_schema(
 }
 
 /// Records a person's answer to the open conflicts that were named.
-fn resolve(
-    turn: &mut Turn<'_>,
-    tasks: &BTreeMap<Key, Task>,
-    keep: Keep,
-) -> Result<(), RunError> {
+fn resolve(turn: &mut Turn<'_>, tasks: &BTreeMap<Key, Task>, keep: Keep) -> Result<(), RunError> {
     let conflicts: Vec<&Conflict> = tasks.values().flat_map(|task| &task.conflicts).collect();
     if conflicts.is_empty() {
         return Err(RunError::Usage("There is no open conflict of that artifact.".to_owned()));
@@ -318,7 +321,8 @@ async fn report(
             id: key.id.clone(),
             path,
             url,
-            action: action(remote, local, !open.is_empty(), !outcome.stale.is_empty(), task).to_owned(),
+            action: action(remote, local, !open.is_empty(), !outcome.stale.is_empty(), task)
+                .to_owned(),
             reason: reason(turn.backend.label(), artifact, task, &outcome.stale),
             sides: Sides { remote, local },
         };
@@ -352,12 +356,7 @@ fn action(remote: Action, local: Action, conflict: bool, stale: bool, task: &Tas
     }
 }
 
-fn reason(
-    label: &str,
-    artifact: &Artifact,
-    task: &Task,
-    stale: &BTreeSet<Stretch>,
-) -> String {
+fn reason(label: &str, artifact: &Artifact, task: &Task, stale: &BTreeSet<Stretch>) -> String {
     let list = |stretches: &mut dyn Iterator<Item = &Stretch>| {
         stretches.map(Stretch::to_string).collect::<Vec<_>>().join(", ")
     };
@@ -373,7 +372,10 @@ fn reason(
         parts.push(format!("changed on both sides: {}", list(&mut stretches)));
     }
     if !stale.is_empty() {
-        parts.push(format!("changed during the run, left for the next: {}", list(&mut stale.iter())));
+        parts.push(format!(
+            "changed during the run, left for the next: {}",
+            list(&mut stale.iter())
+        ));
     }
     if task.waiting {
         let waiting: Vec<&str> = artifact
@@ -433,7 +435,8 @@ async fn difference(
         let Some(seen) = artifact.stretches.get(&stretch) else { continue };
         let shown = plan::conflict(&artifact.key, &stretch, seen, None);
         let texts =
-            damage::three_texts(turn.backend.dialect(), turn.book, &turn.kinds, artifact, &shown).await?;
+            damage::three_texts(turn.backend.dialect(), turn.book, &turn.kinds, artifact, &shown)
+                .await?;
         let conflict = task.conflicts.iter().any(|conflict| conflict.stretch == stretch);
         all.push(crate::report::Difference {
             key: artifact.key.clone(),

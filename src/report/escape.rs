@@ -13,7 +13,9 @@ pub fn one_line(text: &str) -> String {
             '\r' => line.push_str("\\r"),
             '\t' => line.push(' '),
             // Bidirectional controls can make a line read as another one.
-            c if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+            c if c.is_control()
+                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+            {
                 let _ = write!(line, "\\u{{{:x}}}", c as u32);
             }
             c => line.push(c),
@@ -51,7 +53,9 @@ mod tests {
 
     #[test]
     fn no_line_acts_as_a_workflow_command() {
-        for text in ["::error::x", "  ::set-env name=a::b", "a\n::error::b", "x ##[error]y", "##[group]z"] {
+        for text in
+            ["::error::x", "  ::set-env name=a::b", "a\n::error::b", "x ##[error]y", "##[group]z"]
+        {
             let line = one_line(text);
             assert!(!line.contains('\n') && !line.contains("##["), "{line}");
             assert!(!line.trim_start().starts_with("::"), "{line}");

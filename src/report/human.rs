@@ -32,15 +32,21 @@ pub fn human(report: &Report, verbose: bool) -> String {
     }
     for conflict in &report.conflicts {
         let place = place(conflict.path.as_deref(), conflict.line, conflict.url.as_deref());
-        let _ = writeln!(out, "\nconflict {}/{} ({})", conflict.kind, one_line(&conflict.id), conflict.fingerprint);
+        let _ = writeln!(
+            out,
+            "\nconflict {}/{} ({})",
+            conflict.kind,
+            one_line(&conflict.id),
+            conflict.fingerprint
+        );
         let _ = writeln!(out, "  {}", one_line(&conflict.message));
         let _ = writeln!(out, "  {place}");
-        if report.diffs.is_empty() {
-            if let (Some(local), Some(remote)) = (&conflict.local, &conflict.remote) {
-                let base = conflict.base.as_deref().unwrap_or_default();
-                write_side(&mut out, "repository", base, local);
-                write_side(&mut out, "Notion", base, remote);
-            }
+        if report.diffs.is_empty()
+            && let (Some(local), Some(remote)) = (&conflict.local, &conflict.remote)
+        {
+            let base = conflict.base.as_deref().unwrap_or_default();
+            write_side(&mut out, "repository", base, local);
+            write_side(&mut out, "Notion", base, remote);
         }
     }
     if !report.findings.is_empty() {
@@ -117,7 +123,8 @@ fn write_action(
     let _ = writeln!(out, "{} {}", artifacts.len(), title(report, action));
     let shown = if verbose { artifacts.len() } else { LISTED };
     for artifact in artifacts.iter().take(shown) {
-        let place = artifact.path.as_deref().or(artifact.url.as_deref()).map(one_line).unwrap_or_default();
+        let place =
+            artifact.path.as_deref().or(artifact.url.as_deref()).map(one_line).unwrap_or_default();
         let _ = match action.ends_with("-database") {
             true => write!(out, "  {} ({})", one_line(&artifact.id), artifact.kind),
             false => write!(out, "  {}/{}", artifact.kind, one_line(&artifact.id)),
@@ -140,7 +147,8 @@ fn write_difference(out: &mut String, difference: &Difference) {
     let conflict = if difference.conflict { ", changed on both sides" } else { "" };
     let path = difference.path.as_deref().map(one_line).unwrap_or_default();
     let _ = writeln!(out, "{} {} ({path}{conflict})", difference.key, difference.stretch);
-    let (local, remote) = (local.as_deref().unwrap_or_default(), remote.as_deref().unwrap_or_default());
+    let (local, remote) =
+        (local.as_deref().unwrap_or_default(), remote.as_deref().unwrap_or_default());
     match base {
         Some(base) => {
             write_side(out, "repository", base, local);

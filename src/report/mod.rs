@@ -172,7 +172,9 @@ impl ConflictReport {
         };
         let line = match (&property, &artifact.file) {
             (Some(name), Some(file)) => file.document.values.get(name).map(|located| located.line),
-            (None, Some(file)) => Some(diff::first_line(base.as_deref(), local.as_deref(), &file.text)),
+            (None, Some(file)) => {
+                Some(diff::first_line(base.as_deref(), local.as_deref(), &file.text))
+            }
             _ => None,
         };
         let key = &conflict.key;
@@ -190,7 +192,9 @@ impl ConflictReport {
                  `agent-sync push --force {key}`, or delete it with `agent-sync pull --force {key}`."
             ),
             (None, Some(name)) if base.is_none() => {
-                format!("{backend} and the repository hold different values of \"{name}\" of {key}. {remedy}")
+                format!(
+                    "{backend} and the repository hold different values of \"{name}\" of {key}. {remedy}"
+                )
             }
             (None, Some(name)) => {
                 format!("{backend} and the repository both changed \"{name}\" of {key}. {remedy}")
@@ -412,7 +416,9 @@ impl Report {
     }
 
     fn changes(&self) -> bool {
-        self.artifacts.iter().any(|artifact| !matches!(artifact.action.as_str(), "conflict" | "waiting"))
+        self.artifacts
+            .iter()
+            .any(|artifact| !matches!(artifact.action.as_str(), "conflict" | "waiting"))
     }
 
     /// Applies `--fail-on` (check): what counts as needing a person.

@@ -1,5 +1,12 @@
 //! A laboratory: notion-sim, a repository with or without a remote, and the built binary between them.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "a test fails where it cannot go on, and each binary uses its own part"
+)]
+
+pub mod scenario;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -216,7 +223,14 @@ pub fn git_in(dir: &Path, args: &[&str]) -> String {
 fn git_command(dir: &Path, args: &[&str]) -> Command {
     let mut command = scrubbed(Command::new("git"));
     command
-        .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "protocol.file.allow=always"])
+        .args([
+            "-c",
+            "user.name=Ada",
+            "-c",
+            "user.email=ada@example.com",
+            "-c",
+            "protocol.file.allow=always",
+        ])
         .args(args)
         .current_dir(dir);
     command
@@ -321,7 +335,10 @@ impl Repo<'_> {
     #[track_caller]
     pub fn story(&self, id: &str, title: &str, state: &str, body: &str) -> String {
         let scope = id.rsplit_once('-').unwrap().0;
-        let path = format!(".agent/cache/stories/{scope}/{id}-{}.md", title.to_lowercase().replace(' ', "-"));
+        let path = format!(
+            ".agent/cache/stories/{scope}/{id}-{}.md",
+            title.to_lowercase().replace(' ', "-")
+        );
         self.write(&path, &story(id, title, state, body));
         path
     }
@@ -329,7 +346,8 @@ impl Repo<'_> {
     /// Reads a file.
     #[track_caller]
     pub fn read(&self, path: &str) -> String {
-        std::fs::read_to_string(self.path.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+        std::fs::read_to_string(self.path.join(path))
+            .unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     /// Whether a file exists.
@@ -425,7 +443,8 @@ impl Repo<'_> {
                     true => open.push(entry.path()),
                     false => {
                         let path = entry.path();
-                        let name = path.strip_prefix(&self.path).unwrap().to_string_lossy().into_owned();
+                        let name =
+                            path.strip_prefix(&self.path).unwrap().to_string_lossy().into_owned();
                         files.insert(name, std::fs::read_to_string(&path).unwrap_or_default());
                     }
                 }

@@ -169,10 +169,10 @@ pub fn step(key: &Key, stretch: &Stretch, seen: &Observed) -> Step {
     }
     let Some(base) = &seen.base else {
         // The newest proposal is the only one whose text either side can have come from.
-        if let Some(last) = seen.proposed.last() {
-            if last.holds(Side::Local, local) {
-                return Step::Pull(Some(last.clone()));
-            }
+        if let Some(last) = seen.proposed.last()
+            && last.holds(Side::Local, local)
+        {
+            return Step::Pull(Some(last.clone()));
         }
         return match (local, remote) {
             (Some(_), None) => Step::Push(None),
@@ -258,7 +258,9 @@ pub fn existence(
             Existence::DeletedAgainstEdit(Side::Remote)
         }
         (LocalPresence::Present, RemotePresence::Trashed) => Existence::DeleteLocal,
-        (LocalPresence::Absent, RemotePresence::Trashed | RemotePresence::Absent) => Existence::Gone,
+        (LocalPresence::Absent, RemotePresence::Trashed | RemotePresence::Absent) => {
+            Existence::Gone
+        }
         (_, RemotePresence::Away) => Existence::LeftAlone,
     }
 }
@@ -267,11 +269,7 @@ pub fn existence(
 /// `held`, the newest becomes the base, and every proposal of the stretch is dropped because its base moved. True
 /// if the base moved. Where the branch went on to an older text, be it the old base or an older proposal, that is a
 /// revert: an edit of the newest text that it held.
-pub fn adopt(
-    base: &mut Option<Pair>,
-    proposed: &mut Vec<Pair>,
-    held: &[Option<Content>],
-) -> bool {
+pub fn adopt(base: &mut Option<Pair>, proposed: &mut Vec<Pair>, held: &[Option<Content>]) -> bool {
     let holds = |pair: &&Pair| held.iter().any(|version| pair.holds(Side::Local, version.as_ref()));
     let Some(pair) = proposed.iter().rev().find(holds).cloned() else { return false };
     *base = Some(pair);
@@ -370,8 +368,23 @@ pub fn shares_half(old: &str, new: &str) -> bool {
 }
 
 /// Whether `now` holds every change that led from `base` to `proposal`, so that it can be taken as an edit made
-/// on top of the proposal: merging the two over the base gives `now` itself.
+/// on top of the proposal: on the way from the proposal to `now` no line goes that the proposal brought, and none
+/// comes back that it took away.
 pub fn includes(base: &str, proposal: &str, now: &str) -> bool {
-    let merge = similar::TextMerge::from_lines(base, now, proposal);
-    !merge.is_conflicted() && merge.to_string() == now
+    use similar::{ChangeTag, TextDiff};
+    let lines = |from: &str, to: &str, tag: ChangeTag| -> BTreeSet<String> {
+        TextDiff::from_lines(from, to)
+            .iter_all_changes()
+            .filter(|change| change.tag() == tag)
+            .map(|change| change.value().trim().to_owned())
+            .filter(|line| !line.is_empty())
+            .collect()
+    };
+    let brought = lines(base, proposal, ChangeTag::Insert);
+    let taken = lines(base, proposal, ChangeTag::Delete);
+    brought.is_disjoint(&lines(proposal, now, ChangeTag::Delete))
+        && taken.is_disjoint(&lines(proposal, now, ChangeTag::Insert))
 }
+
+#[cfg(test)]
+mod tests;

@@ -363,7 +363,14 @@ mod tests {
 
     #[test]
     fn rule_13_a_collision_wrote_nothing() {
-        let reply = || error(409, "conflict_error", "Conflict occurred while saving. Please try again.", json!({}));
+        let reply = || {
+            error(
+                409,
+                "conflict_error",
+                "Conflict occurred while saving. Please try again.",
+                json!({}),
+            )
+        };
         let verdict = judge(&Endpoint::Query(&id()), reply());
         assert!(matches!(verdict, Verdict::Retry(_)), "{verdict:?}");
         let verdict = judge(&Endpoint::CreatePage, reply());

@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::kind::{Format, Kind, PropertyType, Source};
+use crate::markdown::apply_edits;
 use crate::model::{Finding, Properties, Value};
 
 pub use set::set;
@@ -62,34 +63,6 @@ impl Document {
     }
 }
 
-/// A replacement of a byte range.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Edit {
-    /// Byte range in the text before; empty for an insertion.
-    pub at: Range<usize>,
-    /// What stands there afterwards.
-    pub new: String,
-}
-
-/// Applies edits that are sorted and disjoint. Edits that are not inside the text, or not on character
-/// boundaries, are left out.
-pub fn apply(text: &str, edits: &[Edit]) -> String {
-    let mut out =
-        String::with_capacity(text.len() + edits.iter().map(|e| e.new.len()).sum::<usize>());
-    let mut from = 0;
-    for edit in edits {
-        let (Some(between), Some(_)) = (text.get(from..edit.at.start), text.get(edit.at.clone()))
-        else {
-            continue;
-        };
-        out.push_str(between);
-        out.push_str(&edit.new);
-        from = edit.at.end;
-    }
-    out.push_str(text.get(from..).unwrap_or_default());
-    out
-}
-
 /// Why a property of a file cannot be set. The file is as it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{property} cannot be written into the file: {reason}")]
@@ -115,7 +88,7 @@ pub fn new_file(kind: &Kind, id: &str, properties: &Properties, body: &str) -> S
     let written = |text: &str, name: &str| {
         let edits =
             properties.get(name).and_then(|value| set(kind, id, text, name, Some(value)).ok());
-        edits.map(|edits| apply(text, &edits))
+        edits.map(|edits| apply_edits(text, &edits))
     };
     if kind.format == Format::Yaml {
         let mut text = if body.is_empty() { String::new() } else { format!("{body}\n") };

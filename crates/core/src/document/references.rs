@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Edit;
 use super::outline::{BlockKind, Section, trimmed};
+use crate::markdown::Edit;
 
 /// An id of any kind; what the target kind accepts is not known here.
 static ID: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[A-Z]+-\d+").ok());

@@ -6,8 +6,9 @@ use std::ops::Range;
 use super::keys::{self, KeyLine, Style};
 use super::outline::{Outline, line_break, line_number};
 use super::read::{Page, Spot, closing_marks, is_date};
-use super::{CannotSet, Document, Edit, apply, parse, references};
+use super::{CannotSet, Document, parse, references};
 use crate::kind::{Format, Kind, Property, PropertyType, Source};
+use crate::markdown::{Edit, apply_edits};
 use crate::model::Value;
 
 /// The edits that give a property this value, or unset it. Edits are sorted and disjoint; none, if the file holds
@@ -101,7 +102,7 @@ fn is_faithful(
     property: &Property,
     wanted: Option<&Value>,
 ) -> bool {
-    let changed = apply(text, edits);
+    let changed = apply_edits(text, edits);
     let after = parse(kind, id, "", &changed);
     let has = |document: &Document, name: &str| {
         document.values.get(name).map(|located| located.value.clone())

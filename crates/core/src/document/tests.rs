@@ -93,12 +93,12 @@ fn body(text: &str) -> String {
 fn put(text: &str, name: &str, new: Option<&str>) -> String {
     let value = new.and_then(Value::text);
     let edits = set(&story(), "INFRA-1", text, name, value.as_ref());
-    apply(text, &edits.unwrap_or_else(|error| panic!("{text:?}: {error}")))
+    apply_edits(text, &edits.unwrap_or_else(|error| panic!("{text:?}: {error}")))
 }
 
 fn put_ids(text: &str, ids: &[&str]) -> Result<String, CannotSet> {
     let value = Value::set(ids.iter().copied());
-    set(&story(), "INFRA-1", text, "Plans", value.as_ref()).map(|edits| apply(text, &edits))
+    set(&story(), "INFRA-1", text, "Plans", value.as_ref()).map(|edits| apply_edits(text, &edits))
 }
 
 const FILE: &str = "---\nother: 1 # kept\npriority: 'high'   # why\n---\n# INFRA-1: A title\n\nIntro.\n\n\
@@ -287,7 +287,7 @@ fn a_relation_can_live_in_a_key() {
     ] {
         let ids = Value::set(["B-2", "C-3"]);
         let edits = set(&kind, "INFRA-1", text, "Story", ids.as_ref()).unwrap();
-        assert_eq!(apply(text, &edits), want);
+        assert_eq!(apply_edits(text, &edits), want);
     }
     let document = parse(&kind, "INFRA-1", "", "---\nstory: [A-1, \"X-1\"]\n---\n");
     assert_eq!(value(&document, "Story").as_deref(), Some("A-1, X-1"));
@@ -347,7 +347,7 @@ fn yaml_artifacts_are_edited_by_the_line() {
     assert_eq!(document.excluded, [4..19, 43..56]);
     let put = |name, new| {
         let value = Value::text(new);
-        apply(text, &set(&journey(), "JRN-1", text, name, value.as_ref()).unwrap())
+        apply_edits(text, &set(&journey(), "JRN-1", text, name, value.as_ref()).unwrap())
     };
     assert_eq!(put("Status", "DONE"), text.replace("state: draft", "state: DONE"));
     assert_eq!(put("Title", "a: b"), text.replace("Old", "\"a: b\""));
@@ -497,7 +497,7 @@ fn check_set(
     for pair in edits.windows(2) {
         prop_assert!(pair[0].at.end <= pair[1].at.start);
     }
-    let changed = apply(text, &edits);
+    let changed = apply_edits(text, &edits);
     let (before, after) = (parse(kind, "INFRA-1", "", text), parse(kind, "INFRA-1", "", &changed));
     let property = kind.property(name).unwrap();
     let want = value.and_then(|value| set::written_form(property, value));

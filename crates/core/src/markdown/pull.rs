@@ -362,7 +362,14 @@ impl Writer<'_> {
             Some(unit) => number(unit).map_or(1, |n| n.saturating_add(1)),
             None => following.and_then(number).unwrap_or(1),
         };
-        let loose = match (self.unit(before), self.unit(after)) {
+        // Another bullet begins another list; the blank line in front of it says nothing about ours.
+        let style_of =
+            |unit: &LocalUnit| unit.marker.chars().last().filter(|c| !c.is_ascii_digit());
+        let next_list = |unit: &&LocalUnit| {
+            unit.node.depth == depth
+                && sibling.is_some_and(|sibling| style_of(sibling) != style_of(unit))
+        };
+        let loose = match (self.unit(before), self.unit(after).filter(|unit| !next_list(unit))) {
             (Some(a), Some(b)) if is_item(a) && is_item(b) => {
                 self.source(a.span.end..b.span.start).matches('\n').count() > 1
             }

@@ -26,6 +26,7 @@ use objects::{Comment, DataSource, Database, Page, Parent, User};
 
 /// Everything that the simulated workspace holds. Its methods are those of a person in Notion's own interface, and
 /// of a test that looks inside; the connection acts through the API only.
+#[derive(Clone)]
 pub struct Workspace {
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
