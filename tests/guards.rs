@@ -77,7 +77,7 @@ fn rule_9_an_empty_side_is_an_accident() {
     let texts: Vec<String> = paths.iter().map(|path| repo.read(path)).collect();
     std::fs::remove_dir_all(repo.path.join(".agent/cache/stories")).unwrap();
     guarded(&lab, &repo, &["sync"], ".agent/cache/stories");
-    guarded(&lab, &repo, &["push", "--allow", "delete=3"], ".agent/cache/stories");
+    guarded(&lab, &repo, &["push", "--allow", "delete=2"], ".agent/cache/stories");
     for (path, text) in paths.iter().zip(&texts) {
         repo.write(path, text);
     }
@@ -325,4 +325,23 @@ fn resolve_names_what_it_does_not_find() {
     let run = repo.run(&["resolve", "INFRA-1", "--keep", "local"]).expect(2);
     assert!(run.stdout.contains("no open conflict"), "{run:?}");
     repo.run(&["resolve", "INFRA-9", "--keep", "local"]).expect(2);
+}
+
+#[test]
+fn rule_8_a_property_that_was_never_set_is_no_edit() {
+    let lab = Lab::new();
+    let (repo, _) = synced(&lab, 1);
+    for n in [7, 8, 9] {
+        let (id, title) = (json!(format!("INFRA-{n}")), format!("Made there {n}"));
+        lab.sim.workspace().create_page("Stories", &title, &[("ID", id)], "Hello.\n").unwrap();
+    }
+    repo.settle();
+    // Files that were pulled, then deleted or trashed; neither was touched otherwise.
+    let page = lab.page("Stories", "INFRA-7");
+    lab.sim.workspace().trash(&page).unwrap();
+    std::fs::remove_file(repo.path.join(".agent/cache/stories/INFRA/INFRA-8-made-there-8.md")).unwrap();
+    lab.minutes(2);
+    let run = repo.run(&["sync"]).expect(0);
+    assert_eq!(run.actions(), ["story/INFRA-7 delete-file", "story/INFRA-8 trash-page"]);
+    repo.settle();
 }

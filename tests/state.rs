@@ -240,8 +240,9 @@ fn the_log_has_a_line_a_run_and_says_who() {
     let distinct: BTreeSet<_> = log.iter().map(|line| line["run"].as_str().unwrap()).collect();
     assert_eq!(distinct.len(), 3);
     assert_eq!(runs(&repo, &["log", "--limit", "1"]).len(), 1);
-    let text = repo.human(&["log"]).expect(0).stdout;
-    assert!(text.lines().next().unwrap().contains("1 pushed"), "{text}");
+    let human = repo.human(&["log"]).expect(0);
+    let first = format!("{}{}", human.stdout, human.stderr);
+    assert!(first.lines().next().unwrap_or_default().contains("push: 1 pushed"), "{human:?}");
 }
 
 #[test]
