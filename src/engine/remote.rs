@@ -600,11 +600,11 @@ impl Sender<'_> {
             Ok(trashed) if !as_observed(kind, job, &trashed) => {
                 // Somebody set a property in the instant between: the deletion was not meant for that page.
                 if let Err(error) = self.backend.untrash(kind, place, page).await {
-                    return done.fail(error);
+                    return Ok(done.fail(error));
                 }
                 done.wrote = false;
                 done.stale.insert(Stretch::Body);
-                done
+                Ok(done)
             }
             Ok(page) => {
                 done.page = Some(page);
