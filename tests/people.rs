@@ -417,6 +417,9 @@ impl<'a> Trial<'a> {
         let check = |ok: bool, reason: &str| if ok { Ok(()) } else { Err(reason.to_owned()) };
         let told = conflicts.iter().any(|conflict| conflict.contains(&token));
 
+        // A deletion that met an edit waits for an answer, with the page as it is.
+        let undeleted = self.errand == Errand::Delete && open && !info.in_trash;
+
         // What the person did.
         match case.act {
             Act::Far
@@ -427,7 +430,7 @@ impl<'a> Trial<'a> {
             | Act::InsertAfter
             | Act::Append => {
                 let both = body.contains(&token) && text.contains(&token);
-                let asked = body.contains(&token) && told;
+                let asked = body.contains(&token) && (told || undeleted);
                 let kept = force && replaced.contains(&token);
                 // A page that goes to the trash takes an edit of that instant along, unharmed.
                 let trashed = self.trash_gap(case) && info.in_trash && body.contains(&token);
@@ -443,21 +446,19 @@ impl<'a> Trial<'a> {
             }
             Act::Status => {
                 let both = property("Status") == "REVIEW" && text.contains("REVIEW");
-                let asked = property("Status") == "REVIEW" && open;
+                let asked = property("Status") == "REVIEW" && (open || undeleted);
                 check(both || asked || self.property_gap(case), "the person's value is lost")?;
             }
             Act::Priority => {
                 let both =
                     property("Priority") == token && text.contains(&format!("priority: {token}"));
-                check(
-                    both || (property("Priority") == token && told),
-                    "the person's value is lost",
-                )?;
+                let asked = property("Priority") == token && (told || undeleted);
+                check(both || asked, "the person's value is lost")?;
             }
             Act::Rename => {
                 let both = info.title == token && text.contains(&format!("# {}: {token}", case.id));
                 check(
-                    both || (info.title == token && told) || self.property_gap(case),
+                    both || (info.title == token && (told || undeleted)) || self.property_gap(case),
                     "the person's title is lost",
                 )?;
             }

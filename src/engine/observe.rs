@@ -778,14 +778,20 @@ async fn decide(
     for intent in intents {
         recover(eyes, world, kind, artifact, intent).await?;
     }
-    let body_changed =
-        |side_changed: &dyn Fn(&Observed) -> bool| artifact.stretches.values().any(side_changed);
-    let local_changed = body_changed(&|seen| {
-        seen.base.as_ref().is_none_or(|base| !base.holds(Side::Local, seen.local.as_ref()))
-    });
-    let remote_changed = body_changed(&|seen| {
-        seen.base.as_ref().is_none_or(|base| !base.holds(Side::Remote, seen.remote.as_ref()))
-    });
+    // A stretch without base was unset on both sides when the artifact was agreed.
+    let changed = |side: Side| {
+        artifact.stretches.values().any(|seen| {
+            let now = match side {
+                Side::Local => seen.local.as_ref(),
+                Side::Remote => seen.remote.as_ref(),
+            };
+            match &seen.base {
+                Some(base) => !base.holds(side, now),
+                None => now.is_some(),
+            }
+        })
+    };
+    let (local_changed, remote_changed) = (changed(Side::Local), changed(Side::Remote));
     let local = match artifact.file_digest.is_some() {
         true => LocalPresence::Present,
         false => LocalPresence::Absent,

@@ -584,13 +584,7 @@ impl Sender<'_> {
             return Ok(done);
         };
         let digest = markdown::remote_digest(self.dialect(), &body.text);
-        let same = job.expected.iter().all(|(name, value)| now.properties.get(name) == Some(value))
-            && now.properties.keys().all(|name| {
-                job.expected.contains_key(name)
-                    || kind.id().is_some_and(|id| id.name == *name)
-                    || kind.property(name).is_some_and(|p| p.r#type == PropertyType::Relation)
-            });
-        if job.digest.as_ref() != Some(&digest) || !same {
+        if job.digest.as_ref() != Some(&digest) || !as_observed(kind, job, &now) {
             done.stale.insert(Stretch::Body);
             return Ok(done);
         }
@@ -603,6 +597,15 @@ impl Sender<'_> {
         }
         done.wrote = true;
         match self.backend.trash(kind, place, page).await {
+            Ok(trashed) if !as_observed(kind, job, &trashed) => {
+                // Somebody set a property in the instant between: the deletion was not meant for that page.
+                if let Err(error) = self.backend.untrash(kind, place, page).await {
+                    return Ok(done.fail(error));
+                }
+                done.wrote = false;
+                done.stale.insert(Stretch::Body);
+                Ok(done)
+            }
             Ok(page) => {
                 done.page = Some(page);
                 Ok(done)
@@ -648,6 +651,18 @@ impl Sender<'_> {
     pub(super) fn settle_time(&self) -> Duration {
         self.backend.settle_time()
     }
+}
+
+/// Whether a page that is to be trashed has the values that it was observed with.
+fn as_observed(kind: &Kind, job: &Job, now: &RemotePage) -> bool {
+    let relation =
+        |name: &str| kind.property(name).is_some_and(|p| p.r#type == PropertyType::Relation);
+    job.expected.iter().all(|(name, value)| now.properties.get(name) == Some(value))
+        && now.properties.keys().all(|name| {
+            job.expected.contains_key(name)
+                || kind.id().is_some_and(|id| id.name == *name)
+                || relation(name)
+        })
 }
 
 /// The text that a page is made with.

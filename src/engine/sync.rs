@@ -80,7 +80,11 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
             resolve(turn, &tasks, keep)?;
         }
     } else if turn.session.request.command.writes() {
-        guard(turn, &world, &tasks).await?;
+        match guard(turn, &world, &tasks).await {
+            // The plan is what a person has to look at now.
+            Err(stop @ RunError::Guarded(_)) if !writes => turn.report.stopped = Some(stop),
+            stop => stop?,
+        }
         if writes {
             check_schema(turn, &mut world, &tasks).await?;
             let mut hands = Hands {

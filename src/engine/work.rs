@@ -66,8 +66,7 @@ impl Task {
 }
 
 fn deleted(side: Side, artifact: &Artifact) -> Conflict {
-    let seen = artifact.stretches.get(&Stretch::Body).cloned().unwrap_or_default();
-    plan::conflict(&artifact.key, &Stretch::Body, &seen, Some(side))
+    plan::deletion(&artifact.key, &artifact.stretches, side)
 }
 
 fn choice(conflict: &Conflict, mode: Mode, decisions: &[Decision]) -> Option<(Keep, bool)> {

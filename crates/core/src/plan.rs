@@ -135,6 +135,10 @@ fn fingerprint(key: &Key, stretch: &Stretch, seen: &Observed, deleted: Option<Si
         hash.update((text.len() as u64).to_be_bytes());
         hash.update(text.as_bytes());
     }
+    short(hash)
+}
+
+fn short(hash: Sha256) -> String {
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -149,6 +153,18 @@ pub fn conflict(key: &Key, stretch: &Stretch, seen: &Observed, deleted: Option<S
         remote: seen.remote.clone(),
         deleted,
     }
+}
+
+/// The conflict of a deletion on `side` with an edit on the other (rule 8). Its fingerprint covers every stretch,
+/// so that an answer to it holds for no later edit of any of them.
+pub fn deletion(key: &Key, stretches: &BTreeMap<Stretch, Observed>, side: Side) -> Conflict {
+    let none = Observed::default();
+    let body = stretches.get(&Stretch::Body).unwrap_or(&none);
+    let mut hash = Sha256::new();
+    for (stretch, seen) in stretches {
+        hash.update(fingerprint(key, stretch, seen, Some(side)));
+    }
+    Conflict { fingerprint: short(hash), ..conflict(key, &Stretch::Body, body, Some(side)) }
 }
 
 /// Decides one stretch from what both sides hold (rules 3, 4, 5 and 15).
