@@ -649,34 +649,52 @@ fn all(errands: &[Errand], paces: &[Pace], acts: &[Act]) {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-const PACES: [Pace; 3] = [Pace::SameMinute, Pace::Later, Pace::Passing];
+/// The hardest: nothing but the content tells our write from the person's edit (rule 6).
+const HARDEST: [Pace; 1] = [Pace::SameMinute];
 
 #[test]
 fn rules_2_and_3_an_edit_during_a_push_of_a_body_survives() {
-    all(&[Errand::Body], &PACES, &ACTS);
+    all(&[Errand::Body], &HARDEST, &ACTS);
 }
 
 #[test]
 fn rule_2_an_edit_during_a_push_of_properties_survives() {
-    all(&[Errand::Property, Errand::Both], &PACES, &ACTS);
+    all(&[Errand::Property, Errand::Both], &HARDEST, &ACTS);
 }
 
 #[test]
 fn rule_6_an_edit_during_a_pull_survives() {
-    all(&[Errand::Pull], &PACES, &ACTS);
+    all(&[Errand::Pull], &HARDEST, &ACTS);
 }
 
 #[test]
 fn rule_12_an_edit_of_a_page_just_made_survives() {
-    all(&[Errand::Create, Errand::FirstText], &PACES, &ACTS);
+    all(&[Errand::Create, Errand::FirstText], &HARDEST, &ACTS);
 }
 
 #[test]
 fn rule_8_an_edit_during_a_deletion_survives() {
-    all(&[Errand::Delete], &PACES, &ACTS);
+    all(&[Errand::Delete], &HARDEST, &ACTS);
 }
 
 #[test]
 fn rule_10_an_edit_during_a_force_survives() {
-    all(&[Errand::ForceLocal, Errand::ForceRemote], &PACES, &ACTS);
+    all(&[Errand::ForceLocal, Errand::ForceRemote], &HARDEST, &ACTS);
+}
+
+#[test]
+#[ignore = "minutes long; run by .ci/run"]
+fn an_edit_at_any_time_survives_however_time_goes() {
+    let errands = [
+        Errand::Body,
+        Errand::Property,
+        Errand::Both,
+        Errand::Pull,
+        Errand::Create,
+        Errand::FirstText,
+        Errand::Delete,
+        Errand::ForceLocal,
+        Errand::ForceRemote,
+    ];
+    all(&errands, &[Pace::Later, Pace::Passing], &ACTS);
 }
