@@ -10,7 +10,8 @@ const BODY: &str = "## Problem\n\nThe first paragraph.\n\nThe second paragraph.\
 /// A repository without a remote and this many synced stories.
 fn synced(lab: &Lab, count: usize) -> (Repo<'_>, Vec<String>) {
     let repo = lab.repo("repo");
-    let paths = (1..=count).map(|n| repo.story(&format!("INFRA-{n}"), &format!("Story {n}"), "DRAFT", BODY));
+    let paths = (1..=count)
+        .map(|n| repo.story(&format!("INFRA-{n}"), &format!("Story {n}"), "DRAFT", BODY));
     let paths = paths.collect();
     repo.init();
     repo.settle();
@@ -25,13 +26,17 @@ fn guarded(lab: &Lab, repo: &Repo<'_>, args: &[&str], reason: &str) {
     let run = repo.run(args).expect(5);
     let json = run.json();
     assert_eq!(json["outcome"], "guarded");
-    assert!(json["error"].as_str().unwrap().contains(reason), "{reason:?}: {run:?}");
+    assert!(
+        json["error"].as_str().is_some_and(|error| error.contains(reason)),
+        "{reason:?}: {run:?}"
+    );
     assert_eq!((lab.writes(), repo.state(), repo.files()), (0, state, files));
 }
 
 fn meta(repo: &Repo<'_>) -> Value {
     repo.git(&["fetch", "-q", "--all"]);
-    serde_json::from_str(&repo.git(&["show", "refs/agent-sync/state:meta.json"])).unwrap()
+    let text = repo.git(&["show", "refs/agent-sync/state:meta.json"]);
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
 fn decisions(repo: &Repo<'_>) -> usize {
@@ -150,7 +155,10 @@ fn rule_5_without_state_equal_is_adopted_and_nothing_is_deleted() {
     let page = lab.page("Stories", "INFRA-5");
     lab.sim.workspace().delete_block(&page, "Only this.").unwrap();
     lab.sim.workspace().set_property(&page, "Status", Value::Null).unwrap();
-    lab.sim.workspace().create_page("Stories", "New there", &[("ID", json!("INFRA-6"))], "Hello.\n").unwrap();
+    lab.sim
+        .workspace()
+        .create_page("Stories", "New there", &[("ID", json!("INFRA-6"))], "Hello.\n")
+        .unwrap();
     lab.minutes(2);
     let run = repo.run(&["sync"]).expect(1);
     assert_eq!(
@@ -163,7 +171,10 @@ fn rule_5_without_state_equal_is_adopted_and_nothing_is_deleted() {
             "story/INFRA-6 create-file"
         ]
     );
-    assert!(repo.read(&empty).contains("Only this.") && lab.body("Stories", "INFRA-5").contains("Only this."));
+    assert!(
+        repo.read(&empty).contains("Only this.")
+            && lab.body("Stories", "INFRA-5").contains("Only this.")
+    );
     assert_eq!(lab.property("Stories", "INFRA-5", "Status").as_deref(), Some("DRAFT"));
     // Both as they are: the pair is the base, nothing is written.
     let (file, page) = (repo.read(&paths[1]), lab.body("Stories", "INFRA-2"));
@@ -206,7 +217,8 @@ fn rule_16_a_lost_race_on_the_state_is_observed_again() {
         if is_write && writes <= 2 {
             let state = "refs/agent-sync/state";
             let tree = format!("{state}^{{tree}}");
-            let commit = common::git_in(&path, &["commit-tree", &tree, "-p", state, "-m", "another run"]);
+            let commit =
+                common::git_in(&path, &["commit-tree", &tree, "-p", state, "-m", "another run"]);
             common::git_in(&path, &["update-ref", state, &commit]);
         }
     })));
@@ -240,7 +252,11 @@ fn rule_17_a_conflict_keeps_its_fingerprint_and_the_rest_of_the_artifact_syncs()
     let state = repo.state();
     let run = repo.run(&["sync"]).expect(1);
     assert_eq!(run.json()["conflicts"][0]["fingerprint"], fingerprint);
-    assert_eq!((lab.writes(), repo.state()), (0, state), "rule 14: a conflict writes nothing twice");
+    assert_eq!(
+        (lab.writes(), repo.state()),
+        (0, state),
+        "rule 14: a conflict writes nothing twice"
+    );
     // Merged by hand on both sides: equal is synced, whatever the history.
     repo.replace(&paths[0], "By a commit.", "By both.");
     lab.edit("Stories", "INFRA-1", "By a person.", "The By both. paragraph.");
@@ -257,7 +273,11 @@ fn rule_17_a_decision_holds_for_exactly_its_versions() {
         lab.minutes(2);
         let (file, page) = (repo.read(&paths[0]), lab.body("Stories", "INFRA-1"));
         repo.run(&["resolve", "INFRA-1", "--keep", keep]).expect(0);
-        assert_eq!((repo.read(&paths[0]), lab.body("Stories", "INFRA-1")), (file, page), "only recorded");
+        assert_eq!(
+            (repo.read(&paths[0]), lab.body("Stories", "INFRA-1")),
+            (file, page),
+            "only recorded"
+        );
         // A new version on either side voids it.
         lab.edit("Stories", "INFRA-1", "By a person.", "By a person, again.");
         lab.minutes(2);
@@ -339,7 +359,8 @@ fn rule_8_a_property_that_was_never_set_is_no_edit() {
     // Files that were pulled, then deleted or trashed; neither was touched otherwise.
     let page = lab.page("Stories", "INFRA-7");
     lab.sim.workspace().trash(&page).unwrap();
-    std::fs::remove_file(repo.path.join(".agent/cache/stories/INFRA/INFRA-8-made-there-8.md")).unwrap();
+    std::fs::remove_file(repo.path.join(".agent/cache/stories/INFRA/INFRA-8-made-there-8.md"))
+        .unwrap();
     lab.minutes(2);
     let run = repo.run(&["sync"]).expect(0);
     assert_eq!(run.actions(), ["story/INFRA-7 delete-file", "story/INFRA-8 trash-page"]);

@@ -1,4 +1,5 @@
 //! The state: its ref, its format, its log, what it keeps, and the listings that its cursors allow (§7, rules 6, 10, 14).
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail like the tests themselves")]
 
 mod common;
 
@@ -26,8 +27,10 @@ fn tree(repo: &Repo<'_>) -> BTreeMap<String, String> {
 }
 
 fn index(repo: &Repo<'_>) -> Vec<Value> {
-    let text = tree(repo).remove("index.jsonl").unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let text = tree(repo).remove("index.jsonl").unwrap_or_default();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
 }
 
 /// Commits these files on top of the state, as another version of the program would.
@@ -65,7 +68,10 @@ fn another_ref_is_another_state() {
     repo.run(&["sync", other[0], other[1]]).expect(0);
     assert_eq!(repo.state(), None);
     let refs = repo.git(&["ls-remote", "origin", "refs/agent-sync/*"]);
-    assert!(refs.contains("refs/agent-sync/other\n") && !refs.contains("refs/agent-sync/state"), "{refs}");
+    assert!(
+        refs.contains("refs/agent-sync/other\n") && !refs.contains("refs/agent-sync/state"),
+        "{refs}"
+    );
     // Under the usual ref nothing is known, and equal is adopted (rule 5).
     lab.minutes(2);
     lab.sim.reset_requests();
@@ -84,7 +90,10 @@ fn a_newer_format_is_refused_with_its_remedy() {
     for command in ["sync", "status", "log", "push", "init"] {
         let run = repo.run(&[command]).expect(2);
         let error = run.json()["error"].as_str().unwrap().to_owned();
-        assert!(error.contains("format 2") && error.contains("newer agent-sync"), "{command}: {error}");
+        assert!(
+            error.contains("format 2") && error.contains("newer agent-sync"),
+            "{command}: {error}"
+        );
     }
     lab.sim.reset_requests();
     repo.run(&["sync"]).expect(2);
@@ -131,12 +140,23 @@ fn shape(value: &Value, path: &str, into: &mut BTreeSet<String>) {
     };
     into.insert(format!("{path}: {kind}"));
     match value {
-        Value::Array(items) => items.iter().for_each(|item| shape(item, &format!("{path}[]"), into)),
+        Value::Array(items) => {
+            items.iter().for_each(|item| shape(item, &format!("{path}[]"), into))
+        }
         Value::Object(fields) => {
             for (name, field) in fields {
-                let data = [".backends", ".places", ".cursors", ".bases", ".proposed", ".properties", ".options", ".pushed_by"]
-                    .iter()
-                    .any(|parent| path.ends_with(parent));
+                let data = [
+                    ".backends",
+                    ".places",
+                    ".cursors",
+                    ".bases",
+                    ".proposed",
+                    ".properties",
+                    ".options",
+                    ".pushed_by",
+                ]
+                .iter()
+                .any(|parent| path.ends_with(parent));
                 let name = if data { "*" } else { name };
                 shape(field, &format!("{path}.{name}"), into);
             }
@@ -165,14 +185,20 @@ fn format_1_is_what_it_was() {
     for record in index(&repo) {
         shape(&record, "index", &mut found);
     }
-    for (name, text) in files.iter().filter(|(name, _)| name.starts_with("replaced/") && name.ends_with(".json")) {
+    for (name, text) in
+        files.iter().filter(|(name, _)| name.starts_with("replaced/") && name.ends_with(".json"))
+    {
         let value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
         shape(&value, "replaced", &mut found);
     }
     let folders: BTreeSet<&str> = files.keys().filter_map(|name| name.split('/').next()).collect();
-    assert_eq!(Vec::from_iter(folders), ["format", "index.jsonl", "meta.json", "replaced", "texts"]);
+    assert_eq!(
+        Vec::from_iter(folders),
+        ["format", "index.jsonl", "meta.json", "replaced", "texts"]
+    );
     assert_eq!(files["format"], "1");
-    let golden: BTreeSet<String> = include_str!("state/format-1.txt").lines().map(str::to_owned).collect();
+    let golden: BTreeSet<String> =
+        include_str!("state/format-1.txt").lines().map(str::to_owned).collect();
     let lost: Vec<_> = golden.difference(&found).collect();
     let new: Vec<_> = found.difference(&golden).collect();
     assert!(
@@ -282,7 +308,10 @@ fn rule_10_restore_brings_back_what_a_run_replaced() {
     repo.settle();
     // Many runs later it is all still there.
     let files = tree(&repo);
-    let kept = files.keys().filter(|name| name.starts_with("replaced/") && name.ends_with(".text")).count();
+    let kept = files
+        .keys()
+        .filter(|name| name.starts_with("replaced/") && name.ends_with(".text"))
+        .count();
     assert!(kept >= 6, "{:?}", files.keys());
 }
 
