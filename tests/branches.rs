@@ -12,7 +12,10 @@ fn published(lab: &Lab) -> (Repo<'_>, String) {
     let path = repo.story("INFRA-1", "First", "DRAFT", BODY);
     repo.publish("a story");
     repo.init();
-    repo.settle();
+    for _ in 0..2 {
+        repo.run(&["sync"]).expect(0);
+        lab.minutes(2);
+    }
     (repo, path)
 }
 

@@ -26,13 +26,17 @@ fn guarded(lab: &Lab, repo: &Repo<'_>, args: &[&str], reason: &str) {
     let run = repo.run(args).expect(5);
     let json = run.json();
     assert_eq!(json["outcome"], "guarded");
-    assert!(json["error"].as_str().unwrap().contains(reason), "{reason:?}: {run:?}");
+    assert!(
+        json["error"].as_str().is_some_and(|error| error.contains(reason)),
+        "{reason:?}: {run:?}"
+    );
     assert_eq!((lab.writes(), repo.state(), repo.files()), (0, state, files));
 }
 
 fn meta(repo: &Repo<'_>) -> Value {
     repo.git(&["fetch", "-q", "--all"]);
-    serde_json::from_str(&repo.git(&["show", "refs/agent-sync/state:meta.json"])).unwrap()
+    let text = repo.git(&["show", "refs/agent-sync/state:meta.json"]);
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
 fn decisions(repo: &Repo<'_>) -> usize {
