@@ -1,15 +1,58 @@
 //! The program: parse, call, print, map the outcome to an exit code.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use agent_sync::cli::{Cli, ConfigSub, Format, Sub};
 use agent_sync::config::Config;
-use agent_sync::engine::{self, Request, RunError};
-use agent_sync::report::{Outcome, Report, human};
+use agent_sync::engine::{self, Phase, Progress, Request, RunError};
+use agent_sync::report::{Outcome, Report, human, progress};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
+
+/// Variable with the filter for the log.
+const LOG: &str = "AGENT_SYNC_LOG";
+
+/// Runs that take less show no progress.
+const SHORT: Duration = Duration::from_millis(500);
+/// Time between two drawings of the line.
+const REDRAW: Duration = Duration::from_millis(100);
+/// Goes to the begin of the line and clears it (ECMA-48 CR and EL).
+const CLEAR: &str = "\r\x1b[2K";
+
+/// One line on a terminal that is drawn over as the run goes on.
+struct Line {
+    begun: Instant,
+    drawn: Mutex<Option<(Instant, Phase)>>,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { begun: Instant::now(), drawn: Mutex::new(None) }
+    }
+}
+
+impl Line {
+    fn clear(&self) {
+        if self.drawn.lock().unwrap_or_else(PoisonError::into_inner).take().is_some() {
+            write_err(CLEAR);
+        }
+    }
+}
+
+impl Progress for Line {
+    fn at(&self, phase: Phase, done: usize, total: usize) {
+        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = drawn.is_none_or(|(at, shown)| shown != phase || done == total || at.elapsed() >= REDRAW);
+        if due && self.begun.elapsed() >= SHORT {
+            write_err(&format!("{CLEAR}{}", progress(phase, done, total)));
+            *drawn = Some((Instant::now(), phase));
+        }
+    }
+}
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -33,7 +76,7 @@ fn main() -> ExitCode {
 }
 
 fn log(env: &BTreeMap<String, String>) {
-    let filter = env.get("AGENT_SYNC_LOG").map_or("off", String::as_str);
+    let filter = env.get(LOG).map_or("off", String::as_str);
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(std::io::stderr)
@@ -52,7 +95,18 @@ fn run(cli: &Cli, env: BTreeMap<String, String>) -> Outcome {
         Err(error) => return fail(cli, "", RunError::Usage(error.to_string())),
     };
     let name = request.command.name();
-    match call(&request) {
+    let logs = request.env.contains_key(LOG);
+    let watched = !cli.quiet && !logs && cli.format == Format::Human && std::io::stderr().is_terminal();
+    let result = match watched {
+        true => {
+            let line = Line::default();
+            let result = call(&request, &line);
+            line.clear();
+            result
+        }
+        false => call(&request, &()),
+    };
+    match result {
         Ok(mut report) => {
             if let Some(fail_on) = fail_on {
                 report.fail_on(fail_on);
@@ -64,13 +118,13 @@ fn run(cli: &Cli, env: BTreeMap<String, String>) -> Outcome {
     }
 }
 
-fn call(request: &Request) -> Result<Report, RunError> {
+fn call(request: &Request, progress: &dyn Progress) -> Result<Report, RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| RunError::Bug(format!("The runtime could not be started: {error}.")))?;
-    let result = runtime.block_on(engine::run(request));
+    let result = runtime.block_on(engine::run(request, progress));
     // A task that hangs must not keep a finished run from ending.
     runtime.shutdown_timeout(std::time::Duration::from_millis(100));
     result

@@ -210,10 +210,6 @@ fn notion(
         let message = "Version v2 of Notion's Markdown is not supported yet.".to_owned();
         wrong(&at("markdown_version"), message, "Write `v1`.".to_owned());
     }
-    if *assign_ids == Some(true) {
-        let message = "Pages without an id cannot be given one yet.".to_owned();
-        wrong(&at("assign_ids"), message, "Write `false`, and give them an id by hand.".to_owned());
-    }
     config.assign_ids = assign_ids.unwrap_or(false);
     config.auto_init = auto_init.unwrap_or(false);
     config.settle_seconds = settle_seconds.map_or(config.settle_seconds, u64::from);

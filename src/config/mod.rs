@@ -71,6 +71,11 @@ pub enum BackendConfig {
 }
 
 impl BackendConfig {
+    /// Whether pages that people make without an id get the next free one (`assign_ids`).
+    pub fn assigns_ids(&self) -> bool {
+        matches!(self, Self::Notion(notion) if notion.assign_ids)
+    }
+
     /// Name in the configuration.
     pub fn name(&self) -> &str {
         match self {

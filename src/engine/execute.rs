@@ -15,7 +15,7 @@ use super::book::{Book, Intent, Record, Replaced};
 use super::observe::{Artifact, LocalFile, World, body_content};
 use super::remote::{BodyJob, BodyWrite, Done, FileText, Job, Sender, Verb};
 use super::work::{Action, Task};
-use super::{RunError, partial};
+use super::{Phase, Progress, RunError, partial};
 use crate::backend::{Backend, BackendError};
 use crate::repo::{PathError, Tree, WriteError, new_path};
 
@@ -66,8 +66,10 @@ pub(super) struct Hands<'a> {
     pub run: &'a str,
     /// This working tree; see [`crate::repo::git::Git::work_tree_id`].
     pub work_tree: Option<&'a str>,
-    /// Option names per kind and property, as read just before writing.
+    /// Id of our own user.
     pub bot: String,
+    /// Who watches.
+    pub progress: &'a dyn Progress,
 }
 
 /// Executes the tasks.
@@ -356,6 +358,7 @@ async fn remote(
     if jobs.is_empty() {
         return Ok(());
     }
+    let mut sent = Count { done: 0, total: jobs.len() };
     let mut unanswered: Vec<(Job, Instant)> = Vec::new();
     let mut circles: Vec<Job> = Vec::new();
     for wave in waves(hands.world, jobs) {
@@ -364,7 +367,7 @@ async fn remote(
                 break;
             }
             let batch = resolve(hands.world, batch, &mut circles);
-            send_batch(hands, batch, executed, &mut unanswered).await?;
+            send_batch(hands, batch, executed, &mut unanswered, &mut sent).await?;
         }
     }
     for (job, asked) in unanswered {
@@ -435,11 +438,18 @@ fn resolve(world: &World, batch: &[Job], circles: &mut Vec<Job>) -> Vec<Job> {
     jobs
 }
 
+/// How many of how many.
+struct Count {
+    done: usize,
+    total: usize,
+}
+
 async fn send_batch(
     hands: &mut Hands<'_>,
     jobs: Vec<Job>,
     executed: &mut Executed,
     unanswered: &mut Vec<(Job, Instant)>,
+    sent: &mut Count,
 ) -> Result<(), RunError> {
     let backend = hands.backend;
     for job in &jobs {
@@ -466,7 +476,7 @@ async fn send_batch(
     }
     hands.book.commit(hands.run, &partial("what is about to be written", hands.run)).await?;
     let sender = Sender { backend, bot: hands.bot.clone() };
-    let world = &*hands.world;
+    let (world, progress) = (&*hands.world, hands.progress);
     let results: Vec<(Job, Done, Instant)> = stream::iter(jobs.into_iter().map(|job| {
         let sender = &sender;
         async move {
@@ -480,6 +490,10 @@ async fn send_batch(
         }
     }))
     .buffer_unordered(WIDTH)
+    .inspect(|_| {
+        sent.done += 1;
+        progress.at(Phase::Sending, sent.done, sent.total);
+    })
     .collect()
     .await;
     for (job, done, at) in results {
@@ -683,7 +697,9 @@ async fn local(
     }
     let mut taken: BTreeSet<String> =
         hands.world.scan.files.values().map(|entry| entry.path.clone()).collect();
-    for (key, task) in tasks.iter().filter(|(_, task)| task.local != Action::None) {
+    let wanted: Vec<_> = tasks.iter().filter(|(_, task)| task.local != Action::None).collect();
+    for (n, &(key, task)) in wanted.iter().enumerate() {
+        hands.progress.at(Phase::Files, n, wanted.len());
         let Some(artifact) = hands.world.artifacts.get(key).cloned() else { continue };
         let Some(kind) = hands.world.kinds.get(&key.kind).cloned() else { continue };
         let result = match task.local {

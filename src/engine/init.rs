@@ -1,6 +1,11 @@
 //! init: finds or creates the databases of the shared kinds, and adds what is missing in them.
 
+use std::collections::BTreeSet;
+
+use agent_sync_core::kind::Kind;
+
 use super::{RunError, Turn};
+use crate::backend::Schema;
 use crate::report::ArtifactReport;
 
 /// Runs `init` on one backend. Requests: 1 for our identity, 1 for the parent's children where a database is not
@@ -36,13 +41,15 @@ pub(super) async fn databases(turn: &mut Turn<'_>) -> Result<(), RunError> {
         turn.commit(&message).await?;
     }
     let mut unrepairable = Vec::new();
+    let mut repairs = Vec::new();
     for kind in turn.kinds.values() {
         let Some(place) = places.get(&kind.name).cloned() else { continue };
         if missing.iter().any(|made| made.name == kind.name) {
             continue;
         }
+        // All are read before one is written to: what cannot be seen stops init before its first change.
         let schema = turn.backend.schema(kind, &place).await?;
-        if schema.drift.is_empty() {
+        if schema.drift.is_empty() && !lacks_options(kind, &schema) {
             places.insert(kind.name.clone(), schema.place);
             continue;
         }
@@ -54,8 +61,14 @@ pub(super) async fn databases(turn: &mut Turn<'_>) -> Result<(), RunError> {
             continue;
         }
         turn.report.artifacts.push(entry(&name, &kind.name, &kind.database, "repair-database"));
-        if !dry {
+        repairs.push((kind, place));
+    }
+    if !dry {
+        for (kind, place) in repairs {
             let repaired = turn.backend.repair(kind, &place, &places).await?;
+            unrepairable.extend(
+                repaired.drift.iter().map(|drift| format!("\"{}\": {}", kind.database, drift.message)),
+            );
             places.insert(kind.name.clone(), repaired.place);
         }
     }
@@ -69,6 +82,16 @@ pub(super) async fn databases(turn: &mut Turn<'_>) -> Result<(), RunError> {
         turn.commit(&message).await?;
     }
     Ok(())
+}
+
+/// Whether an option that is configured is not there; names are compared as Notion does, without case.
+fn lacks_options(kind: &Kind, schema: &Schema) -> bool {
+    kind.properties.iter().any(|property| {
+        schema.options.get(&property.name).is_some_and(|there| {
+            let there: BTreeSet<String> = there.iter().map(|name| name.to_lowercase()).collect();
+            property.options.iter().any(|(_, name)| !there.contains(&name.to_lowercase()))
+        })
+    })
 }
 
 fn entry(backend: &str, kind: &str, database: &str, action: &str) -> ArtifactReport {

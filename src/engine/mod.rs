@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agent_sync_core::kind::{Kind, Kinds, PropertyType};
 use agent_sync_core::model::{Key, Selector, Side};
@@ -15,6 +15,7 @@ use crate::repo::git::{Git, GitError, Oid, Remote};
 use crate::report::{BackendReport, Outcome, Report};
 use crate::state::{GitStore, StateError, Store};
 
+mod assign;
 mod book;
 mod damage;
 mod execute;
@@ -24,6 +25,7 @@ mod init;
 pub mod lease;
 mod log;
 mod observe;
+mod progress;
 mod remote;
 mod restore;
 mod stop;
@@ -31,6 +33,7 @@ mod sync;
 mod work;
 
 pub use book::Keep;
+pub use progress::{Phase, Progress};
 use history::Published;
 use lease::{Lease, LeaseError, Timing};
 pub use observe::Artifact;
@@ -229,6 +232,7 @@ struct Session<'a> {
     remote: Option<String>,
     refs: Remote,
     run: String,
+    progress: &'a dyn Progress,
     stop: Stop,
     work_tree: Option<String>,
 }
@@ -237,14 +241,14 @@ struct Session<'a> {
 ///
 /// # Errors
 /// [`RunError`], each with an exit code; the report so far is lost only where nothing was done.
-pub async fn run(request: &Request) -> Result<Report, RunError> {
+pub async fn run(request: &Request, progress: &dyn Progress) -> Result<Report, RunError> {
     let started = Instant::now();
     let run = run_id();
     let stop = Stop::listen();
     let mut last = RunError::Moved;
     // Losing the race on the state means observing again (rule 16); twice is bad luck, more is a fault.
     for _ in 0..3 {
-        match attempt(request, &run, &stop).await {
+        match attempt(request, progress, &run, &stop).await {
             Err(RunError::Moved) => last = RunError::Moved,
             Err(error) => return Err(error),
             Ok(mut report) => {
@@ -265,7 +269,12 @@ fn run_id() -> String {
     format!("{}-{salt}", now.strftime("%Y%m%dT%H%M%S%3fZ"))
 }
 
-async fn attempt(request: &Request, run: &str, stop: &Stop) -> Result<Report, RunError> {
+async fn attempt(
+    request: &Request,
+    progress: &dyn Progress,
+    run: &str,
+    stop: &Stop,
+) -> Result<Report, RunError> {
     let git = Git::open(&request.directory).await?;
     let root = git.root().to_path_buf();
     let env = |name: &str| request.env.get(name).cloned();
@@ -281,7 +290,7 @@ async fn attempt(request: &Request, run: &str, stop: &Stop) -> Result<Report, Ru
     let work_tree = git.work_tree_id().await?;
     let (run, stop) = (run.to_owned(), stop.clone());
     let mut session =
-        Session { request, config, git, tree, store, remote, refs, run, stop, work_tree };
+        Session { request, config, git, tree, store, remote, refs, run, stop, work_tree, progress };
     if let Command::Log { limit } = request.command {
         return log::log(&session, limit).await;
     }
@@ -311,8 +320,15 @@ async fn attempt(request: &Request, run: &str, stop: &Stop) -> Result<Report, Ru
 async fn acquire(session: &Session<'_>, env: &BTreeMap<String, String>) -> Result<Lease, RunError> {
     let actor = env.get("GITHUB_RUN_ID").map(|id| format!("{} ({id})", session.run));
     let name = actor.unwrap_or_else(|| session.run.clone());
+    let watched = async {
+        loop {
+            session.progress.at(Phase::Waiting, 0, 0);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
     tokio::select! {
         lease = Lease::acquire(session.store.clone(), &name, Timing::default()) => Ok(lease?),
+        never = watched => never,
         () = session.stop.told() => Err(Stop::error()),
     }
 }
@@ -447,6 +463,7 @@ async fn all_backends(
             published: &published,
             report: &mut report,
             gate: gate.clone(),
+            assign_ids: config.assigns_ids(),
             auto_init,
         };
         let result = match &session.request.command {
@@ -508,6 +525,8 @@ struct Turn<'a> {
     published: &'a Published,
     report: &'a mut Report,
     gate: Option<Arc<lease::Gate>>,
+    /// Whether pages without an id get one.
+    assign_ids: bool,
     /// Whether missing databases are made on the spot.
     auto_init: bool,
 }

@@ -13,7 +13,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use regex::Regex;
 
-use super::RunError;
+use super::{Phase, Progress, RunError};
 use super::book::{Book, Intent, Record, Seen, text_id};
 use super::history::{self, Published};
 use super::remote::FileText;
@@ -141,6 +141,8 @@ pub(super) struct World {
     pub identity: Identity,
     /// Titles of pages without an id, by kind: (title in lower case, address).
     pub loose_titles: BTreeMap<String, Vec<(String, String)>>,
+    /// Pages without an id that are no artifact's, by kind: (page, address).
+    pub unnamed: BTreeMap<String, Vec<(String, String)>>,
     /// Files that this run made.
     pub made: BTreeMap<Key, String>,
 }
@@ -173,6 +175,8 @@ pub(super) struct Eyes<'a> {
     pub allow_delete: Option<usize>,
     /// History was rewritten and a person allowed it: artifacts that are not at their base have none.
     pub forget: bool,
+    /// Who watches.
+    pub progress: &'a dyn Progress,
     /// This working tree; see [`Git::work_tree_id`].
     pub work_tree: Option<&'a str>,
 }
@@ -237,6 +241,7 @@ pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
         key_of: BTreeMap::new(),
         identity: eyes.identity.clone(),
         loose_titles: BTreeMap::new(),
+        unnamed: BTreeMap::new(),
         made: BTreeMap::new(),
     };
     let pages = list(&eyes, &mut world).await?;
@@ -280,7 +285,16 @@ async fn list(
             Ok::<_, BackendError>((kind.name.clone(), since.is_none(), listing))
         })
     });
-    let listings: Vec<_> = stream::iter(jobs).buffer_unordered(READS).try_collect().await?;
+    let (mut listed, total) = (0, eyes.places.len());
+    eyes.progress.at(Phase::Listing, listed, total);
+    let listings: Vec<_> = stream::iter(jobs)
+        .buffer_unordered(READS)
+        .inspect(|_| {
+            listed += 1;
+            eyes.progress.at(Phase::Listing, listed, total);
+        })
+        .try_collect()
+        .await?;
     let mut pages = BTreeMap::new();
     for (kind, unfiltered, listing) in listings {
         world.listed.insert(
@@ -427,6 +441,7 @@ fn without_id(
         blocked.insert(key.clone());
         return;
     }
+    world.unnamed.entry(kind.name.clone()).or_default().push((page.page.clone(), page.url.clone()));
     let title = kind.title().and_then(|title| page.properties.get(&title.name));
     world.findings.push(finding(
         "page-without-id",
@@ -612,6 +627,7 @@ async fn compare(
     }
     let dialect = eyes.backend.dialect();
     let backend = eyes.backend;
+    let (mut read, total) = (0, reads.len());
     let (kinds, places) = (&eyes.kinds, &eyes.places);
     let answers: Vec<_> = stream::iter(reads.into_iter().map(|(key, page)| async move {
         let read = match backend.body(&page).await {
@@ -631,6 +647,10 @@ async fn compare(
         Ok::<_, BackendError>((key, read))
     }))
     .buffer_unordered(READS)
+    .inspect(|_| {
+        read += 1;
+        eyes.progress.at(Phase::Reading, read, total);
+    })
     .try_collect()
     .await?;
     for (key, read) in answers {

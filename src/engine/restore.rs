@@ -42,7 +42,12 @@ pub(super) async fn restore(
         }
     };
     let Some(key) = key else {
-        return Err(RunError::Usage("There is no such artifact in the state.".to_owned()));
+        let wanted: Vec<String> =
+            turn.session.request.artifacts.iter().map(|selector| format!("`{}`", selector.id)).collect();
+        return Err(RunError::Usage(format!(
+            "The state knows no artifact {}, so there is nothing to restore.",
+            wanted.join(", ")
+        )));
     };
     let versions = turn.book.replaced(&key, side).await?;
     let version = match at {

@@ -13,8 +13,8 @@ use super::init;
 use super::observe::{self, Artifact, Eyes, World};
 use super::stop::Stop;
 use super::work::{self, Action, Mode, Task};
-use super::{Command, RunError, Turn};
-use crate::backend::Place;
+use super::{Command, RunError, Turn, assign};
+use crate::backend::{Identity, Place};
 use crate::report::{ArtifactReport, ConflictReport, Sides};
 
 /// Runs the command on one backend.
@@ -36,35 +36,12 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     }
     let name = turn.backend.name().to_owned();
     turn.book.backend(&name).places.extend(places.clone());
-    let artifacts = turn.session.request.artifacts.clone();
-    let selected = move |key: &Key| {
-        artifacts.is_empty() || artifacts.iter().any(|selector: &Selector| selector.matches(key))
-    };
-    let eyes = Eyes {
-        tree: &turn.session.tree,
-        backend: turn.backend,
-        book: turn.book,
-        kinds: turn.kinds.clone(),
-        places,
-        selected: &selected,
-        full: turn.session.request.full,
-        full_every: turn.session.config.full_every,
-        identity,
-        git: &turn.session.git,
-        published: turn.published,
-        allow_delete: turn.session.request.allow.delete,
-        forget: turn.session.request.allow.history,
-        work_tree: turn.session.work_tree.as_deref(),
-    };
-    let observation = observe::observe(eyes);
-    let mut world = match &turn.gate {
-        // Reading changes nothing, so a signal ends it at once.
-        Some(_) => tokio::select! {
-            world = observation => world?,
-            () = turn.session.stop.told() => return Err(Stop::error()),
-        },
-        None => observation.await?,
-    };
+    let mut world = look(turn, &identity, &places).await?;
+    let request = &turn.session.request;
+    let pulls = matches!(request.command, Command::Pull | Command::Sync) && !request.dry_run;
+    if turn.assign_ids && pulls && request.artifacts.is_empty() && assign::assign(turn, &world).await? > 0 {
+        world = look(turn, &identity, &places).await?;
+    }
     check_selected(turn, &world)?;
     let mode = mode(&turn.session.request.command, turn.session.request.force);
     let decisions = turn.book.meta.decisions.clone();
@@ -94,6 +71,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
                 bot: world.identity.id.clone(),
                 world: &mut world,
                 run: &turn.session.run,
+                progress: turn.session.progress,
                 work_tree: turn.session.work_tree.as_deref(),
             };
             executed = execute::execute(&mut hands, &tasks).await?;
@@ -131,6 +109,44 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
             Ok(())
         }
         None => Ok(()),
+    }
+}
+
+/// One observation of the repository and the backend.
+async fn look(
+    turn: &mut Turn<'_>,
+    identity: &Identity,
+    places: &BTreeMap<String, Place>,
+) -> Result<World, RunError> {
+    let artifacts = turn.session.request.artifacts.clone();
+    let selected = move |key: &Key| {
+        artifacts.is_empty() || artifacts.iter().any(|selector: &Selector| selector.matches(key))
+    };
+    let eyes = Eyes {
+        tree: &turn.session.tree,
+        backend: turn.backend,
+        book: turn.book,
+        kinds: turn.kinds.clone(),
+        places: places.clone(),
+        selected: &selected,
+        full: turn.session.request.full,
+        full_every: turn.session.config.full_every,
+        identity: identity.clone(),
+        git: &turn.session.git,
+        published: turn.published,
+        allow_delete: turn.session.request.allow.delete,
+        forget: turn.session.request.allow.history,
+        work_tree: turn.session.work_tree.as_deref(),
+        progress: turn.session.progress,
+    };
+    let observation = observe::observe(eyes);
+    match &turn.gate {
+        // Reading changes nothing, so a signal ends it at once.
+        Some(_) => tokio::select! {
+            world = observation => world,
+            () = turn.session.stop.told() => Err(Stop::error()),
+        },
+        None => observation.await,
     }
 }
 

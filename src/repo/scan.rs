@@ -295,7 +295,8 @@ impl Walk<'_> {
             severity: if rule == "no-id" { Severity::Notice } else { Severity::Warning },
             key: None,
             path: Some(path.to_owned()),
-            line: None,
+            // A folder has no lines.
+            line: (rule == "no-id").then_some(1),
             url: None,
             message: format!("{message} (kind {})", kind.name),
             fix: fix.to_owned(),
@@ -321,7 +322,7 @@ fn take_duplicates(scan: &mut Scan, found: Vec<Candidate>) -> Vec<Candidate> {
             severity: Severity::Error,
             key: Some(key.clone()),
             path: paths.first().map(|path| (*path).to_owned()),
-            line: None,
+            line: Some(1),
             url: None,
             message: format!(
                 "Several files have the id {}: {}; none of them is synced.",
@@ -352,7 +353,7 @@ fn unreadable(candidate: &Candidate, error: &ReadError) -> Finding {
         severity: Severity::Warning,
         key: Some(candidate.key.clone()),
         path: Some(candidate.path.clone()),
-        line: None,
+        line: Some(1),
         url: None,
         message: format!("{error}; it is not synced."),
         fix: fix.to_owned(),

@@ -6,7 +6,8 @@ use agent_sync_core::model::Severity;
 
 use super::{ArtifactReport, Difference, Report, one_line, unified};
 
-/// Artifacts of one action that are listed before the rest is counted.
+/// Artifacts of one action, and findings, that are listed before the rest is counted; conflicts shown with their
+/// differences.
 const LISTED: usize = 20;
 
 /// The report as text with a final newline. `verbose` lists everything and the requests by endpoint.
@@ -30,7 +31,7 @@ pub fn human(report: &Report, verbose: bool) -> String {
             write_action(&mut out, report, action, &artifacts, verbose);
         }
     }
-    for conflict in &report.conflicts {
+    for (n, conflict) in report.conflicts.iter().enumerate() {
         let place = place(conflict.path.as_deref(), conflict.line, conflict.url.as_deref());
         let _ = writeln!(
             out,
@@ -42,6 +43,7 @@ pub fn human(report: &Report, verbose: bool) -> String {
         let _ = writeln!(out, "  {}", one_line(&conflict.message));
         let _ = writeln!(out, "  {place}");
         if report.diffs.is_empty()
+            && (verbose || n < LISTED)
             && let (Some(local), Some(remote)) = (&conflict.local, &conflict.remote)
         {
             let base = conflict.base.as_deref().unwrap_or_default();
@@ -52,7 +54,10 @@ pub fn human(report: &Report, verbose: bool) -> String {
     if !report.findings.is_empty() {
         out.push('\n');
     }
-    for finding in &report.findings {
+    let mut findings: Vec<_> = report.findings.iter().collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let shown = if verbose { findings.len() } else { LISTED };
+    for finding in findings.iter().take(shown) {
         let severity = match finding.severity {
             Severity::Notice => "notice",
             Severity::Warning => "warning",
@@ -61,6 +66,9 @@ pub fn human(report: &Report, verbose: bool) -> String {
         let place = place(finding.path.as_deref(), finding.line, finding.url.as_deref());
         let _ = writeln!(out, "{severity} [{}] {place}", finding.rule);
         let _ = writeln!(out, "  {} {}", one_line(&finding.message), one_line(&finding.fix));
+    }
+    if findings.len() > shown {
+        let _ = writeln!(out, "… and {} more findings (-v lists them)", findings.len() - shown);
     }
     for notice in &report.notices {
         let _ = writeln!(out, "note: {}", one_line(notice));
@@ -185,7 +193,11 @@ fn write_end(out: &mut String, report: &Report, verbose: bool) {
     }
     let counts = &report.counts;
     if let Some(error) = &report.error {
-        let _ = writeln!(out, "{}: {}", report.outcome.name(), one_line(error));
+        // Several faults of a configuration come a line each.
+        for (n, line) in error.lines().enumerate() {
+            let begin = if n == 0 { format!("{}: ", report.outcome.name()) } else { String::new() };
+            let _ = writeln!(out, "{begin}{}", one_line(line));
+        }
     }
     let mut parts = Vec::new();
     for (count, what) in [
@@ -202,6 +214,9 @@ fn write_end(out: &mut String, report: &Report, verbose: bool) {
         }
     }
     if parts.is_empty() {
+        if report.error.is_some() {
+            return;
+        }
         let done = if report.artifacts.is_empty() { "nothing to do" } else { "done" };
         parts.push(done.to_owned());
     }

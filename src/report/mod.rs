@@ -13,10 +13,12 @@ use crate::engine::{Action, Artifact};
 mod diff;
 mod escape;
 mod human;
+mod progress;
 
 pub use diff::unified;
 pub use escape::{markdown_text, one_line};
 pub use human::human;
+pub use progress::progress;
 
 /// How a run ended; each has an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

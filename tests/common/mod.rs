@@ -252,6 +252,12 @@ fn scrubbed(mut command: Command) -> Command {
     command
 }
 
+/// Standard error without the lines of the log, which begin with a time.
+fn without_log(text: &str) -> String {
+    let logged = |line: &str| line.starts_with("20") && line.get(10..11) == Some("T");
+    text.lines().filter(|line| !logged(line)).map(|line| format!("{line}\n")).collect()
+}
+
 /// A story file with a state and a text.
 pub fn story(id: &str, title: &str, state: &str, body: &str) -> String {
     format!("# {id}: {title}\n\n## State\n\n{state}\n\n{body}")
@@ -385,7 +391,14 @@ impl Repo<'_> {
     pub fn run(&self, args: &[&str]) -> Run {
         let mut all = args.to_vec();
         all.extend(["--format", "json"]);
-        self.finish(self.command(&all).output().unwrap())
+        let mut command = self.command(&all);
+        if !self.env.contains_key("AGENT_SYNC_LOG") {
+            // The loudest log: whatever a scenario is about, it shows that no secret is in it.
+            command.env("AGENT_SYNC_LOG", "trace");
+        }
+        let mut run = self.finish(command.output().unwrap());
+        run.stderr = without_log(&run.stderr);
+        run
     }
 
     /// Runs the binary with the report for people.

@@ -160,8 +160,8 @@ pub struct Finding {
     pub rule: String,
     /// How much it matters.
     pub severity: Severity,
-    /// The artifact, where there is one.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    /// The artifact, where there is one; `kind` and `id` in JSON.
+    #[serde(flatten)]
     pub key: Option<Key>,
     /// Path relative to the repository, with `/`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
