@@ -46,7 +46,8 @@ impl Line {
 impl Progress for Line {
     fn at(&self, phase: Phase, done: usize, total: usize) {
         let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = drawn.is_none_or(|(at, shown)| shown != phase || done == total || at.elapsed() >= REDRAW);
+        let due = drawn
+            .is_none_or(|(at, shown)| shown != phase || done == total || at.elapsed() >= REDRAW);
         if due && self.begun.elapsed() >= SHORT {
             write_err(&format!("{CLEAR}{}", progress(phase, done, total)));
             *drawn = Some((Instant::now(), phase));
@@ -96,7 +97,8 @@ fn run(cli: &Cli, env: BTreeMap<String, String>) -> Outcome {
     };
     let name = request.command.name();
     let logs = request.env.contains_key(LOG);
-    let watched = !cli.quiet && !logs && cli.format == Format::Human && std::io::stderr().is_terminal();
+    let watched =
+        !cli.quiet && !logs && cli.format == Format::Human && std::io::stderr().is_terminal();
     let result = match watched {
         true => {
             let line = Line::default();

@@ -39,7 +39,10 @@ fn settled(lab: &Lab) -> (Repo<'_>, String) {
     let path = repo.story("INFRA-1", "First", "DRAFT", BODY);
     repo.story("INFRA-2", "Second", "TO_DO", BODY);
     repo.story("INFRA-3", "Third", "DONE", BODY);
-    repo.write(".agent/adrs/ADR-1-choice.md", "# ADR-1: Choice\n\n## Status\n\nAccepted\n\n## Why\n\nBecause.\n");
+    repo.write(
+        ".agent/adrs/ADR-1-choice.md",
+        "# ADR-1: Choice\n\n## Status\n\nAccepted\n\n## Why\n\nBecause.\n",
+    );
     repo.init();
     repo.run(&["sync"]).expect(0);
     rest(lab, &repo);
@@ -60,7 +63,9 @@ fn nothing_changed() {
     assert_eq!(count, D + 1, "{endpoints:#?}");
     assert_eq!(endpoints["POST /v1/data_sources/{id}/query"], D);
     assert_eq!(endpoints["GET /v1/users/me"], 1);
-    for command in [&["status"][..], &["check"], &["diff"], &["pull"], &["push"], &["sync", "--dry-run"]] {
+    for command in
+        [&["status"][..], &["check"], &["diff"], &["pull"], &["push"], &["sync", "--dry-run"]]
+    {
         costs(&lab, &repo, command, D + 1);
     }
     costs(&lab, &repo, &["sync", "--full"], D + 1);
@@ -98,7 +103,10 @@ fn one_body_changed_locally() {
     costs(&lab, &repo, &["check"], D + 1);
     let (count, endpoints) = cost(&lab, &repo, &["sync"]);
     assert_eq!(count, D + 3, "{endpoints:#?}");
-    assert_eq!(endpoints["GET /v1/data_sources/{id}"], 1, "the schema, before the database is written to");
+    assert_eq!(
+        endpoints["GET /v1/data_sources/{id}"], 1,
+        "the schema, before the database is written to"
+    );
     assert_eq!(endpoints["PATCH /v1/pages/{id}/markdown"], 1);
     assert_eq!(lab.writes(), 1);
     // Rule 6: our own body write was the last request to the page, so nothing is read again.
@@ -158,7 +166,10 @@ fn first_push() {
         repo.story(&format!("INFRA-{n}"), "Story", "DRAFT", BODY);
     }
     // A relation to a page of another kind is set when the page is made: its target comes first.
-    repo.write(".agent/cache/plans/INFRA/INFRA-1-plan.md", "# INFRA-1: Plan\n\n## State\n\nDRAFT\n\n## Goals\n\nOne.\n");
+    repo.write(
+        ".agent/cache/plans/INFRA/INFRA-1-plan.md",
+        "# INFRA-1: Plan\n\n## State\n\nDRAFT\n\n## Goals\n\nOne.\n",
+    );
     repo.replace(
         ".agent/cache/stories/INFRA/INFRA-1-story.md",
         "## Problem",
@@ -233,7 +244,9 @@ fn a_first_push_meets_no_429_and_leaves_no_room_unused() {
         options.clock = notion_sim::ClockMode::Running;
     });
     let repo = lab.repo("repo");
-    let config = repo.read("agent-sync.yml").replace("requests_per_minute: 10000", "requests_per_minute: 180");
+    let config = repo
+        .read("agent-sync.yml")
+        .replace("requests_per_minute: 10000", "requests_per_minute: 180");
     repo.write("agent-sync.yml", &config);
     const N: usize = 100;
     for n in 0..N {
@@ -248,9 +261,14 @@ fn a_first_push_meets_no_429_and_leaves_no_room_unused() {
     assert_eq!(refused, 0, "{}", run.stderr);
     assert_eq!(lab.sim.workspace().pages_of("Stories", false).len(), N);
     // All that fits into the first window goes at once; what is left waits for the window and no longer.
-    assert!(requests.len() > 180 && requests.len() <= 2 * N + 2 * D + 5 + 2 + 2 * D, "{}", requests.len());
+    assert!(
+        requests.len() > 180 && requests.len() <= 2 * N + 2 * D + 5 + 2 + 2 * D,
+        "{}",
+        requests.len()
+    );
     let first = requests[0].at;
-    let early = requests.iter().filter(|request| request.at.duration_since(first).as_secs() < 30).count();
+    let early =
+        requests.iter().filter(|request| request.at.duration_since(first).as_secs() < 30).count();
     assert!(early >= 170, "only {early} requests in the first 30 s");
     assert!(took < Duration::from_secs(75), "{took:?}");
 }

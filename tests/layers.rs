@@ -1,4 +1,5 @@
 //! The walls between the parts (docs/design.md §4): what may depend on what, and who may print.
+#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,11 +8,45 @@ use std::process::Command;
 /// Everything that core may be built from: parsers, data structures, digests. Nothing here opens a file, a socket
 /// or a process, asks for the time or for the environment on its own account. A new name needs a look at its code.
 const CORE: [&str; 39] = [
-    "aho-corasick", "bitflags", "block-buffer", "cfg-if", "const-oid", "cpufeatures", "crypto-common", "digest",
-    "equivalent", "foldhash", "hashbrown", "hybrid-array", "indexmap", "itoa", "memchr", "proc-macro2",
-    "pulldown-cmark", "quote", "regex", "regex-automata", "regex-syntax", "ryu", "serde", "serde_core",
-    "serde_derive", "serde_json", "serde_norway", "sha2", "similar", "syn", "thiserror", "thiserror-impl",
-    "tinyvec", "typenum", "unicase", "unicode-ident", "unicode-normalization", "unsafe-libyaml-norway", "zmij",
+    "aho-corasick",
+    "bitflags",
+    "block-buffer",
+    "cfg-if",
+    "const-oid",
+    "cpufeatures",
+    "crypto-common",
+    "digest",
+    "equivalent",
+    "foldhash",
+    "hashbrown",
+    "hybrid-array",
+    "indexmap",
+    "itoa",
+    "memchr",
+    "proc-macro2",
+    "pulldown-cmark",
+    "quote",
+    "regex",
+    "regex-automata",
+    "regex-syntax",
+    "ryu",
+    "serde",
+    "serde_core",
+    "serde_derive",
+    "serde_json",
+    "serde_norway",
+    "sha2",
+    "similar",
+    "syn",
+    "thiserror",
+    "thiserror-impl",
+    "tinyvec",
+    "typenum",
+    "unicase",
+    "unicode-ident",
+    "unicode-normalization",
+    "unsafe-libyaml-norway",
+    "zmij",
 ];
 
 fn root() -> PathBuf {
@@ -21,7 +56,17 @@ fn root() -> PathBuf {
 /// Packages that `package` is built from on this platform, without those for its tests and for building it.
 fn dependencies(package: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
+        .args([
+            "tree",
+            "--locked",
+            "--offline",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ])
         .args(["--package", package])
         .current_dir(root())
         .output()
@@ -57,12 +102,19 @@ fn sources(folder: &str) -> Vec<(String, String)> {
             let path = entry.path();
             if path.is_dir() {
                 open.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test(&path) {
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test(&path)
+            {
                 let text = std::fs::read_to_string(&path).unwrap();
                 let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-                let code: String =
-                    code.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect();
-                found.push((path.strip_prefix(root()).unwrap().to_string_lossy().into_owned(), code));
+                let code: String = code
+                    .lines()
+                    .filter(|line| !line.trim_start().starts_with("//"))
+                    .map(|line| format!("{line}\n"))
+                    .collect();
+                found.push((
+                    path.strip_prefix(root()).unwrap().to_string_lossy().into_owned(),
+                    code,
+                ));
             }
         }
     }
@@ -73,7 +125,9 @@ fn sources(folder: &str) -> Vec<(String, String)> {
 
 fn is_test(path: &Path) -> bool {
     let names: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
-    names.iter().any(|name| matches!(name.as_ref(), "tests" | "tests.rs" | "testing.rs" | "contract.rs"))
+    names
+        .iter()
+        .any(|name| matches!(name.as_ref(), "tests" | "tests.rs" | "testing.rs" | "contract.rs"))
 }
 
 /// Fails if a file of the folder holds one of the texts.
@@ -90,14 +144,23 @@ fn never(folder: &str, texts: &[&str]) {
 
 #[test]
 fn backends_do_not_know_the_engine() {
-    never("src/backend", &["crate::engine", "crate::report", "crate::repo", "crate::state", "super::super::engine"]);
+    never(
+        "src/backend",
+        &["crate::engine", "crate::report", "crate::repo", "crate::state", "super::super::engine"],
+    );
 }
 
 #[test]
 fn the_lower_parts_do_not_know_the_upper_ones() {
     never("src/state", &["crate::engine", "crate::report", "crate::backend", "crate::config"]);
-    never("src/repo", &["crate::engine", "crate::report", "crate::backend", "crate::config", "crate::state"]);
-    never("src/config", &["crate::engine", "crate::report", "crate::backend", "crate::repo", "crate::state"]);
+    never(
+        "src/repo",
+        &["crate::engine", "crate::report", "crate::backend", "crate::config", "crate::state"],
+    );
+    never(
+        "src/config",
+        &["crate::engine", "crate::report", "crate::backend", "crate::repo", "crate::state"],
+    );
 }
 
 #[test]
@@ -109,7 +172,16 @@ fn the_engine_knows_no_backend_by_name() {
 fn core_touches_nothing() {
     never(
         "crates/core/src",
-        &["std::fs", "std::net", "std::env", "std::process", "std::time::SystemTime", "SystemTime::now", "Instant::now", "async fn"],
+        &[
+            "std::fs",
+            "std::net",
+            "std::env",
+            "std::process",
+            "std::time::SystemTime",
+            "SystemTime::now",
+            "Instant::now",
+            "async fn",
+        ],
     );
 }
 

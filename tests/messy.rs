@@ -25,7 +25,11 @@ fn sync(lab: &Lab, repo: &Repo<'_>) -> Run {
     lab.sim.reset_requests();
     let again = repo.run(&["sync"]).expect(0);
     assert_eq!(lab.writes(), 0, "{again:?}");
-    assert_eq!(again.json()["findings"], run.json()["findings"], "rule 14: the same findings again");
+    assert_eq!(
+        again.json()["findings"],
+        run.json()["findings"],
+        "rule 14: the same findings again"
+    );
     run
 }
 
@@ -33,7 +37,8 @@ fn sync(lab: &Lab, repo: &Repo<'_>) -> Run {
 #[track_caller]
 fn finding(run: &Run, rule: &str) -> Value {
     let json = run.json();
-    let mut found = json["findings"].as_array().unwrap().iter().filter(|finding| finding["rule"] == rule);
+    let mut found =
+        json["findings"].as_array().unwrap().iter().filter(|finding| finding["rule"] == rule);
     let first = found.next().unwrap_or_else(|| panic!("no {rule}: {:#}", json["findings"])).clone();
     assert_eq!(found.next(), None, "{rule} twice");
     for field in ["message", "fix", "severity"] {
@@ -44,7 +49,11 @@ fn finding(run: &Run, rule: &str) -> Value {
 
 #[track_caller]
 fn at(finding: &Value, path: &str, line: usize) {
-    assert_eq!((finding["path"].as_str(), finding["line"].as_u64()), (Some(path), Some(line as u64)), "{finding:#}");
+    assert_eq!(
+        (finding["path"].as_str(), finding["line"].as_u64()),
+        (Some(path), Some(line as u64)),
+        "{finding:#}"
+    );
 }
 
 /// Changes a property or the body of a file and sees what of it arrives.
@@ -81,7 +90,9 @@ fn a_status_outside_the_list_is_a_finding_and_all_else_syncs() {
     let run = sync(&lab, &repo);
     assert_eq!(run.rules(), ["unknown-option", "unknown-option"]);
     let findings = run.json()["findings"].clone();
-    for (finding, (path, word)) in findings.as_array().unwrap().iter().zip([(&one, "ICEBOX"), (&two, "pending review")]) {
+    for (finding, (path, word)) in
+        findings.as_array().unwrap().iter().zip([(&one, "ICEBOX"), (&two, "pending review")])
+    {
         at(finding, path, 5);
         assert!(finding["message"].as_str().unwrap().contains(word), "{finding}");
     }
@@ -109,7 +120,12 @@ fn allow_new_options_creates_them() {
     let lab = Lab::new();
     let repo = lab.repo("repo");
     let config = repo.read("agent-sync.yml");
-    repo.write("agent-sync.yml", &format!("{config}kinds:\n  story:\n    properties:\n      Status: {{allow_new_options: true}}\n"));
+    repo.write(
+        "agent-sync.yml",
+        &format!(
+            "{config}kinds:\n  story:\n    properties:\n      Status: {{allow_new_options: true}}\n"
+        ),
+    );
     repo.story("INFRA-100", "Sound", "DRAFT", BODY);
     repo.story("INFRA-1", "Ice", "ICEBOX", BODY);
     repo.init();
@@ -134,7 +150,10 @@ fn an_option_that_a_person_made_in_notion_is_a_finding() {
     lab.minutes(2);
     let run = repo.run(&["sync"]).expect(0);
     let found = finding(&run, "unknown-option");
-    assert!(found["url"].as_str().is_some() && found["message"].as_str().unwrap().contains("Someday"), "{found}");
+    assert!(
+        found["url"].as_str().is_some() && found["message"].as_str().unwrap().contains("Someday"),
+        "{found}"
+    );
     assert!(repo.read(&path).contains("DRAFT") && repo.read(&path).contains("edited"));
     assert_eq!(lab.property("Stories", "INFRA-1", "Status").as_deref(), Some("Someday"));
 }
@@ -205,14 +224,20 @@ fn a_heading_with_another_id_is_a_finding_and_the_file_name_decides() {
     let lab = Lab::new();
     let repo = start(&lab);
     let path = format!("{STORIES}/INFRA-1-first.md");
-    repo.write(&path, "---\npriority: High\n---\n\n# INFRA-7: Another one\n\n## State\n\nDRAFT\n\nWords.\n");
+    repo.write(
+        &path,
+        "---\npriority: High\n---\n\n# INFRA-7: Another one\n\n## State\n\nDRAFT\n\nWords.\n",
+    );
     let files = repo.files();
     let run = sync(&lab, &repo);
     let found = finding(&run, "heading-id");
     at(&found, &path, 5);
     assert_eq!((found["kind"].as_str(), found["id"].as_str()), (Some("story"), Some("INFRA-1")));
     assert_eq!(lab.find_page("Stories", "INFRA-7"), None);
-    assert_eq!(lab.property("Stories", "INFRA-1", "Title").as_deref(), Some("INFRA-7: Another one"));
+    assert_eq!(
+        lab.property("Stories", "INFRA-1", "Title").as_deref(),
+        Some("INFRA-7: Another one")
+    );
     assert_eq!(repo.files(), files);
 }
 
@@ -223,7 +248,11 @@ fn two_pages_with_one_id_are_a_finding_with_both_addresses() {
     let path = repo.story("INFRA-1", "First", "DRAFT", BODY);
     repo.run(&["sync"]).expect(0);
     let first = lab.page("Stories", "INFRA-1");
-    let second = lab.sim.workspace().create_page("Stories", "Copy", &[("ID", json!("INFRA-1"))], "A copy.").unwrap();
+    let second = lab
+        .sim
+        .workspace()
+        .create_page("Stories", "Copy", &[("ID", json!("INFRA-1"))], "A copy.")
+        .unwrap();
     let other = {
         let mut workspace = lab.sim.workspace();
         workspace.create_page("Stories", "New", &[("ID", json!("INFRA-2"))], "One.").unwrap();
@@ -256,7 +285,10 @@ fn a_page_without_an_id_is_a_finding() {
     lab.minutes(2);
     let run = sync(&lab, &repo);
     let found = finding(&run, "page-without-id");
-    assert!(found["url"].as_str().is_some() && found["message"].as_str().unwrap().contains("By hand"), "{found}");
+    assert!(
+        found["url"].as_str().is_some() && found["message"].as_str().unwrap().contains("By hand"),
+        "{found}"
+    );
     assert_eq!(repo.files().len(), 1);
     // Rule 5: a file with its title is likely the same document.
     let path = repo.story("INFRA-5", "By Hand", "DRAFT", BODY);
@@ -271,19 +303,25 @@ fn a_page_without_an_id_is_a_finding() {
 fn assign_ids_gives_the_next_free_id_and_makes_a_file() {
     let lab = Lab::new();
     let repo = lab.repo("repo");
-    let config = repo.read("agent-sync.yml").replace("type: notion\n", "type: notion\n    assign_ids: true\n");
+    let config = repo
+        .read("agent-sync.yml")
+        .replace("type: notion\n", "type: notion\n    assign_ids: true\n");
     repo.write("agent-sync.yml", &config);
     repo.story("INFRA-100", "Sound", "DRAFT", BODY);
     repo.init();
     repo.run(&["sync"]).expect(0);
-    let page = lab.sim.workspace().create_page("Stories", "By hand", &[], "Words of a person.").unwrap();
+    let page =
+        lab.sim.workspace().create_page("Stories", "By hand", &[], "Words of a person.").unwrap();
     lab.minutes(2);
     let run = repo.run(&["sync"]).expect(0);
     assert_eq!(run.actions(), ["story/INFRA-101 create-file"], "{run:?}");
     assert_eq!(lab.page("Stories", "INFRA-101"), page);
     let path = format!("{STORIES}/INFRA-101-by-hand.md");
     let text = repo.read(&path);
-    assert!(text.starts_with("# INFRA-101: By hand\n") && text.contains("Words of a person."), "{text}");
+    assert!(
+        text.starts_with("# INFRA-101: By hand\n") && text.contains("Words of a person."),
+        "{text}"
+    );
     lab.minutes(2);
     repo.run(&["sync"]).expect(0);
     lab.sim.reset_requests();
@@ -333,10 +371,16 @@ fn a_broken_front_matter_is_a_finding_and_the_body_syncs() {
     let lab = Lab::new();
     let repo = start(&lab);
     let path = format!("{STORIES}/INFRA-1-first.md");
-    repo.write(&path, "---\npriority: [High\n---\n\n# INFRA-1: First\n\n## State\n\nDRAFT\n\nWords.\n");
+    repo.write(
+        &path,
+        "---\npriority: [High\n---\n\n# INFRA-1: First\n\n## State\n\nDRAFT\n\nWords.\n",
+    );
     let run = sync(&lab, &repo);
     for finding in run.json()["findings"].as_array().unwrap() {
-        assert_eq!((finding["rule"].as_str(), finding["path"].as_str()), (Some("unreadable-value"), Some(path.as_str())));
+        assert_eq!(
+            (finding["rule"].as_str(), finding["path"].as_str()),
+            (Some("unreadable-value"), Some(path.as_str()))
+        );
     }
     assert!(lab.body("Stories", "INFRA-1").contains("Words."));
 }
@@ -395,7 +439,10 @@ fn two_kinds_may_share_an_id() {
     let plan = ".agent/cache/plans/INFRA/INFRA-1-plan.md";
     repo.write(plan, "# INFRA-1: Plan\n\n## State\n\nDRAFT\n\n## Goals\n\nThe first goal.\n");
     let run = sync(&lab, &repo);
-    assert_eq!(run.actions(), ["plan/INFRA-1 create-page", "story/INFRA-1 create-page", "story/INFRA-100 create-page"]);
+    assert_eq!(
+        run.actions(),
+        ["plan/INFRA-1 create-page", "story/INFRA-1 create-page", "story/INFRA-100 create-page"]
+    );
     assert_ne!(lab.page("Stories", "INFRA-1"), lab.page("Plans", "INFRA-1"));
     lab.minutes(2);
     repo.run(&["sync"]).expect(0);
@@ -410,14 +457,24 @@ fn two_kinds_may_share_an_id() {
     assert_eq!(planned(&["INFRA-1"]), ["plan/INFRA-1 push", "story/INFRA-1 push"]);
     assert_eq!(planned(&["story/INFRA-1"]), ["story/INFRA-1 push"]);
     assert_eq!(planned(&["--kind", "plan"]), ["plan/INFRA-1 push"]);
-    assert_eq!(planned(&["--kind", "plan", "--kind", "story"]), ["plan/INFRA-1 push", "story/INFRA-1 push"]);
+    assert_eq!(
+        planned(&["--kind", "plan", "--kind", "story"]),
+        ["plan/INFRA-1 push", "story/INFRA-1 push"]
+    );
     assert_eq!(planned(&["INFRA-100"]), [""; 0]);
     assert_eq!(repo.run(&["push", "plan/INFRA-1"]).expect(0).actions(), ["plan/INFRA-1 push"]);
-    assert!(lab.body("Stories", "INFRA-1").contains("The first paragraph."), "not selected, not touched");
+    assert!(
+        lab.body("Stories", "INFRA-1").contains("The first paragraph."),
+        "not selected, not touched"
+    );
     assert_eq!(repo.run(&["sync"]).expect(0).actions(), ["story/INFRA-1 push"]);
     // One command for one artifact: which is meant must be clear.
     let run = repo.human(&["restore", "INFRA-1", "--side", "remote"]).expect(2);
-    assert!(run.stderr.contains("story/INFRA-1") && run.stderr.contains("plan/INFRA-1"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("story/INFRA-1") && run.stderr.contains("plan/INFRA-1"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -462,19 +519,45 @@ fn hostile_ids_and_titles_reach_neither_a_path_nor_a_terminal() {
     {
         let mut workspace = lab.sim.workspace();
         for (n, title) in titles.iter().enumerate() {
-            workspace.create_page("Stories", title, &[("ID", json!(format!("INFRA-{n}")))], "Words.").unwrap();
+            workspace
+                .create_page("Stories", title, &[("ID", json!(format!("INFRA-{n}")))], "Words.")
+                .unwrap();
         }
-        for id in ["../../x", "INFRA-1/../../../x", "::error::id", "\u{1b}[2J", "INFRA-1\nINFRA-2", "/etc/passwd", "INFRA-7.."] {
-            workspace.create_page("Stories", "::error::title \u{1b}[2J", &[("ID", json!(id))], "Words.").unwrap();
+        for id in [
+            "../../x",
+            "INFRA-1/../../../x",
+            "::error::id",
+            "\u{1b}[2J",
+            "INFRA-1\nINFRA-2",
+            "/etc/passwd",
+            "INFRA-7..",
+        ] {
+            workspace
+                .create_page("Stories", "::error::title \u{1b}[2J", &[("ID", json!(id))], "Words.")
+                .unwrap();
         }
         workspace.create_page("Stories", "::error::no id \u{1b}[2J", &[], "Words.").unwrap();
     }
     lab.minutes(2);
-    for command in [&["status", "-v"][..], &["diff", "-v"], &["check", "-v"], &["sync", "-v", "--dry-run"], &["sync", "-v"], &["sync", "-v"], &["log"]] {
+    for command in [
+        &["status", "-v"][..],
+        &["diff", "-v"],
+        &["check", "-v"],
+        &["sync", "-v", "--dry-run"],
+        &["sync", "-v"],
+        &["sync", "-v"],
+        &["log"],
+    ] {
         let run = repo.human(command).expect(0);
         for line in run.stderr.lines().chain(run.stdout.lines()) {
-            assert!(!line.trim_start().starts_with("::") && !line.contains("##["), "{command:?}: {line:?}");
-            assert!(!line.chars().any(|c| c.is_control() || c == '\u{202e}'), "{command:?}: {line:?}");
+            assert!(
+                !line.trim_start().starts_with("::") && !line.contains("##["),
+                "{command:?}: {line:?}"
+            );
+            assert!(
+                !line.chars().any(|c| c.is_control() || c == '\u{202e}'),
+                "{command:?}: {line:?}"
+            );
         }
     }
     // Every file lies where its kind lives, under an ordinary name.
@@ -483,9 +566,14 @@ fn hostile_ids_and_titles_reach_neither_a_path_nor_a_terminal() {
     for path in files.keys() {
         assert!(path.starts_with(&format!("{STORIES}/INFRA-")), "{path}");
         let name = path.rsplit('/').next().unwrap();
-        assert!(name.len() < 120 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b)), "{name}");
+        assert!(
+            name.len() < 120
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b)),
+            "{name}"
+        );
     }
-    let mut above: Vec<_> = std::fs::read_dir(lab.dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let mut above: Vec<_> =
+        std::fs::read_dir(lab.dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     above.sort();
     assert_eq!(above, ["repo"]);
     // The titles themselves are kept: what was read is what is there, so nothing is to be pushed back.

@@ -115,7 +115,11 @@ fn no_databases_yet() {
     // A check has nobody to bother: the pull request that introduces agent-sync can be merged.
     for command in ["check", "status", "diff"] {
         let run = repo.human(&[command]).expect(0);
-        assert!(run.stderr.contains("not initialised") && run.stderr.contains("\"Stories\""), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("not initialised") && run.stderr.contains("\"Stories\""),
+            "{}",
+            run.stderr
+        );
         assert_eq!(repo.run(&[command]).expect(0).json()["outcome"], "clean");
     }
     assert_eq!((lab.writes(), repo.state()), (0, None));
@@ -144,7 +148,12 @@ fn an_id_of_the_wrong_kind_of_object() {
         let mut workspace = lab.sim.workspace();
         let schema = json!({"Name": {"title": {}}});
         let database = workspace.create_database(&parent, "Work", &schema).unwrap();
-        let source = workspace.databases().into_iter().find(|found| found.id == database).unwrap().data_source;
+        let source = workspace
+            .databases()
+            .into_iter()
+            .find(|found| found.id == database)
+            .unwrap()
+            .data_source;
         (database, source)
     };
     for id in [database, source] {
@@ -162,7 +171,11 @@ fn a_schema_that_lost_a_mapped_property() {
     repo.story("INFRA-2", "Second", "DRAFT", BODY);
     let run = repo.human(&["sync"]);
     assert!(run.code == 3 || run.code == 5, "{run:?}");
-    assert!(run.stderr.contains("Priority") && run.stderr.contains("agent-sync init"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("Priority") && run.stderr.contains("agent-sync init"),
+        "{}",
+        run.stderr
+    );
     assert_eq!(lab.find_page("Stories", "INFRA-2"), None);
     // init repairs it.
     assert_eq!(repo.run(&["init"]).expect(0).actions(), ["story/Stories repair-database"]);
@@ -179,7 +192,10 @@ fn rule_9_a_lost_property_clears_nothing_in_the_files() {
     let lab = Lab::new();
     let repo = lab.repo("repo");
     let path = ".agent/cache/stories/INFRA/INFRA-1-first.md";
-    repo.write(path, "---\npriority: High\n---\n\n# INFRA-1: First\n\n## State\n\nDRAFT\n\nWords.\n");
+    repo.write(
+        path,
+        "---\npriority: High\n---\n\n# INFRA-1: First\n\n## State\n\nDRAFT\n\nWords.\n",
+    );
     repo.init();
     repo.run(&["sync"]).expect(0);
     lab.minutes(2);
@@ -191,7 +207,11 @@ fn rule_9_a_lost_property_clears_nothing_in_the_files() {
     for command in ["sync", "pull"] {
         let run = repo.human(&[command]);
         assert!(run.code == 3 || run.code == 5, "{run:?}");
-        assert!(run.stderr.contains("Priority") && run.stderr.contains("agent-sync init"), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("Priority") && run.stderr.contains("agent-sync init"),
+            "{}",
+            run.stderr
+        );
         assert_eq!(repo.read(path), text);
     }
 }
@@ -216,7 +236,10 @@ fn a_missing_update_capability_stops_the_run_and_is_named() {
     let lab = Lab::with(|options| options.capabilities.update = false);
     let repo = lab.repo("repo");
     let config = repo.read("agent-sync.yml");
-    repo.write("agent-sync.yml", &config.replace("type: notion\n", "type: notion\n    share: [adr]\n"));
+    repo.write(
+        "agent-sync.yml",
+        &config.replace("type: notion\n", "type: notion\n    share: [adr]\n"),
+    );
     let path = ".agent/adrs/ADR-1-choice.md";
     repo.write(path, "# ADR-1: Choice\n\n## Status\n\nDRAFT\n\n## Why\n\nBecause.\n");
     // Kinds without relations need no update to be made and filled.
@@ -303,11 +326,15 @@ fn init_adds_what_is_missing_and_takes_nothing_away() {
             workspace.property_text(&page, "Status"),
         )
     };
-    for name in ["Name", "ID", "Status", "Owner", "Priority", "Type", "Linked Plans", "Linked ADRs"] {
+    for name in ["Name", "ID", "Status", "Owner", "Priority", "Type", "Linked Plans", "Linked ADRs"]
+    {
         assert!(names.iter().any(|found| found == name), "{name}: {names:?}");
     }
     assert!(options.starts_with(&["draft".to_owned(), "Somebody's".to_owned()]), "{options:?}");
-    assert!(options.contains(&"TO_DO".to_owned()) && !options.contains(&"DRAFT".to_owned()), "{options:?}");
+    assert!(
+        options.contains(&"TO_DO".to_owned()) && !options.contains(&"DRAFT".to_owned()),
+        "{options:?}"
+    );
     assert_eq!(value.as_deref(), Some("Somebody's"));
     lab.sim.reset_requests();
     assert_eq!(repo.run(&["init"]).expect(0).actions(), [""; 0]);
@@ -357,7 +384,13 @@ fn a_property_of_another_type_is_left_to_a_person() {
     let schema = json!({"Name": {"title": {}}, "Status": {"number": {}}});
     lab.sim.workspace().create_database(&parent, "ADRs", &schema).unwrap();
     let run = repo.human(&["init"]).expect(3);
-    assert!(run.stderr.contains("Status") && run.stderr.contains("number") && run.stderr.contains("select"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("Status")
+            && run.stderr.contains("number")
+            && run.stderr.contains("select"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -374,10 +407,19 @@ fn configuration_errors_name_file_and_line() {
     let lab = Lab::new();
     let repo = lab.repo("repo");
     for (text, words) in [
-        ("version: 1\npreset: agent\nbackens: {}\n", &["agent-sync.yml:3", "backens", "backends"][..]),
+        (
+            "version: 1\npreset: agent\nbackens: {}\n",
+            &["agent-sync.yml:3", "backens", "backends"][..],
+        ),
         ("version: 2\n", &["agent-sync.yml:1"]),
-        ("version: 1\npreset: agent\nbackends:\n  notion:\n    type: notion\n    share: [storry]\n", &["agent-sync.yml:6", "story"]),
-        ("version: 1\npreset: agent\nbackends:\n  notion:\n    type: notion\n    token: ntn_1234567890abcdef\n", &["agent-sync.yml:6"]),
+        (
+            "version: 1\npreset: agent\nbackends:\n  notion:\n    type: notion\n    share: [storry]\n",
+            &["agent-sync.yml:6", "story"],
+        ),
+        (
+            "version: 1\npreset: agent\nbackends:\n  notion:\n    type: notion\n    token: ntn_1234567890abcdef\n",
+            &["agent-sync.yml:6"],
+        ),
         ("version: [\n", &["agent-sync.yml"]),
     ] {
         repo.write("agent-sync.yml", text);
@@ -391,7 +433,12 @@ fn configuration_errors_name_file_and_line() {
     repo.write("agent-sync.yml", "version: 1\npreset: agent\nbackens: {}\nlimts: {}\n");
     let run = repo.human(&["sync"]).expect(2);
     for line in ["agent-sync.yml:3", "agent-sync.yml:4"] {
-        assert!(run.stderr.lines().any(|text| text.trim_start().starts_with(line) || text.contains(&format!("usage: {line}"))), "{}", run.stderr);
+        assert!(
+            run.stderr.lines().any(|text| text.trim_start().starts_with(line)
+                || text.contains(&format!("usage: {line}"))),
+            "{}",
+            run.stderr
+        );
     }
     std::fs::remove_file(repo.path.join("agent-sync.yml")).unwrap();
     refused(&lab, &repo, &["sync"], 2, &["no configuration file", "agent-sync.yml", "version: 1"]);
@@ -406,7 +453,13 @@ fn outside_of_a_git_repository() {
     std::fs::create_dir_all(&plain).unwrap();
     std::fs::copy(repo.path.join("agent-sync.yml"), plain.join("agent-sync.yml")).unwrap();
     let directory = plain.to_str().unwrap();
-    refused(&lab, &repo, &["--directory", directory, "sync"], 2, &["not in a Git repository", "git init"]);
+    refused(
+        &lab,
+        &repo,
+        &["--directory", directory, "sync"],
+        2,
+        &["not in a Git repository", "git init"],
+    );
     refused(&lab, &repo, &["--directory", "nowhere", "sync"], 2, &["nowhere"]);
 }
 
@@ -524,7 +577,10 @@ fn all_differences(lab: &Lab) -> Repo<'_> {
     let page = lab.page("Stories", "INFRA-5");
     lab.sim.workspace().trash(&page).unwrap();
     repo.story("INFRA-20", "New", "DRAFT", "A new story.\n");
-    lab.sim.workspace().create_page("Stories", "Theirs", &[("ID", json!("INFRA-21"))], "A new page.").unwrap();
+    lab.sim
+        .workspace()
+        .create_page("Stories", "Theirs", &[("ID", json!("INFRA-21"))], "A new page.")
+        .unwrap();
     lab.minutes(2);
     repo
 }
@@ -534,7 +590,8 @@ fn dry_runs_and_questions_write_nothing_anywhere() {
     let lab = Lab::new();
     let repo = all_differences(&lab);
     let bare = lab.dir.path().join("remote.git");
-    let look = || (lab.sim.workspace().snapshot(), work_tree(&repo.path), refs(&repo), refs_of(&bare));
+    let look =
+        || (lab.sim.workspace().snapshot(), work_tree(&repo.path), refs(&repo), refs_of(&bare));
     let before = look();
     lab.sim.reset_requests();
     for args in [

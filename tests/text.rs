@@ -54,7 +54,10 @@ fn committed(path: &str, text: &str) {
         std::fs::write(&full, text).unwrap();
     }
     let there = std::fs::read_to_string(&full).unwrap_or_default();
-    assert!(there == text, "{path} is not up to date; run `INSTA_UPDATE=always cargo test --test text`");
+    assert!(
+        there == text,
+        "{path} is not up to date; run `INSTA_UPDATE=always cargo test --test text`"
+    );
 }
 
 fn settled(lab: &Lab) -> (Repo<'_>, String) {
@@ -210,7 +213,10 @@ fn help_of_every_command_is_committed() {
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next())
         .collect();
-    for name in ["init", "status", "diff", "pull", "push", "sync", "check", "resolve", "log", "restore", "config"] {
+    for name in [
+        "init", "status", "diff", "pull", "push", "sync", "check", "resolve", "log", "restore",
+        "config",
+    ] {
         assert!(names.contains(&name), "{name}: {names:?}");
     }
     let mut page = "# Command line\n\nWhat `--help` says, kept by `tests/text.rs`.\n".to_owned();
@@ -257,11 +263,28 @@ fn the_json_report_has_its_promised_shape() {
             assert!(there.iter().any(|key| key == name), "{name}: {value:#}");
         }
     };
-    has(&report, &["version", "outcome", "backends", "artifacts", "conflicts", "findings", "requests", "duration_ms"]);
-    assert_eq!((report["version"].as_u64(), report["outcome"].as_str()), (Some(1), Some("conflicts")));
+    has(
+        &report,
+        &[
+            "version",
+            "outcome",
+            "backends",
+            "artifacts",
+            "conflicts",
+            "findings",
+            "requests",
+            "duration_ms",
+        ],
+    );
+    assert_eq!(
+        (report["version"].as_u64(), report["outcome"].as_str()),
+        (Some(1), Some("conflicts"))
+    );
     assert_eq!(report["backends"][0]["name"], "notion");
     has(&report["requests"], &["by_endpoint", "retries", "waited_ms"]);
-    let sum = |value: &Value| value["by_endpoint"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum::<u64>();
+    let sum = |value: &Value| {
+        value["by_endpoint"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum::<u64>()
+    };
     assert!(sum(&report["requests"]) > 0);
     assert_eq!(report["artifacts"].as_array().unwrap().len(), 2);
     for artifact in report["artifacts"].as_array().unwrap() {
@@ -269,7 +292,22 @@ fn the_json_report_has_its_promised_shape() {
         assert!(artifact["url"].as_str().unwrap().starts_with("https://"), "{artifact:#}");
     }
     let conflict = &report["conflicts"][0];
-    has(conflict, &["fingerprint", "kind", "id", "path", "line", "property", "block", "base", "local", "remote", "url"]);
+    has(
+        conflict,
+        &[
+            "fingerprint",
+            "kind",
+            "id",
+            "path",
+            "line",
+            "property",
+            "block",
+            "base",
+            "local",
+            "remote",
+            "url",
+        ],
+    );
     assert_eq!(conflict["path"], path.as_str());
     let line = conflict["line"].as_u64().unwrap() as usize;
     assert_eq!(repo.read(&path).lines().nth(line - 1), Some("The first paragraph, from Git."));
@@ -278,7 +316,10 @@ fn the_json_report_has_its_promised_shape() {
     assert!(text("remote").contains("from Notion"));
     let finding = &report["findings"][0];
     has(finding, &["rule", "severity", "path", "line", "message", "fix", "kind", "id"]);
-    assert_eq!((finding["kind"].as_str(), finding["id"].as_str()), (Some("story"), Some("INFRA-2")));
+    assert_eq!(
+        (finding["kind"].as_str(), finding["id"].as_str()),
+        (Some("story"), Some("INFRA-2"))
+    );
     assert_eq!(finding["severity"], "warning");
     // A failed run reports in the same form.
     let failed = repo.run(&["sync", "--kind", "epic"]).expect(2).json();
@@ -289,7 +330,15 @@ fn the_json_report_has_its_promised_shape() {
 fn json_goes_to_stdout_alone() {
     let lab = Lab::new();
     let (repo, _) = settled(&lab);
-    for args in [&["sync"][..], &["status"], &["diff"], &["check"], &["log"], &["init"], &["sync", "--kind", "epic"]] {
+    for args in [
+        &["sync"][..],
+        &["status"],
+        &["diff"],
+        &["check"],
+        &["log"],
+        &["init"],
+        &["sync", "--kind", "epic"],
+    ] {
         let mut all = args.to_vec();
         all.extend(["--format", "json"]);
         let output = repo.command(&all).output().unwrap();
@@ -354,15 +403,25 @@ fn long_work_shows_its_progress_on_a_terminal_only() {
     let quiet = on_a_terminal(&repo, &["status", "--quiet"]);
     assert!(!quiet.contains('\u{1b}'), "{quiet:?}");
     let seen = on_a_terminal(&repo, &["sync"]);
-    assert!(seen.contains("\r\u{1b}[2Kwriting pages ") && seen.contains("writing pages 40/40"), "{seen:?}");
+    assert!(
+        seen.contains("\r\u{1b}[2Kwriting pages ") && seen.contains("writing pages 40/40"),
+        "{seen:?}"
+    );
     // The line is gone before the report begins, and the report is whole.
     let report = seen.rsplit("\u{1b}[2K").next().unwrap();
-    assert!(report.starts_with("40 pages created") && report.contains("synced: 40 created"), "{report:?}");
+    assert!(
+        report.starts_with("40 pages created") && report.contains("synced: 40 created"),
+        "{report:?}"
+    );
     lab.minutes(2);
     assert!(!on_a_terminal(&repo, &["status", "--format", "json"]).contains('\u{1b}'));
     // No terminal, no progress.
     let run = repo.human(&["sync"]).expect(0);
-    assert!(!run.stderr.contains('\u{1b}') && !run.stderr.contains("reading pages"), "{}", run.stderr);
+    assert!(
+        !run.stderr.contains('\u{1b}') && !run.stderr.contains("reading pages"),
+        "{}",
+        run.stderr
+    );
 }
 
 /// Tokens and passwords appear nowhere, at the loudest level of the log, whatever goes wrong.
@@ -378,10 +437,16 @@ fn no_secret_in_any_output_at_any_level() {
     repo.init();
     let look = |repo: &Repo<'_>, args: &[&str]| {
         for run in [repo.run(args), repo.human(args)] {
-            assert!(!run.stdout.contains(PASSWORD) && !run.stderr.contains(PASSWORD), "{args:?}: {run:?}");
+            assert!(
+                !run.stdout.contains(PASSWORD) && !run.stderr.contains(PASSWORD),
+                "{args:?}: {run:?}"
+            );
         }
         let human = repo.human(args);
-        assert!(human.stderr.contains("TRACE") || human.stderr.contains("DEBUG"), "the log is on: {human:?}");
+        assert!(
+            human.stderr.contains("TRACE") || human.stderr.contains("DEBUG"),
+            "the log is on: {human:?}"
+        );
     };
     look(&repo, &["sync", "-v"]);
     look(&repo, &["log"]);

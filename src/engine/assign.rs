@@ -18,13 +18,18 @@ use crate::backend::{BackendError, Life, Presence};
 pub(super) async fn assign(turn: &Turn<'_>, world: &World) -> Result<usize, RunError> {
     let mut assigned = 0;
     for (name, pages) in &world.unnamed {
-        let (Some(kind), Some(place)) = (world.kinds.get(name), world.places.get(name)) else { continue };
+        let (Some(kind), Some(place)) = (world.kinds.get(name), world.places.get(name)) else {
+            continue;
+        };
         let Some(property) = kind.id() else { continue };
         // Rule 5: a page with the title of a file may be that file's page.
         let pages: Vec<&String> = pages
             .iter()
             .filter(|(_, url)| {
-                !world.findings.iter().any(|finding| finding.key.is_some() && finding.url.as_ref() == Some(url))
+                !world
+                    .findings
+                    .iter()
+                    .any(|finding| finding.key.is_some() && finding.url.as_ref() == Some(url))
             })
             .map(|(page, _)| page)
             .collect();
@@ -35,7 +40,8 @@ pub(super) async fn assign(turn: &Turn<'_>, world: &World) -> Result<usize, RunE
         }
         for (page, id) in pages.into_iter().zip(ids) {
             let now = turn.backend.page(kind, place, page).await?;
-            let free = matches!(&now, Presence::Found(now) if now.id.is_none() && now.life == Life::Alive);
+            let free =
+                matches!(&now, Presence::Found(now) if now.id.is_none() && now.life == Life::Alive);
             if !free {
                 continue;
             }
@@ -96,7 +102,13 @@ mod tests {
         assert_eq!(next(&["INFRA-9"], 1), ["INFRA-10"]);
         assert_eq!(next(&["A-B-9"], 1), ["A-B-10"]);
         // No scope, or several, or no number: a person has to say.
-        for taken in [&[][..], &["INFRA-1", "DOCS-1"], &["INFRA"], &["INFRA-x"], &["INFRA-18446744073709551615"]] {
+        for taken in [
+            &[][..],
+            &["INFRA-1", "DOCS-1"],
+            &["INFRA"],
+            &["INFRA-x"],
+            &["INFRA-18446744073709551615"],
+        ] {
             assert!(next(taken, 1).is_empty(), "{taken:?}");
         }
     }

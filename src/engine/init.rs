@@ -67,7 +67,10 @@ pub(super) async fn databases(turn: &mut Turn<'_>) -> Result<(), RunError> {
         for (kind, place) in repairs {
             let repaired = turn.backend.repair(kind, &place, &places).await?;
             unrepairable.extend(
-                repaired.drift.iter().map(|drift| format!("\"{}\": {}", kind.database, drift.message)),
+                repaired
+                    .drift
+                    .iter()
+                    .map(|drift| format!("\"{}\": {}", kind.database, drift.message)),
             );
             places.insert(kind.name.clone(), repaired.place);
         }

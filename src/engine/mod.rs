@@ -33,10 +33,10 @@ mod sync;
 mod work;
 
 pub use book::Keep;
-pub use progress::{Phase, Progress};
 use history::Published;
 use lease::{Lease, LeaseError, Timing};
 pub use observe::Artifact;
+pub use progress::{Phase, Progress};
 use stop::Stop;
 pub use work::Action;
 

@@ -13,10 +13,10 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use regex::Regex;
 
-use super::{Phase, Progress, RunError};
 use super::book::{Book, Intent, Record, Seen, text_id};
 use super::history::{self, Published};
 use super::remote::FileText;
+use super::{Phase, Progress, RunError};
 use crate::backend::{Backend, BackendError, Identity, Life, Place, Presence, RemotePage};
 use crate::repo::git::Git;
 use crate::repo::{Scan, Tree};

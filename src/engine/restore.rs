@@ -42,8 +42,13 @@ pub(super) async fn restore(
         }
     };
     let Some(key) = key else {
-        let wanted: Vec<String> =
-            turn.session.request.artifacts.iter().map(|selector| format!("`{}`", selector.id)).collect();
+        let wanted: Vec<String> = turn
+            .session
+            .request
+            .artifacts
+            .iter()
+            .map(|selector| format!("`{}`", selector.id))
+            .collect();
         return Err(RunError::Usage(format!(
             "The state knows no artifact {}, so there is nothing to restore.",
             wanted.join(", ")

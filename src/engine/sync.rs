@@ -39,7 +39,11 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     let mut world = look(turn, &identity, &places).await?;
     let request = &turn.session.request;
     let pulls = matches!(request.command, Command::Pull | Command::Sync) && !request.dry_run;
-    if turn.assign_ids && pulls && request.artifacts.is_empty() && assign::assign(turn, &world).await? > 0 {
+    if turn.assign_ids
+        && pulls
+        && request.artifacts.is_empty()
+        && assign::assign(turn, &world).await? > 0
+    {
         world = look(turn, &identity, &places).await?;
     }
     check_selected(turn, &world)?;
