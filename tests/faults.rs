@@ -1,4 +1,5 @@
 //! Every fault of the simulator at every request of a run (rules 1, 2, 12, 13 and 16).
+#![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Runs that are killed or told to stop at any moment, and runs that meet (rules 1, 11, 12, 14 and 16).
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+#![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod common;
 

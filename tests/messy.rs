@@ -1,5 +1,6 @@
 //! Real repositories and workspaces are messy (the table of the interface), and a mess in one place never stops
 //! the rest. In every scenario here a sound artifact, `story/INFRA-100`, must come through.
+#![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod common;
 

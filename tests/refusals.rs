@@ -1,5 +1,6 @@
 //! What is refused, with which exit code, and what the message says: wrong set-ups of Notion (3), of the
 //! configuration and the command line (2). And what may never write: check, status, diff and every dry run.
+#![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod common;
 

@@ -2,6 +2,7 @@
 //!
 //! `INSTA_UPDATE=always cargo test --test text` writes the snapshots, docs/cli.md and docs/agent-sync.schema.json
 //! anew; the difference is then for a person to judge.
+#![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod common;
 
@@ -50,7 +51,7 @@ fn report(repo: &Repo<'_>, args: &[&str], code: i32) -> String {
 #[track_caller]
 fn committed(path: &str, text: &str) {
     let full = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+    if std::env::var_os("INSTA_UPDATE").is_some_and(|update| update == "always") {
         std::fs::write(&full, text).unwrap();
     }
     let there = std::fs::read_to_string(&full).unwrap_or_default();
