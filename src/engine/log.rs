@@ -12,8 +12,8 @@ pub(super) async fn log(session: &Session<'_>, limit: usize) -> Result<Report, R
     let mut report = Report::new("log", false);
     report.state_commit.clone_from(&snapshot.commit);
     if snapshot.commit.is_some() {
-        // A run has a few commits at most; those in its middle are left out.
-        let commits = session.store.history(&snapshot, limit.saturating_mul(4)).await?;
+        // A run of many writes has a commit for each fifty of them; those in its middle are left out.
+        let commits = session.store.history(&snapshot, limit.saturating_mul(50)).await?;
         let ended = commits.iter().filter(|entry| !entry.message.starts_with(super::PARTIAL));
         for entry in ended.take(limit) {
             let field = |name: &str| {
