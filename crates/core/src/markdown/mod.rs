@@ -18,6 +18,7 @@ use crate::kind::Format;
 mod align;
 mod answer;
 mod block;
+mod container;
 mod html;
 mod inline;
 mod language;
@@ -35,6 +36,7 @@ mod v1_inline;
 mod v1_parse;
 mod v1_render;
 mod whole;
+mod words;
 mod yaml;
 
 pub use whole::{body_text, empty_digest, has_children, plan_restore};
