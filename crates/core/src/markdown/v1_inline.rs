@@ -375,15 +375,30 @@ pub(super) fn render_over(text: &Inline, source: &str) -> String {
 
 /// Writes inline text.
 pub(super) fn render(text: &Inline) -> String {
+    // A link inside of bold text leaves the bold open, so that its stars stand at words and not at spaces.
+    let linked = text.runs().iter().any(|run| run.marks.link.is_some());
+    if linked && text.runs().iter().any(|run| marks_of(&run.marks).len() > 1) {
+        let out =
+            write(text, |open, wanted| open.iter().take_while(|m| wanted.contains(m)).count());
+        if parse(&out) == *text {
+            return out;
+        }
+    }
+    write(text, |open, wanted| open.iter().zip(wanted).take_while(|(a, b)| a == b).count())
+}
+
+/// `shared`: how many of the open marks go on, of those that are open and those that are wanted.
+fn write(text: &Inline, shared: impl Fn(&[Mark], &[Mark]) -> usize) -> String {
     let mut out = String::new();
     let mut open: Vec<Mark> = Vec::new();
     for run in text.runs() {
-        let wanted = marks_of(&run.marks);
-        let shared = open.iter().zip(&wanted).take_while(|(a, b)| a == b).count();
+        let mut wanted = marks_of(&run.marks);
+        let shared = shared(&open, &wanted);
         for mark in open.drain(shared..).rev() {
             mark.close(&mut out);
         }
-        for mark in wanted.into_iter().skip(shared) {
+        wanted.retain(|mark| !open.contains(mark));
+        for mark in wanted {
             mark.open(&mut out);
             open.push(mark);
         }
@@ -527,6 +542,7 @@ mod tests {
             "snake_case_word",
             "`\\p\\` and `\\`",
             "[a `]` b](https://x.y/z)",
+            "**a [b](https://x.y/z) c**",
             "`*` and *i*",
         ] {
             let once = round(source);

@@ -32,6 +32,8 @@ fn constructs_have_a_form_in_v1() {
         ("```sh\na\n\n\n```", "```shell\na\n\n\n```"),
         ("```\n\n```", "```plain text\n```"),
         ("`\\p\\` and `x`", "`\\p\\` and `x`"),
+        ("[![cap](https://a.b/c.png)](LICENSE)", "\\[cap\\](LICENSE)"),
+        ("**a [b](https://a.b/c) d**", "**a [b](https://a.b/c) d**"),
         ("[a `]` b](https://a.b/c])", "[a `]` b](https://a.b/c%5D)"),
         ("```math\nx^2\n```", "$$\nx^2\n$$"),
         ("$$\nx^2\n$$", "$$\nx^2\n$$"),
@@ -77,6 +79,9 @@ fn constructs_have_a_form_in_a_file() {
         ("```plain text\nx\n```", "```\nx\n```\n"),
         ("un**frigging**believable *a*b", "un**frigging**believable *a*b\n"),
         ("<table>\n<tr>\n<td>a</td>\n</tr>\n</table>", "|  |\n| --- |\n| a |\n"),
+        ("see \\[https://a.b/c_\\[d\\]\\]", "see \\[https://a.b/c_[d]]\n"),
+        ("**a [b](https://a.b/c) d**", "**a [b](https://a.b/c) d**\n"),
+        ("\\[t\\](./a.html#T\\<K,+V\\>)", "[t](./a.html#T<K,+V>)\n"),
         (
             "![c](https://prod-files-secure.s3.amazonaws.com/x?X-Amz-S=1)",
             "<!-- notion: image -->\n",
