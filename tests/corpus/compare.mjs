@@ -192,9 +192,20 @@ function block(content) {
 
 const LISTS = new Set(['ul', 'ol']);
 
+// The end of a toggle without a begin is HTML like any other.
+function pair(children) {
+  let open = 0;
+  for (const [n, child] of children.entries()) {
+    if (child[0] === 'details') open += 1;
+    if (child[0] === '/details' && open > 0) open -= 1;
+    else if (child[0] === '/details') children[n] = ['p', '</details>'];
+  }
+}
+
 function tidy(node) {
   const [name, ...rest] = node;
   const out = [name];
+  pair(rest);
   for (let child of rest) {
     if (Array.isArray(child)) child = tidy(child);
     // Loss "Comments": what held nothing else is gone.

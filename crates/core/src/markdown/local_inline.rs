@@ -4,7 +4,7 @@ use pulldown_cmark::{Options, Parser};
 
 use super::block::Block;
 use super::inline::{Inline, Marks, Piece};
-use super::v1_inline::{Mark, link_target, marks_of, write_code};
+use super::v1_inline::{Mark, lasting_first, link_target, marks_of, write_code};
 use super::{local_parse, url};
 
 /// Where the text will stand.
@@ -72,15 +72,13 @@ fn write(text: &Inline, place: Place, style: Style) -> String {
     let mut out = String::new();
     let mut open: Vec<Mark> = Vec::new();
     let mut at = 0;
-    for run in text.runs() {
-        let mut wanted = marks_of(&run.marks);
-        // What goes on is not closed for what ends or begins inside of it.
-        let shared = open.iter().take_while(|mark| wanted.contains(mark)).count();
+    for (n, run) in text.runs().iter().enumerate() {
+        let rest = text.runs().get(n..).unwrap_or_default();
+        let (shared, opened) = lasting_first(&open, marks_of(&run.marks), rest);
         for mark in open.drain(shared..).rev() {
             close(&mark, style, &mut out);
         }
-        wanted.retain(|mark| !open.contains(mark));
-        for mark in wanted {
+        for mark in opened {
             start(&mark, style, &mut out);
             open.push(mark);
         }

@@ -375,30 +375,47 @@ pub(super) fn render_over(text: &Inline, source: &str) -> String {
 
 /// Writes inline text.
 pub(super) fn render(text: &Inline) -> String {
-    // A link inside of bold text leaves the bold open, so that its stars stand at words and not at spaces.
+    // Marks that go on stay open around a link, so that they stand at words and not at spaces.
     let linked = text.runs().iter().any(|run| run.marks.link.is_some());
     if linked && text.runs().iter().any(|run| marks_of(&run.marks).len() > 1) {
-        let out =
-            write(text, |open, wanted| open.iter().take_while(|m| wanted.contains(m)).count());
+        let out = write(text, lasting_first);
         if parse(&out) == *text {
             return out;
         }
     }
-    write(text, |open, wanted| open.iter().zip(wanted).take_while(|(a, b)| a == b).count())
+    write(text, |open, wanted, _| {
+        let shared = open.iter().zip(&wanted).take_while(|(a, b)| a == b).count();
+        (shared, wanted.into_iter().skip(shared).collect())
+    })
 }
 
-/// `shared`: how many of the open marks go on, of those that are open and those that are wanted.
-fn write(text: &Inline, shared: impl Fn(&[Mark], &[Mark]) -> usize) -> String {
+/// How many of the open marks go on, and which are opened inside of them: those that last longest first.
+pub(super) fn lasting_first(
+    open: &[Mark],
+    mut wanted: Vec<Mark>,
+    rest: &[Run],
+) -> (usize, Vec<Mark>) {
+    let shared = open.iter().take_while(|mark| wanted.contains(mark)).count();
+    wanted.retain(|mark| !open.iter().take(shared).any(|open| open == mark));
+    if wanted.len() > 1 {
+        let lasts =
+            |mark: &Mark| rest.iter().take_while(|run| marks_of(&run.marks).contains(mark)).count();
+        wanted.sort_by_cached_key(|mark| std::cmp::Reverse(lasts(mark)));
+    }
+    (shared, wanted)
+}
+
+/// `nest` says how many of the open marks go on at a run, and which are opened.
+fn write(text: &Inline, nest: impl Fn(&[Mark], Vec<Mark>, &[Run]) -> (usize, Vec<Mark>)) -> String {
     let mut out = String::new();
     let mut open: Vec<Mark> = Vec::new();
-    for run in text.runs() {
-        let mut wanted = marks_of(&run.marks);
-        let shared = shared(&open, &wanted);
+    for (n, run) in text.runs().iter().enumerate() {
+        let rest = text.runs().get(n..).unwrap_or_default();
+        let (shared, opened) = nest(&open, marks_of(&run.marks), rest);
         for mark in open.drain(shared..).rev() {
             mark.close(&mut out);
         }
-        wanted.retain(|mark| !open.contains(mark));
-        for mark in wanted {
+        for mark in opened {
             mark.open(&mut out);
             open.push(mark);
         }
@@ -543,6 +560,8 @@ mod tests {
             "`\\p\\` and `\\`",
             "[a `]` b](https://x.y/z)",
             "**a [b](https://x.y/z) c**",
+            "~~[b](https://x.y/z) c~~",
+            "word[https://x.y/z](https://x.y/z)",
             "`*` and *i*",
         ] {
             let once = round(source);

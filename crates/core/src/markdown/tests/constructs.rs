@@ -34,6 +34,8 @@ fn constructs_have_a_form_in_v1() {
         ("`\\p\\` and `x`", "`\\p\\` and `x`"),
         ("[![cap](https://a.b/c.png)](LICENSE)", "\\[cap\\](LICENSE)"),
         ("**a [b](https://a.b/c) d**", "**a [b](https://a.b/c) d**"),
+        ("~~[b](https://a.b/c) d~~", "~~[b](https://a.b/c) d~~"),
+        ("a<https://a.b/c> b", "a[https://a.b/c](https://a.b/c) b"),
         ("[a `]` b](https://a.b/c])", "[a `]` b](https://a.b/c%5D)"),
         ("```math\nx^2\n```", "$$\nx^2\n$$"),
         ("$$\nx^2\n$$", "$$\nx^2\n$$"),
