@@ -246,6 +246,13 @@ impl Table<'_> {
     fn verdict(&self, spot: &Spot) -> Verdict {
         let local = self.local.touched(spot.local.clone());
         let remote = self.remote.touched(spot.remote.clone());
+        // What only one of the two bases has cannot be followed, except what never takes part in equality.
+        let alone = |node: Option<&Node>| node.is_some_and(Node::counts);
+        if local && spot.remote.is_empty() && alone(self.local.old_node(spot.local.start))
+            || remote && spot.local.is_empty() && alone(self.remote.old_node(spot.remote.start))
+        {
+            return Verdict::Clash;
+        }
         match (local, remote) {
             (false, false) => return Verdict::Same,
             (true, false) => return Verdict::ToRemote,

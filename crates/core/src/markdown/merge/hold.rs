@@ -68,12 +68,15 @@ impl Sequence {
     /// Slots that put the old bases back into the units of the side as it is after the merge; nothing if a unit that
     /// must give way is not found there.
     pub(super) fn held_back<U: Keyed>(&self, now: &[U]) -> Option<Vec<Slot<'_>>> {
+        // Where a unit is, and where it is or what the backend made of it.
         let mut places: Vec<Option<usize>> = vec![None; self.units.len()];
+        let mut marks = places.clone();
         for step in steps(&self.units, now) {
-            if let Step::Keep(at, to) = step
-                && let Some(slot) = places.get_mut(at)
-            {
-                *slot = Some(to);
+            if let Step::Keep(at, to) = step {
+                *places.get_mut(at)? = Some(to);
+            }
+            if let Step::Keep(at, to) | Step::Change(at, to) = step {
+                *marks.get_mut(at)? = Some(to);
             }
         }
         let mut slots: Vec<Slot<'_>> = (0..now.len()).map(Slot::Kept).collect();
@@ -92,7 +95,7 @@ impl Sequence {
             }
             let cursor = match there.last() {
                 Some(last) => last + 1,
-                None => self.cursor(&places, hold.at, now.len()),
+                None => Self::cursor(&marks, hold.at, now.len())?,
             };
             added.get_mut(cursor)?.extend(&hold.old);
         }
@@ -105,10 +108,17 @@ impl Sequence {
         Some(out)
     }
 
-    /// Where something stands that is not there now: behind what stood before it.
-    fn cursor(&self, places: &[Option<usize>], at: usize, len: usize) -> usize {
-        let before = places.get(..at).unwrap_or_default().iter().rev().find_map(|place| *place);
-        let after = places.get(at..).unwrap_or_default().iter().find_map(|place| *place);
-        before.map(|at| at + 1).or(after).unwrap_or(len)
+    /// Where something stands that is not there now: between its neighbours. A guess would put it into another order
+    /// than the other side has, and the next run would take that for an edit.
+    fn cursor(marks: &[Option<usize>], at: usize, len: usize) -> Option<usize> {
+        let before = match at.checked_sub(1) {
+            None => Some(0),
+            Some(at) => marks.get(at).copied().flatten().map(|at| at + 1),
+        };
+        let after = match marks.get(at) {
+            None => Some(len),
+            Some(mark) => *mark,
+        };
+        before.or(after)
     }
 }

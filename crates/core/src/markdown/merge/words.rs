@@ -165,6 +165,12 @@ enum Side {
     Remote,
 }
 
+/// Whether all of a text is in another one, in its order.
+fn holds(text: &[Token], part: &[Token]) -> bool {
+    let mut rest = text.iter();
+    part.iter().all(|token| rest.any(|other| other == token))
+}
+
 /// Three-way merge of a text by words.
 fn inline(base: &Inline, local: &Inline, remote: &Inline) -> Option<Inline> {
     if local == base || local == remote {
@@ -192,6 +198,9 @@ fn inline(base: &Inline, local: &Inline, remote: &Inline) -> Option<Inline> {
             (false, true) => Some((Side::Local, l..to_l)),
             (true, false) => Some((Side::Remote, r..to_r)),
             _ if mine == theirs => None,
+            // One side put in what the other did, and more: it went on from there.
+            _ if was.is_empty() && holds(mine, theirs) => Some((Side::Local, l..to_l)),
+            _ if was.is_empty() && holds(theirs, mine) => Some((Side::Remote, r..to_r)),
             _ => return None,
         };
         match change {
@@ -239,6 +248,7 @@ mod tests {
         // What one side has of the other already is no second edit.
         assert_eq!(merged(base, local, both).as_deref(), Some(both));
         assert_eq!(merged(base, both, both).as_deref(), Some(both));
+        assert_eq!(merged("a b", "a x y b", "a x b").as_deref(), Some("a x y b"));
     }
 
     #[test]
