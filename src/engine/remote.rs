@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use agent_sync_core::document;
-use agent_sync_core::kind::{Format, Kind};
+use agent_sync_core::kind::{Format, Kind, PropertyType};
 use agent_sync_core::markdown::{self, Dialect, Hunk, Local};
 use agent_sync_core::model::{Key, Properties, Stretch, Value};
 use agent_sync_core::plan::{Content, Pair};
@@ -226,10 +226,9 @@ impl Sender<'_> {
             done.wrote = true;
             match self.backend.set_properties(kind, place, page, &write).await {
                 Ok(answer) => {
-                    let answered = write
-                        .iter()
-                        .filter(|(name, value)| answer.properties.get(*name) == value.as_ref());
-                    answered.for_each(|(name, value)| self.wrote(job, name, value, done));
+                    for (name, value) in &write {
+                        self.answer_of(kind, job, name, value, &answer, done);
+                    }
                     done.page = Some(answer);
                     return Ok(());
                 }
@@ -248,11 +247,27 @@ impl Sender<'_> {
     }
 
     /// Pairs of what was sent and is in the answer.
-    pub(super) fn answered(&self, job: &Job, answer: &RemotePage, done: &mut Done) {
+    pub(super) fn answered(&self, kind: &Kind, job: &Job, answer: &RemotePage, done: &mut Done) {
         for (name, value) in &job.values {
-            if answer.properties.get(name) == value.as_ref() {
-                self.wrote(job, name, value, done);
-            }
+            self.answer_of(kind, job, name, value, answer, done);
+        }
+    }
+
+    fn answer_of(
+        &self,
+        kind: &Kind,
+        job: &Job,
+        name: &str,
+        value: &Option<Value>,
+        answer: &RemotePage,
+        done: &mut Done,
+    ) {
+        let there = answer.properties.get(name);
+        // A status that is cleared takes its default: the answer to our writing (rule 3).
+        let status =
+            || kind.property(name).is_some_and(|property| property.r#type == PropertyType::Status);
+        if there == value.as_ref() || (value.is_none() && status()) {
+            self.wrote(job, name, &there.cloned(), done);
         }
     }
 

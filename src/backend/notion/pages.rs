@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use agent_sync_core::kind::{Kind, PropertyType};
+use agent_sync_core::kind::{Kind, PropertyType, same_option};
 use agent_sync_core::model::{Properties, Value};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
@@ -129,6 +129,28 @@ fn frame<'a>(
     Some((page, values))
 }
 
+/// An option that is in Notion in another case is what was sent.
+fn respell<'a>(
+    kind: &Kind,
+    page: &mut RemotePage,
+    sent: impl Iterator<Item = (&'a String, &'a Value)>,
+) {
+    for (name, value) in sent {
+        let options = kind.property(name).is_some_and(|property| property.r#type.has_options());
+        let same = match (page.properties.get(name), value) {
+            (Some(Value::Text(there)), Value::Text(sent)) => same_option(there, sent),
+            (Some(Value::Set(there)), Value::Set(sent)) => {
+                there.len() == sent.len()
+                    && sent.iter().all(|sent| there.iter().any(|there| same_option(there, sent)))
+            }
+            _ => false,
+        };
+        if options && same {
+            page.properties.insert(name.clone(), value.clone());
+        }
+    }
+}
+
 fn id_of(kind: &Kind, properties: &Properties) -> Option<String> {
     match properties.get(&kind.id()?.name)? {
         Value::Text(text) => Some(text.clone()),
@@ -186,7 +208,9 @@ impl Notion {
             request["markdown"] = body.into();
             request["markdown_version"] = MARKDOWN_VERSION.into();
         }
-        self.page_call(kind, place, Endpoint::CreatePage, Some(&request)).await
+        let mut page = self.page_call(kind, place, Endpoint::CreatePage, Some(&request)).await?;
+        respell(kind, &mut page, properties.iter());
+        Ok(page)
     }
 
     pub(super) async fn update_properties(
@@ -196,11 +220,15 @@ impl Notion {
         page: &ObjectId,
         values: &BTreeMap<String, Option<Value>>,
     ) -> Result<RemotePage, BackendError> {
-        let values = values.iter().map(|(name, value)| (name.as_str(), value.as_ref()));
+        let sent = values.iter().map(|(name, value)| (name.as_str(), value.as_ref()));
         let members = self.memory.take_members(page.as_str());
-        let properties = self.property_objects(kind, place, &members, values).await?;
+        let properties = self.property_objects(kind, place, &members, sent).await?;
         let request = json!({ "properties": properties });
-        self.page_call(kind, place, Endpoint::UpdatePage(page), Some(&request)).await
+        let mut page =
+            self.page_call(kind, place, Endpoint::UpdatePage(page), Some(&request)).await?;
+        let sent = values.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        respell(kind, &mut page, sent);
+        Ok(page)
     }
 
     /// The answer is checked: `in_trash` was seen to be ignored without an error.
