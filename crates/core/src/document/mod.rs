@@ -31,7 +31,7 @@ mod set;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use crate::kind::{Format, Kind, PropertyType, Source};
+use crate::kind::{Format, Kind, Property, PropertyType, Source};
 use crate::markdown::apply_edits;
 use crate::model::{Finding, Properties, Value};
 
@@ -109,7 +109,10 @@ pub fn new_file(kind: &Kind, id: &str, properties: &Properties, body: &str) -> S
         Source::Section(_) => r#type == PropertyType::RichText,
         _ => false,
     };
-    for property in kind.properties.iter().rev() {
+    // A section goes right behind the title, a key behind the other keys.
+    let is_key = |property: &&Property| matches!(property.source, Source::Key(_));
+    let (keys, others): (Vec<_>, Vec<_>) = kind.properties.iter().partition(is_key);
+    for property in others.into_iter().rev().chain(keys) {
         if !at_end(&property.source, property.r#type) {
             head = written(&head, &property.name).unwrap_or(head);
         }

@@ -296,9 +296,8 @@ impl Writer<'_> {
             PropertyType::Number | PropertyType::Checkbox if style == Style::Plain => {
                 plain.to_owned()
             }
-            PropertyType::Date | PropertyType::CreatedTime | PropertyType::LastEditedTime => {
-                keys::encode(plain, style, true)
-            }
+            PropertyType::Date => keys::encode(plain, style, true),
+            r#type if r#type.is_read_only() => keys::encode(plain, style, true),
             _ => keys::encode(plain, style, bare_word),
         }
     }
