@@ -633,3 +633,95 @@ fn a_journey_syncs_keys_of_every_type() {
     assert_eq!(lab.body("Journeys", "JRN-001"), body);
     at_rest(&lab, &repo);
 }
+
+#[test]
+fn a_cleared_status_takes_notions_default_and_the_file_stays() {
+    let lab = Lab::new();
+    let repo = settled(&lab);
+    repo.replace(PATH, "stage: doing", "stage:");
+    let file = repo.read(PATH);
+    repo.run(&["sync"]).expect(0);
+    assert_eq!(page(&lab)["Stage"], "Not started");
+    at_rest(&lab, &repo);
+    assert_eq!(repo.read(PATH), file);
+    let id = lab.page("Stories", "INFRA-1");
+    lab.sim.workspace().set_property(&id, "Stage", "Done").unwrap();
+    lab.minutes(2);
+    repo.run(&["sync"]).expect(0);
+    assert_eq!(line_diff(&file, &repo.read(PATH)), ["-stage:", "+stage: done"]);
+    at_rest(&lab, &repo);
+}
+
+#[test]
+fn bots_and_uploaded_files_stay_on_the_page() {
+    let lab = Lab::new();
+    let repo = settled(&lab);
+    let id = lab.page("Stories", "INFRA-1");
+    let ada = lab.sim.workspace().person().to_owned();
+    let bot = lab.sim.workspace().bot().to_owned();
+    let people = json!({"people": [{"id": bot}, {"id": ada}]});
+    lab.sim.workspace().set_property(&id, "Owners", people).unwrap();
+    lab.minutes(2);
+    let file = repo.read(PATH);
+    repo.run(&["sync"]).expect(0);
+    assert_eq!(repo.read(PATH), file);
+    at_rest(&lab, &repo);
+    repo.replace(PATH, "owners: [ada@example.com]", "owners: [bob@example.com]");
+    repo.run(&["sync"]).expect(0);
+    let owners = page(&lab)["Owners"].clone();
+    assert!(
+        owners.starts_with(&bot) && !owners.contains(&ada) && owners.contains(", "),
+        "{owners}"
+    );
+    at_rest(&lab, &repo);
+    repo.replace(PATH, "owners: [bob@example.com]", "owners: []");
+    repo.run(&["sync"]).expect(0);
+    assert_eq!(page(&lab)["Owners"], bot);
+    at_rest(&lab, &repo);
+}
+
+#[test]
+fn what_only_a_person_can_define_is_asked_for_and_what_is_lost_stops_the_run() {
+    let lab = Lab::new();
+    let repo = lab.repo("repo");
+    configure(
+        &repo,
+        "kinds:\n  story:\n    properties:\n      Score: {type: formula, from: {front_matter: score}}\n",
+    );
+    repo.init();
+    let run = repo.run(&["init"]).expect(3);
+    assert!(run.json()["error"].to_string().contains("Score"), "{run:?}");
+    // A type that is not the configured one is never changed by us.
+    configure(
+        &repo,
+        "kinds:\n  story:\n    properties:\n      Type: {type: number, from: {front_matter: type}}\n",
+    );
+    let run = repo.run(&["init"]).expect(3);
+    let error = run.json()["error"].to_string();
+    assert!(error.contains("select") && error.contains("number"), "{error}");
+    assert_eq!(lab.sim.workspace().options("Stories", "Status").len(), 10);
+}
+
+#[test]
+fn init_adds_missing_properties_and_options_of_every_type() {
+    let lab = Lab::new();
+    let repo = lab.repo("repo");
+    repo.init();
+    configure(&repo, CONFIG);
+    repo.init();
+    let mut names = lab.sim.workspace().property_names("Stories");
+    names.sort();
+    for name in ["Effort", "Tags", "Stage", "Urgent", "Owners", "Papers", "Due", "Needs"] {
+        assert!(names.iter().any(|there| there == name), "{name}");
+    }
+    lab.sim.workspace().add_option("Stories", "Tags", "Mine").unwrap();
+    let more = repo.read("agent-sync.yml").replace("docs: Docs}", "docs: Docs, ops: Ops}");
+    repo.write("agent-sync.yml", &more.replace("done: Done}", "done: Done, held: On hold}"));
+    repo.init();
+    let options = |name: &str| lab.sim.workspace().options("Stories", name);
+    assert_eq!(options("Tags"), ["Backend", "UI", "Docs", "Mine", "Ops"]);
+    assert_eq!(options("Stage"), ["Not started", "In progress", "Done", "On hold"]);
+    lab.sim.reset_requests();
+    repo.init();
+    assert_eq!(lab.writes(), 0);
+}

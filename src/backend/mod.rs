@@ -90,7 +90,7 @@ pub struct RemotePage {
     pub id: Option<String>,
     /// Mapped values by configured name. Select values are mapped to the configured (file) spelling where they
     /// are known options, else raw. Relations are page ids. People are addresses, or `user:<id>` where none can be
-    /// read; files are addresses, or `file:<name>` where they were uploaded. What the backend cut (25) was completed.
+    /// read, or `other:<id>` for bots and groups; files are addresses, or `file:<name>` where they were uploaded. What the backend cut (25) was completed.
     pub properties: Properties,
     /// Last edit, cut to the minute by the backend.
     pub edited: Timestamp,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use agent_sync_core::canonical::Date;
 use agent_sync_core::document;
 use agent_sync_core::kind::{Format, Kind, PropertyType};
 use agent_sync_core::markdown::{self, Dialect, Hunk, Local};
@@ -263,10 +264,17 @@ impl Sender<'_> {
         done: &mut Done,
     ) {
         let there = answer.properties.get(name);
-        // A status that is cleared takes its default: the answer to our writing (rule 3).
-        let status =
-            || kind.property(name).is_some_and(|property| property.r#type == PropertyType::Status);
-        if there == value.as_ref() || (value.is_none() && status()) {
+        // What the backend makes of our writing is the answer to it (rule 3).
+        let made = || match (kind.property(name)?.r#type, value, there?) {
+            // A status that is cleared takes its default.
+            (PropertyType::Status, None, _) => Some(()),
+            (PropertyType::Date, Some(Value::Text(sent)), Value::Text(there)) => {
+                let (sent, there) = (Date::parse(sent).ok()?, Date::parse(there).ok()?);
+                sent.may_show_as(&there).then_some(())
+            }
+            _ => None,
+        };
+        if there == value.as_ref() || made().is_some() {
             self.wrote(job, name, &there.cloned(), done);
         }
     }

@@ -7,6 +7,7 @@ use agent_sync_core::markdown::{self, Push};
 use agent_sync_core::model::{Key, Properties, Side, Value};
 
 use super::book::{Record, Replaced};
+use super::observe::nameless;
 use super::{RunError, Turn, names, partial};
 use crate::backend::{BackendError, Life, Presence};
 use crate::repo::WriteError;
@@ -177,7 +178,7 @@ async fn remote(
                     Some(Value::Set(named)) => named,
                     _ => BTreeSet::new(),
                 };
-                let unnamed = people.iter().filter(|person| person.starts_with("user:"));
+                let unnamed = people.iter().filter(|person| nameless(person));
                 Value::set(named.into_iter().chain(unnamed.cloned()))
             }
             (_, old, _) => old,

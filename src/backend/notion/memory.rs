@@ -77,7 +77,7 @@ impl People {
     /// # Errors
     /// [`BackendError::Rejected`] with what is missing.
     pub(super) fn id(&self, property: &Property, email: &str) -> Result<&str, BackendError> {
-        if let Some(id) = email.strip_prefix("user:") {
+        if let Some(id) = email.strip_prefix("user:").or_else(|| email.strip_prefix("other:")) {
             let why = format!("names the user {id}, who is not on the page any more");
             return Err(rejected(property, &why));
         }

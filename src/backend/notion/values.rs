@@ -33,7 +33,7 @@ pub(super) fn read(property: &Property, object: &Json) -> Option<Value> {
 }
 
 /// The members of a set in Notion's order: the name in the model, and what a request says to keep it. What has
-/// no name in a file is `user:<id>` or `file:<name>`; an uploaded file cannot be sent at all.
+/// no name in a file is `user:<id>`, `other:<id>` or `file:<name>`; an uploaded file cannot be sent at all.
 pub(super) fn members(property: &Property, payload: &Json) -> Vec<(String, Json)> {
     let items = payload.as_array().map(Vec::as_slice).unwrap_or_default();
     let member = |item: &Json| match property.r#type {
@@ -43,7 +43,11 @@ pub(super) fn members(property: &Property, payload: &Json) -> Vec<(String, Json)
         }
         PropertyType::People => {
             let id = item.get("id")?.as_str()?;
-            Some((person(item).unwrap_or_else(|| format!("user:{id}")), json!({ "id": id })))
+            let is = |name: &str, what: &str| item.get(name).is_some_and(|value| value == what);
+            // Bots and groups have no address; of anybody else it cannot be read.
+            let nameless = is("type", "bot") || is("object", "group");
+            let mark = if nameless { "other" } else { "user" };
+            Some((person(item).unwrap_or_else(|| format!("{mark}:{id}")), json!({ "id": id })))
         }
         PropertyType::Files => Some(file(item)),
         PropertyType::Relation => {

@@ -55,8 +55,8 @@ pub(super) fn remote_value(
         }
         (PropertyType::People, Some(Value::Set(people))) => {
             let (unnamed, named): (BTreeSet<String>, BTreeSet<String>) =
-                people.into_iter().partition(|person| person.starts_with("user:"));
-            if named.is_empty() {
+                people.into_iter().partition(|person| nameless(person));
+            if named.is_empty() && unnamed.iter().any(|person| person.starts_with("user:")) {
                 return Remote::Unnamed;
             }
             keep(foreign, property, unnamed);
@@ -84,6 +84,11 @@ pub(super) fn remote_value(
         }
         (_, value) => Remote::Value(value),
     }
+}
+
+/// Whether a user of a page has no address that a file could name them by.
+pub(in crate::engine) fn nameless(person: &str) -> bool {
+    person.starts_with("user:") || person.starts_with("other:")
 }
 
 /// Members that a file cannot hold; they stay on the page.

@@ -83,6 +83,29 @@ impl Date {
         }
     }
 
+    /// Whether a backend may show this date so: cut to the minute, or with a zone's local time as an instant. What
+    /// offset a zone has is not known here; any that exists will do.
+    pub fn may_show_as(&self, shown: &Self) -> bool {
+        let same = |own: &Moment, shown: &Moment| match (own, shown) {
+            (Moment::Instant(own), Moment::Instant(shown)) => {
+                own.div_euclid(MINUTE) == shown.div_euclid(MINUTE)
+            }
+            (Moment::Local(own, zone), Moment::Local(shown, other)) => {
+                zone == other && own.div_euclid(MINUTE) == shown.div_euclid(MINUTE)
+            }
+            (Moment::Local(own, _), Moment::Instant(shown)) => {
+                let offset = own.div_euclid(MINUTE) - shown.div_euclid(MINUTE);
+                offset % 15 == 0 && (-12 * 60..=14 * 60).contains(&offset)
+            }
+            (own, shown) => own == shown,
+        };
+        same(&self.start, &shown.start)
+            && match (&self.end, &shown.end) {
+                (Some(own), Some(shown)) => same(own, shown),
+                (own, shown) => own.is_none() && shown.is_none(),
+            }
+    }
+
     /// Begin, end and zone as Notion takes them: with a zone, times without an offset.
     pub fn to_parts(&self) -> (String, Option<String>, Option<&str>) {
         let zone = match &self.start {
@@ -379,6 +402,23 @@ mod tests {
             range.to_parts(),
             ("2026-09-15".to_owned(), Some("2026-09-16".to_owned()), None)
         );
+    }
+
+    #[test]
+    fn what_a_backend_may_make_of_a_date() {
+        for (own, shown, may) in [
+            ("2026-09-15T08:00:30Z", "2026-09-15T08:00:00Z", true),
+            ("2026-09-15T08:00:30Z", "2026-09-15T08:01:00Z", false),
+            ("2026-09-15T10:00[Europe/Berlin]", "2026-09-15T10:00:00+02:00", true),
+            ("2026-09-15T10:00[Europe/Berlin]", "2026-09-15T10:07:00+02:00", false),
+            ("2026-09-15T10:00[Europe/Berlin]", "2026-09-17T10:00:00+02:00", false),
+            ("2026-09-15", "2026-09-15T00:00:00Z", false),
+            ("2026-09-15/2026-09-16", "2026-09-15", false),
+            ("2026-09-15/2026-09-16", "2026-09-15/2026-09-16", true),
+        ] {
+            let [own_date, shown_date] = [own, shown].map(|text| Date::parse(text).unwrap());
+            assert_eq!(own_date.may_show_as(&shown_date), may, "{own} {shown}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::read::Problem;
 use super::references;
 use crate::canonical::{self, Date};
-use crate::kind::{Property, PropertyType};
+use crate::kind::{Property, PropertyType, same_option};
 use crate::model::Value;
 
 /// A property as read: a value with its place, or what is in the way of one.
@@ -25,11 +25,18 @@ pub(super) fn of_members<'t>(
     property: &Property,
     texts: impl Iterator<Item = (&'t str, usize)>,
 ) -> Reading {
-    let mut members = Vec::new();
+    let mut members: Vec<String> = Vec::new();
     let mut first = None;
     for (text, at) in texts {
         first.get_or_insert(at);
-        members.extend(member(property, text, at)?);
+        for member in member(property, text, at)? {
+            // Notion has no two options that differ in case only.
+            let again =
+                |other: &String| property.r#type.has_options() && same_option(other, &member);
+            if !members.iter().any(again) {
+                members.push(member);
+            }
+        }
     }
     Ok(Value::set(members).zip(first))
 }

@@ -17,8 +17,8 @@
 //! Values of types with several spellings (numbers, dates, boxes, options, addresses) are read in canonical form,
 //! and a spelling stays until the value changes.
 //!
-//! Members `page:…` of a relation are pages that are no artifacts, `user:…` are people without an address, `file:…`
-//! uploaded files; a file cannot hold them and they are passed over when a set is written.
+//! Members `page:…` of a relation are pages that are no artifacts, `user:…` and `other:…` are people without an
+//! address, `file:…` uploaded files; a file cannot hold them and they are passed over when a set is written.
 
 mod keys;
 mod meaning;

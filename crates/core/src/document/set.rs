@@ -76,7 +76,7 @@ pub(super) fn written_form(property: &Property, value: &Value) -> Option<Value> 
         }
         Value::Set(members) => {
             let nameless = |member: &&String| {
-                ["page:", "user:", "file:"].iter().any(|mark| member.starts_with(mark))
+                ["page:", "user:", "other:", "file:"].iter().any(|mark| member.starts_with(mark))
             };
             Value::set(members.iter().filter(|m| !nameless(m)).map(|m| clean(m)))
         }

@@ -137,6 +137,7 @@ fn sets_are_read_from_sequences_and_lists_on_a_line() {
     }
     let tags = kind_of(PropertyType::MultiSelect, &["Backend", "UI"], Format::Markdown);
     assert_eq!(read(&tags, "p: [ui, BACKEND]").as_deref(), Some("Backend|UI"));
+    assert_eq!(read(&free(PropertyType::MultiSelect), "p: [ui, UI, b]").as_deref(), Some("b|ui"));
     let relation = free(PropertyType::Relation);
     assert_eq!(read(&relation, "p:\n  - A-1 the first\n  - none").as_deref(), Some("A-1"));
     let files = free(PropertyType::Files);
