@@ -725,3 +725,38 @@ fn init_adds_missing_properties_and_options_of_every_type() {
     repo.init();
     assert_eq!(lab.writes(), 0);
 }
+
+#[test]
+fn sets_that_both_sides_changed_merge_by_members() {
+    let lab = Lab::new();
+    let repo = settled(&lab);
+    let id = lab.page("Stories", "INFRA-1");
+    let [ada, eve] = {
+        let mut workspace = lab.sim.workspace();
+        [workspace.person().to_owned(), workspace.add_person("Eve")]
+    };
+    for (name, value) in [
+        ("Tags", json!("Backend, UI, Docs")),
+        ("Labels", json!("b, mine")),
+        ("Owners", json!({"people": [{"id": ada}, {"id": eve}]})),
+    ] {
+        lab.sim.workspace().set_property(&id, name, value).unwrap();
+    }
+    repo.replace(PATH, "  - backend    # the reason\n", "");
+    repo.replace(PATH, "labels: [b, a]", "labels: [b, a, ours]");
+    repo.replace(PATH, "[ada@", "[bob@example.com, ada@");
+    lab.minutes(2);
+    let run = repo.run(&["sync"]).expect(0);
+    assert_eq!(run.json()["conflicts"], json!([]));
+    let file = repo.read(PATH);
+    assert!(file.contains("tags:\n  # what users see\n  - \"ui\"\n  - \"docs\"\n"), "{file}");
+    assert!(
+        file.contains("labels: [b, mine, ours]") || file.contains("labels: [b, ours, mine]"),
+        "{file}"
+    );
+    assert!(file.contains("owners: [bob@example.com, ada@example.com, eve@example.com]"), "{file}");
+    let page = page(&lab);
+    assert_eq!((page["Tags"].as_str(), page["Labels"].as_str()), ("UI, Docs", "b, mine, ours"));
+    assert!(page["Owners"].starts_with(&format!("{ada}, {eve}, ")), "{}", page["Owners"]);
+    at_rest(&lab, &repo);
+}

@@ -130,13 +130,13 @@ fn spelled_like(
 /// What only the backend sets is never pushed and never counts as a change of the file: where the sides differ,
 /// the file is as agreed and the backend moved on.
 fn pulled_only(artifact: &Artifact, seen: Observed) -> Observed {
-    let now = Pair { local: seen.local.clone(), remote: seen.remote.clone() };
-    if (Pair { local: now.local.clone(), remote: now.local.clone() }).same(&now) {
+    let now = Pair::new(seen.local.clone(), seen.remote.clone());
+    if Pair::new(now.local.clone(), now.local.clone()).same(&now) {
         return seen;
     }
     let both = artifact.file.is_some() && artifact.presence == RemotePresence::Present;
     let remote = if both { now.local.clone() } else { now.remote.clone() };
-    Observed { base: Some(Pair { local: now.local, remote }), proposed: Vec::new(), ..seen }
+    Observed { base: Some(Pair::new(now.local, remote)), proposed: Vec::new(), ..seen }
 }
 
 /// Whether somebody changed in the file what only the backend sets.
