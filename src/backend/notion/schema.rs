@@ -432,4 +432,53 @@ mod tests {
         let repair = plan_repair(&story(), &place(), &places(), &data_source(properties));
         assert_eq!(repair.drift[0].property, "Linked Plans");
     }
+
+    #[test]
+    fn every_type_is_made_but_what_only_a_person_can_define() {
+        use PropertyType as T;
+        for r#type in T::ALL {
+            let property =
+                Property { r#type, options: Vec::new(), ..story().properties[2].clone() };
+            let wanted = match r#type {
+                T::Formula | T::Rollup | T::Relation => None,
+                T::Select | T::MultiSelect => Some(json!({ r#type.name(): {"options": []} })),
+                _ => Some(json!({ r#type.name(): {} })),
+            };
+            assert_eq!(definition(&property, &places()), wanted, "{type:?}");
+            let drift = missing(&story(), &property);
+            let by_hand = matches!(r#type, T::Title | T::Formula | T::Rollup);
+            assert_eq!(drift.repairable, !by_hand, "{type:?}");
+        }
+        let status = Property { r#type: T::Status, ..story().properties[2].clone() };
+        assert_eq!(
+            definition(&status, &places()),
+            Some(
+                json!({"status": {"options": [{"name": "To do"}, {"name": "Done"}, {"name": "Review"}]}})
+            )
+        );
+    }
+
+    #[test]
+    fn a_number_keeps_its_format_and_a_status_gets_its_options() {
+        let mut kind = story();
+        kind.properties[2].r#type = PropertyType::Status;
+        let number = Property {
+            name: "Effort".into(),
+            remote_name: "Effort".into(),
+            r#type: PropertyType::Number,
+            options: Vec::new(),
+            ..kind.properties[1].clone()
+        };
+        kind.properties.push(number);
+        let mut properties = complete();
+        properties["Effort"] =
+            json!({"id": "eff", "type": "number", "number": {"format": "dollar"}});
+        let options = properties["State of it"]["select"]["options"].take();
+        properties["State of it"] =
+            json!({"id": "stat", "type": "status", "status": {"options": options, "groups": []}});
+        let repair = plan_repair(&kind, &place(), &places(), &data_source(properties));
+        let keys: Vec<&String> = repair.properties.keys().collect();
+        assert_eq!(keys, ["stat"]);
+        assert_eq!(repair.properties["stat"]["status"]["options"][3], json!({"name": "Review"}));
+    }
 }
