@@ -62,7 +62,7 @@ pub struct Schema {
     pub place: Place,
     /// Empty when everything that is mapped is there with its type.
     pub drift: Vec<Drift>,
-    /// Option names that exist now, by configured property name of select properties.
+    /// Option names that exist now, by configured name of properties with options.
     pub options: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -89,7 +89,8 @@ pub struct RemotePage {
     /// The id property's text, if it has one.
     pub id: Option<String>,
     /// Mapped values by configured name. Select values are mapped to the configured (file) spelling where they
-    /// are known options, else raw. Relations are page ids. A relation cut by the backend (25) was completed.
+    /// are known options, else raw. Relations are page ids. People are addresses, or `user:<id>` where none can be
+    /// read, or `other:<id>` for bots and groups; files are addresses, or `file:<name>` where they were uploaded. What the backend cut (25) was completed.
     pub properties: Properties,
     /// Last edit, cut to the minute by the backend.
     pub edited: Timestamp,

@@ -223,12 +223,12 @@ pub(super) struct PropertyFile {
     pub(super) r#type: Option<TypeFile>,
     /// Where its value lives in the file.
     pub(super) from: Option<FromFile>,
-    /// Options of a select: a list, or a mapping from the file's value to the backend's name. A mapping changes
+    /// Options of a select, multi-select or status: a list, or a mapping from the file's value to the backend's name. A mapping changes
     /// only the names of the options that it mentions, where the preset has the option.
     pub(super) options: Option<Options>,
     /// Kind that a relation points to.
     pub(super) target: Option<String>,
-    /// Whether values outside the options create new ones. Default: false.
+    /// Whether values outside the options create new ones. Default: false. Not for a status.
     pub(super) allow_new_options: Option<bool>,
 }
 
@@ -240,12 +240,44 @@ pub(super) enum TypeFile {
     Title,
     /// Text.
     RichText,
+    /// A number.
+    Number,
     /// One of several options.
     Select,
-    /// A day.
+    /// Several of several options.
+    MultiSelect,
+    /// One of the options of a status.
+    Status,
+    /// A day or a time, with an end or without.
     Date,
+    /// Users, by their email addresses.
+    People,
+    /// Links to files.
+    Files,
+    /// Ticked or not.
+    Checkbox,
+    /// An address of the web.
+    Url,
+    /// An email address.
+    Email,
+    /// A phone number.
+    PhoneNumber,
     /// References to artifacts of another kind.
     Relation,
+    /// Computed by Notion; only pulled.
+    Formula,
+    /// Computed by Notion from related pages; only pulled.
+    Rollup,
+    /// A number that Notion gives every page; only pulled.
+    UniqueId,
+    /// When the page was made; only pulled.
+    CreatedTime,
+    /// Who made the page; only pulled.
+    CreatedBy,
+    /// When the page was edited last; only pulled.
+    LastEditedTime,
+    /// Who edited the page last; only pulled.
+    LastEditedBy,
 }
 
 #[derive(Clone, Debug, serde::Deserialize, JsonSchema)]

@@ -265,23 +265,28 @@ impl Builder<'_> {
     ) -> Option<Property> {
         let before = self.faults.len();
         let r#type = match file.r#type {
-            Some(TypeFile::Title) => PropertyType::Title,
-            Some(TypeFile::RichText) => PropertyType::RichText,
-            Some(TypeFile::Select) => PropertyType::Select,
-            Some(TypeFile::Date) => PropertyType::Date,
-            Some(TypeFile::Relation) => PropertyType::Relation,
+            Some(r#type) => property_type(r#type),
             None if file.options.is_some() => PropertyType::Select,
             None => {
                 self.fault(
                     &[],
                     "The property has no `type`.",
-                    "One of title, rich_text, select, date, relation.",
+                    format!("One of {}.", PropertyType::ALL.map(PropertyType::name).join(", ")),
                 );
                 return None;
             }
         };
         let source = self.source(file.from.as_ref())?;
         self.fits(&source, r#type, format);
+        if file.allow_new_options == Some(true)
+            && !matches!(r#type, PropertyType::Select | PropertyType::MultiSelect)
+        {
+            self.fault(
+                &["allow_new_options"],
+                format!("A {} gets no new options by a page.", r#type.name()),
+                "Leave it out; new options of a status are made in Notion.",
+            );
+        }
         let options = self.options(file.options.as_ref(), r#type);
         match (&file.target, r#type) {
             (Some(target), PropertyType::Relation) if !kinds.contains(target) => {
@@ -381,7 +386,7 @@ impl Builder<'_> {
         let fits = match source {
             Source::Id => r#type == RichText,
             Source::Heading => r#type == Title,
-            Source::Section(_) => r#type != Title && r#type != Relation,
+            Source::Section(_) => r#type != Title && !r#type.is_set() && !r#type.is_read_only(),
             Source::Key(_) => true,
             Source::References(_) => r#type == Relation,
         };
@@ -389,8 +394,8 @@ impl Builder<'_> {
             self.fault(
                 &["from"],
                 "A property of this type cannot live there.",
-                "title: heading or a key; rich_text: id, a section or a key; select and date: a section or a key; \
-                 relation: references or a key.",
+                "title: heading or a key; rich_text: id, a section or a key; relation: references or a key; \
+                 multi_select, people, files and what Notion computes: a key; all others: a section or a key.",
             );
         }
         if format == Format::Yaml && !matches!(source, Source::Id | Source::Key(_)) {
@@ -410,11 +415,11 @@ impl Builder<'_> {
             }
             Some(Options::Map(map)) => map.0.clone(),
         };
-        if r#type != PropertyType::Select {
+        if !r#type.has_options() {
             self.fault(
                 &["options"],
-                "Only a select has `options`.",
-                "Leave them out, or set `type: select`.",
+                "Only a select, a multi_select and a status have `options`.",
+                "Leave them out, or set one of these types.",
             );
         }
         let (mut local, mut remote) = (BTreeSet::new(), BTreeSet::new());
@@ -467,6 +472,32 @@ impl Builder<'_> {
                 );
             }
         }
+    }
+}
+
+fn property_type(r#type: TypeFile) -> PropertyType {
+    match r#type {
+        TypeFile::Title => PropertyType::Title,
+        TypeFile::RichText => PropertyType::RichText,
+        TypeFile::Number => PropertyType::Number,
+        TypeFile::Select => PropertyType::Select,
+        TypeFile::MultiSelect => PropertyType::MultiSelect,
+        TypeFile::Status => PropertyType::Status,
+        TypeFile::Date => PropertyType::Date,
+        TypeFile::People => PropertyType::People,
+        TypeFile::Files => PropertyType::Files,
+        TypeFile::Checkbox => PropertyType::Checkbox,
+        TypeFile::Url => PropertyType::Url,
+        TypeFile::Email => PropertyType::Email,
+        TypeFile::PhoneNumber => PropertyType::PhoneNumber,
+        TypeFile::Relation => PropertyType::Relation,
+        TypeFile::Formula => PropertyType::Formula,
+        TypeFile::Rollup => PropertyType::Rollup,
+        TypeFile::UniqueId => PropertyType::UniqueId,
+        TypeFile::CreatedTime => PropertyType::CreatedTime,
+        TypeFile::CreatedBy => PropertyType::CreatedBy,
+        TypeFile::LastEditedTime => PropertyType::LastEditedTime,
+        TypeFile::LastEditedBy => PropertyType::LastEditedBy,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use agent_sync_core::kind::{Format, Kinds, PropertyType, Source};
+use agent_sync_core::kind::{Format, Kinds, Source};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -284,7 +284,7 @@ fn mapping_hash(kinds: &Kinds, backends: &[BackendConfig]) -> String {
                     let options: BTreeMap<_, _> = property.options.iter().cloned().collect();
                     let value = json!([
                         property.remote_name,
-                        type_name(property.r#type),
+                        property.r#type.name(),
                         source_name(&property.source),
                         options,
                         property.target,
@@ -311,16 +311,6 @@ fn mapping_hash(kinds: &Kinds, backends: &[BackendConfig]) -> String {
         .collect();
     let digest = Sha256::digest(json!([1, kinds, databases]).to_string());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn type_name(r#type: PropertyType) -> &'static str {
-    match r#type {
-        PropertyType::Title => "title",
-        PropertyType::RichText => "rich_text",
-        PropertyType::Select => "select",
-        PropertyType::Date => "date",
-        PropertyType::Relation => "relation",
-    }
 }
 
 fn source_name(source: &Source) -> Value {

@@ -518,3 +518,44 @@ proptest::proptest! {
         let _ = parse(&lines.join("\n"));
     }
 }
+
+fn with_property(property: &str) -> String {
+    format!("version: 1\nkinds:\n  story:\n    properties:\n      P: {property}\n")
+}
+
+#[test]
+fn every_type_of_property_can_be_configured() {
+    use agent_sync_core::kind::PropertyType;
+    for r#type in PropertyType::ALL {
+        if r#type == PropertyType::Title {
+            continue;
+        }
+        let target = if r#type == PropertyType::Relation { ", target: story" } else { "" };
+        let name = r#type.name();
+        let text = with_property(&format!("{{type: {name}, from: {{front_matter: p}}{target}}}"));
+        let config = parse(&text).unwrap();
+        assert_eq!(config.kinds["story"].property("P").unwrap().r#type, r#type);
+    }
+}
+
+#[test]
+fn a_type_that_cannot_live_at_a_place_or_has_no_options_is_a_problem() {
+    for (property, says) in [
+        ("{type: people, from: {section: P}}", "cannot live there"),
+        ("{type: multi_select, from: {references: P}}", "cannot live there"),
+        ("{type: created_time, from: {section: P}}", "cannot live there"),
+        ("{type: number, from: {front_matter: p}, options: [a]}", "have `options`"),
+        ("{type: status, from: {front_matter: p}, allow_new_options: true}", "gets no new options"),
+        ("{from: {front_matter: p}}", "multi_select, status, date, people"),
+    ] {
+        let text = problem(&with_property(property));
+        assert!(text.contains(says) && text.contains(":5"), "{text}");
+    }
+    for property in [
+        "{type: number, from: {section: P}}",
+        "{type: status, from: {section: P}, options: [a, b]}",
+        "{type: multi_select, from: {front_matter: p}, options: {a: A}, allow_new_options: true}",
+    ] {
+        assert!(parse(&with_property(property)).is_ok(), "{property}");
+    }
+}

@@ -24,7 +24,7 @@ mod stretches;
 mod trace;
 
 pub(super) use compare::body_content;
-pub(super) use stretches::local_contents;
+pub(super) use stretches::{local_contents, nameless};
 
 /// Reads under way at once. High enough that latency is not the limit; the client has a cap of its own.
 const READS: usize = 16;

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use agent_sync_core::canonical::Date;
 use agent_sync_core::document;
-use agent_sync_core::kind::{Format, Kind};
+use agent_sync_core::kind::{Format, Kind, PropertyType};
 use agent_sync_core::markdown::{self, Dialect, Hunk, Local, Merged};
 use agent_sync_core::model::{Key, Properties, Stretch, Value};
 use agent_sync_core::plan::{Content, Pair};
@@ -234,10 +235,9 @@ impl Sender<'_> {
             done.wrote = true;
             match self.backend.set_properties(kind, place, page, &write).await {
                 Ok(answer) => {
-                    let answered = write
-                        .iter()
-                        .filter(|(name, value)| answer.properties.get(*name) == value.as_ref());
-                    answered.for_each(|(name, value)| self.wrote(job, name, value, done));
+                    for (name, value) in &write {
+                        self.answer_of(kind, job, name, value, &answer, done);
+                    }
                     done.page = Some(answer);
                     return Ok(());
                 }
@@ -256,11 +256,34 @@ impl Sender<'_> {
     }
 
     /// Pairs of what was sent and is in the answer.
-    pub(super) fn answered(&self, job: &Job, answer: &RemotePage, done: &mut Done) {
+    pub(super) fn answered(&self, kind: &Kind, job: &Job, answer: &RemotePage, done: &mut Done) {
         for (name, value) in &job.values {
-            if answer.properties.get(name) == value.as_ref() {
-                self.wrote(job, name, value, done);
+            self.answer_of(kind, job, name, value, answer, done);
+        }
+    }
+
+    fn answer_of(
+        &self,
+        kind: &Kind,
+        job: &Job,
+        name: &str,
+        value: &Option<Value>,
+        answer: &RemotePage,
+        done: &mut Done,
+    ) {
+        let there = answer.properties.get(name);
+        // What the backend makes of our writing is the answer to it (rule 3).
+        let made = || match (kind.property(name)?.r#type, value, there?) {
+            // A status that is cleared takes its default.
+            (PropertyType::Status, None, _) => Some(()),
+            (PropertyType::Date, Some(Value::Text(sent)), Value::Text(there)) => {
+                let (sent, there) = (Date::parse(sent).ok()?, Date::parse(there).ok()?);
+                sent.may_show_as(&there).then_some(())
             }
+            _ => None,
+        };
+        if there == value.as_ref() || made().is_some() {
+            self.wrote(job, name, &there.cloned(), done);
         }
     }
 

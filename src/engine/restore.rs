@@ -1,12 +1,13 @@
 //! restore: writes a stored version of one side back to that side, as an edit (rule 10).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use agent_sync_core::kind::{PropertyType, Source};
 use agent_sync_core::markdown::{self, Push};
 use agent_sync_core::model::{Key, Properties, Side, Value};
 
 use super::book::{Record, Replaced};
+use super::observe::nameless;
 use super::{RunError, Turn, names, partial};
 use crate::backend::{BackendError, Life, Presence};
 use crate::repo::WriteError;
@@ -155,7 +156,7 @@ async fn remote(
     let mut values: BTreeMap<String, Option<Value>> = BTreeMap::new();
     for (property, old) in &replaced.properties {
         let Some(known) = kind.property(property) else { continue };
-        if known.source == Source::Id {
+        if known.source == Source::Id || known.r#type.is_read_only() {
             continue;
         }
         let old = match (known.r#type, old) {
@@ -170,6 +171,18 @@ async fn remote(
             (_, old) => old.clone(),
         };
         let there: Option<Value> = Properties::get(&now.properties, property).cloned();
+        let old = match (known.r#type, old, &there) {
+            // People without an address were never in the file, so they are not what was overwritten.
+            (PropertyType::People, old, Some(Value::Set(people))) => {
+                let named = match old {
+                    Some(Value::Set(named)) => named,
+                    _ => BTreeSet::new(),
+                };
+                let unnamed = people.iter().filter(|person| nameless(person));
+                Value::set(named.into_iter().chain(unnamed.cloned()))
+            }
+            (_, old, _) => old,
+        };
         if there != old {
             again.properties.insert(property.clone(), there);
             values.insert(property.clone(), old);

@@ -63,7 +63,7 @@ pub struct Property {
     pub r#type: PropertyType,
     /// Where the value lives in the file.
     pub source: Source,
-    /// Allowed options of a select, in order: (value in the file, name in the backend). Empty: any.
+    /// Allowed options of a select, multi-select or status, in order: (value in the file, name in the backend). Empty: any.
     pub options: Vec<(String, String)>,
     /// Kind that a relation points to.
     pub target: Option<String>,
@@ -74,28 +74,148 @@ pub struct Property {
 impl Property {
     /// The configured option that this text of a file means, matched without regard to case.
     pub fn option_of_local(&self, text: &str) -> Option<&(String, String)> {
-        self.options.iter().find(|(local, _)| local.eq_ignore_ascii_case(text))
+        self.options.iter().find(|(local, _)| same_option(local, text))
     }
 
     /// The configured option that this name in the backend means, matched without regard to case.
     pub fn option_of_remote(&self, text: &str) -> Option<&(String, String)> {
-        self.options.iter().find(|(_, remote)| remote.eq_ignore_ascii_case(text))
+        self.options.iter().find(|(_, remote)| same_option(remote, text))
+    }
+
+    /// Whether a value outside the options is left alone.
+    pub fn is_closed(&self) -> bool {
+        !self.options.is_empty() && !self.allow_new_options
     }
 }
 
-/// Types of properties that this release writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether two names of options are one: Notion has no two that differ in case only.
+pub fn same_option(a: &str, b: &str) -> bool {
+    a == b || a.to_lowercase() == b.to_lowercase()
+}
+
+/// Types of properties.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PropertyType {
     /// The title.
     Title,
     /// Text.
     RichText,
+    /// A number.
+    Number,
     /// One of a list of options.
     Select,
-    /// A day, `YYYY-MM-DD`.
+    /// Several of a list of options.
+    MultiSelect,
+    /// One of the options of a status, which only its own settings can extend.
+    Status,
+    /// A day or a time, or two of them.
     Date,
+    /// Users, by their email addresses.
+    People,
+    /// Links to files.
+    Files,
+    /// Ticked or not; one that is not ticked is unset.
+    Checkbox,
+    /// An address of the web.
+    Url,
+    /// An email address.
+    Email,
+    /// A phone number.
+    PhoneNumber,
     /// References to artifacts of the target kind.
     Relation,
+    /// The backend computes it from the page.
+    Formula,
+    /// The backend computes it from related pages.
+    Rollup,
+    /// A number that the backend gives every page.
+    UniqueId,
+    /// When the page was made.
+    CreatedTime,
+    /// Who made the page.
+    CreatedBy,
+    /// When the page was edited last.
+    LastEditedTime,
+    /// Who edited the page last.
+    LastEditedBy,
+}
+
+impl PropertyType {
+    /// Every type.
+    pub const ALL: [Self; 21] = [
+        Self::Title,
+        Self::RichText,
+        Self::Number,
+        Self::Select,
+        Self::MultiSelect,
+        Self::Status,
+        Self::Date,
+        Self::People,
+        Self::Files,
+        Self::Checkbox,
+        Self::Url,
+        Self::Email,
+        Self::PhoneNumber,
+        Self::Relation,
+        Self::Formula,
+        Self::Rollup,
+        Self::UniqueId,
+        Self::CreatedTime,
+        Self::CreatedBy,
+        Self::LastEditedTime,
+        Self::LastEditedBy,
+    ];
+
+    /// Name in the configuration, which is also Notion's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Title => "title",
+            Self::RichText => "rich_text",
+            Self::Number => "number",
+            Self::Select => "select",
+            Self::MultiSelect => "multi_select",
+            Self::Status => "status",
+            Self::Date => "date",
+            Self::People => "people",
+            Self::Files => "files",
+            Self::Checkbox => "checkbox",
+            Self::Url => "url",
+            Self::Email => "email",
+            Self::PhoneNumber => "phone_number",
+            Self::Relation => "relation",
+            Self::Formula => "formula",
+            Self::Rollup => "rollup",
+            Self::UniqueId => "unique_id",
+            Self::CreatedTime => "created_time",
+            Self::CreatedBy => "created_by",
+            Self::LastEditedTime => "last_edited_time",
+            Self::LastEditedBy => "last_edited_by",
+        }
+    }
+
+    /// Whether only the backend sets it: such a value is pulled and never pushed.
+    pub fn is_read_only(self) -> bool {
+        matches!(
+            self,
+            Self::Formula
+                | Self::Rollup
+                | Self::UniqueId
+                | Self::CreatedTime
+                | Self::CreatedBy
+                | Self::LastEditedTime
+                | Self::LastEditedBy
+        )
+    }
+
+    /// Whether its values are sets.
+    pub fn is_set(self) -> bool {
+        matches!(self, Self::MultiSelect | Self::People | Self::Files | Self::Relation)
+    }
+
+    /// Whether its values are options.
+    pub fn has_options(self) -> bool {
+        matches!(self, Self::Select | Self::MultiSelect | Self::Status)
+    }
 }
 
 /// Where a property's value lives in the file.

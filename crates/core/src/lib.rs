@@ -1,5 +1,6 @@
 //! The pure part of agent-sync: no async, clock, environment, files or network.
 
+pub mod canonical;
 pub mod document;
 pub mod kind;
 pub mod markdown;

@@ -8,6 +8,7 @@ use super::id::{ObjectId, PropertyId};
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Endpoint<'a> {
     Me,
+    Users,
     Children(&'a ObjectId),
     CreateDatabase,
     Database(&'a ObjectId),
@@ -35,6 +36,7 @@ impl Endpoint<'_> {
     pub(super) fn method(&self) -> Method {
         match self {
             Self::Me
+            | Self::Users
             | Self::Children(_)
             | Self::Database(_)
             | Self::DataSource(_)
@@ -58,6 +60,7 @@ impl Endpoint<'_> {
     pub(super) fn path(&self) -> String {
         match self {
             Self::Me => "/v1/users/me".to_owned(),
+            Self::Users => "/v1/users".to_owned(),
             Self::Children(id) => format!("/v1/blocks/{id}/children"),
             Self::CreateDatabase => "/v1/databases".to_owned(),
             Self::Database(id) => format!("/v1/databases/{id}"),
@@ -74,6 +77,7 @@ impl Endpoint<'_> {
     pub(super) fn pattern(&self) -> &'static str {
         match self {
             Self::Me => "GET /v1/users/me",
+            Self::Users => "GET /v1/users",
             Self::Children(_) => "GET /v1/blocks/{id}/children",
             Self::CreateDatabase => "POST /v1/databases",
             Self::Database(_) => "GET /v1/databases/{id}",
@@ -93,6 +97,7 @@ impl Endpoint<'_> {
     pub(super) fn subject(&self) -> String {
         match self {
             Self::Me => "the connection".to_owned(),
+            Self::Users => "the users".to_owned(),
             Self::Children(id) => format!("page {id}"),
             Self::CreateDatabase => "the parent page".to_owned(),
             Self::Database(id) => format!("database {id}"),
@@ -113,6 +118,7 @@ impl Endpoint<'_> {
         match self {
             Self::CreateDatabase | Self::CreatePage => "Insert content",
             Self::UpdateDataSource(_) | Self::UpdatePage(_) | Self::EditBody(_) => "Update content",
+            Self::Users => "Read user information including email addresses",
             _ => "Read content",
         }
     }
@@ -128,6 +134,7 @@ mod tests {
         let property = PropertyId::parse("title").unwrap();
         let reads = [
             Endpoint::Me,
+            Endpoint::Users,
             Endpoint::Children(&id),
             Endpoint::Database(&id),
             Endpoint::DataSource(&id),

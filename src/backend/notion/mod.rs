@@ -2,7 +2,8 @@
 //!
 //! `client` sends and decides about repetition, by what `endpoint` says a call means and `answer` reads from the
 //! reply; `limiter` holds the request window. The rest is what the engine asks for: `places` and `schema` for
-//! databases, `query` and `pages` for pages, `values` for their properties, `body` for their text.
+//! databases, `query` and `pages` for pages, `values` and `written` for their properties, `body` for their text.
+//! `memory` keeps what writes need from reads.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ mod client;
 mod endpoint;
 mod id;
 mod limiter;
+mod memory;
 mod pages;
 mod paging;
 mod places;
@@ -40,6 +42,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod values;
+mod written;
 
 pub use client::Tuning;
 
@@ -72,6 +75,7 @@ pub struct Notion {
     databases: BTreeMap<String, ObjectId>,
     settle_time: Duration,
     client: Client,
+    memory: memory::Memory,
 }
 
 impl Notion {
@@ -113,6 +117,7 @@ impl Notion {
             databases,
             settle_time: options.settle_time,
             client,
+            memory: memory::Memory::default(),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use agent_sync_core::kind::{Kind, Property};
+use agent_sync_core::kind::{Kind, PropertyType, same_option};
 use agent_sync_core::model::{Properties, Value};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
@@ -10,14 +10,16 @@ use serde_json::{Map, Value as Json, json};
 use super::body::MARKDOWN_VERSION;
 use super::endpoint::{Endpoint, Meaning};
 use super::id::{ObjectId, PropertyId};
+use super::memory::{Known, Members, People};
 use super::paging::Cursor;
-use super::{Notion, page_id, place_id, values};
+use super::{Notion, page_id, place_id, values, written};
 use crate::backend::{BackendError, Life, Place, Presence, RemotePage};
 
 /// A page object as parsed, with what it holds only a part of.
 pub(super) struct Parsed {
     pub(super) page: RemotePage,
     cut: Vec<(String, PropertyId)>,
+    members: Members,
 }
 
 /// Where a page object comes from: rows of a query are of that database whatever their parent says (rows of a
@@ -73,11 +75,11 @@ pub(super) fn parse(
 ) -> Result<Parsed, Unreadable> {
     let (mut page, values) = frame(place, object, origin).ok_or(Unreadable::Partial)?;
     let mut cut = Vec::new();
+    let mut members = Members::new();
     for property in &kind.properties {
         let Some(id) = place.properties.get(&property.name) else { continue };
-        let found = values
-            .get(id.as_str())
-            .filter(|value| value.get(values::type_name(property.r#type)).is_some());
+        let found =
+            values.get(id.as_str()).filter(|value| value.get(property.r#type.name()).is_some());
         let Some(value) = found else {
             // Under another parent it has that parent's properties.
             if page.life == Life::Moved {
@@ -90,12 +92,16 @@ pub(super) fn parse(
         {
             cut.push((property.name.clone(), id));
         }
+        if origin == Origin::Direct && property.r#type.is_set() {
+            let payload = value.get(property.r#type.name()).unwrap_or(&Json::Null);
+            members.insert(property.name.clone(), values::members(property, payload));
+        }
         if let Some(value) = values::read(property, value) {
             page.properties.insert(property.name.clone(), value);
         }
     }
     page.id = id_of(kind, &page.properties);
-    Ok(Parsed { page, cut })
+    Ok(Parsed { page, cut, members })
 }
 
 /// What every page has, and its property objects by their id.
@@ -121,6 +127,28 @@ fn frame<'a>(
         life: life(place, object, origin),
     };
     Some((page, values))
+}
+
+/// An option that is in Notion in another case is what was sent.
+fn respell<'a>(
+    kind: &Kind,
+    page: &mut RemotePage,
+    sent: impl Iterator<Item = (&'a String, &'a Value)>,
+) {
+    for (name, value) in sent {
+        let options = kind.property(name).is_some_and(|property| property.r#type.has_options());
+        let same = match (page.properties.get(name), value) {
+            (Some(Value::Text(there)), Value::Text(sent)) => same_option(there, sent),
+            (Some(Value::Set(there)), Value::Set(sent)) => {
+                there.len() == sent.len()
+                    && sent.iter().all(|sent| there.iter().any(|there| same_option(there, sent)))
+            }
+            _ => false,
+        };
+        if options && same {
+            page.properties.insert(name.clone(), value.clone());
+        }
+    }
 }
 
 fn id_of(kind: &Kind, properties: &Properties) -> Option<String> {
@@ -174,13 +202,15 @@ impl Notion {
         let values = properties.iter().map(|(name, value)| (name.as_str(), Some(value)));
         let mut request = json!({
             "parent": { "type": "data_source_id", "data_source_id": data_source.as_str() },
-            "properties": property_objects(kind, place, values)?,
+            "properties": self.property_objects(kind, place, &Members::new(), values).await?,
         });
         if !body.is_empty() {
             request["markdown"] = body.into();
             request["markdown_version"] = MARKDOWN_VERSION.into();
         }
-        self.page_call(kind, place, Endpoint::CreatePage, Some(&request)).await
+        let mut page = self.page_call(kind, place, Endpoint::CreatePage, Some(&request)).await?;
+        respell(kind, &mut page, properties.iter());
+        Ok(page)
     }
 
     pub(super) async fn update_properties(
@@ -190,9 +220,15 @@ impl Notion {
         page: &ObjectId,
         values: &BTreeMap<String, Option<Value>>,
     ) -> Result<RemotePage, BackendError> {
-        let values = values.iter().map(|(name, value)| (name.as_str(), value.as_ref()));
-        let request = json!({ "properties": property_objects(kind, place, values)? });
-        self.page_call(kind, place, Endpoint::UpdatePage(page), Some(&request)).await
+        let sent = values.iter().map(|(name, value)| (name.as_str(), value.as_ref()));
+        let members = self.memory.take_members(page.as_str());
+        let properties = self.property_objects(kind, place, &members, sent).await?;
+        let request = json!({ "properties": properties });
+        let mut page =
+            self.page_call(kind, place, Endpoint::UpdatePage(page), Some(&request)).await?;
+        let sent = values.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        respell(kind, &mut page, sent);
+        Ok(page)
     }
 
     /// The answer is checked: `in_trash` was seen to be ignored without an error.
@@ -227,7 +263,13 @@ impl Notion {
     ) -> Result<RemotePage, BackendError> {
         let answer = self.client.call(endpoint, &[], request).await?;
         let unreadable = match parse(kind, place, &answer.body, Origin::Direct) {
-            Ok(parsed) => return self.complete(kind, parsed).await,
+            Ok(parsed) => {
+                let (page, members) = self.complete_with_members(kind, parsed).await?;
+                if endpoint.meaning() == Meaning::Read {
+                    self.memory.saw_members(&page.page, members);
+                }
+                return Ok(page);
+            }
             Err(unreadable) => unreadable,
         };
         Err(match endpoint.meaning() {
@@ -249,27 +291,37 @@ impl Notion {
         kind: &Kind,
         parsed: Parsed,
     ) -> Result<RemotePage, BackendError> {
-        let Parsed { mut page, cut } = parsed;
+        Ok(self.complete_with_members(kind, parsed).await?.0)
+    }
+
+    async fn complete_with_members(
+        &self,
+        kind: &Kind,
+        parsed: Parsed,
+    ) -> Result<(RemotePage, Members), BackendError> {
+        let Parsed { mut page, cut, mut members } = parsed;
         for (name, id) in cut {
             let Some(property) = kind.property(&name) else { continue };
-            let value = self.property_items(property, &page_id(&page.page)?, &id).await?;
-            match value {
+            let items = self.property_items(property.r#type, &page_id(&page.page)?, &id).await?;
+            if let Some(members) = members.get_mut(&name) {
+                *members = values::members(property, &items);
+            }
+            match values::read(property, &json!({ property.r#type.name(): items })) {
                 Some(value) => page.properties.insert(name, value),
                 None => page.properties.remove(&name),
             };
         }
         page.id = id_of(kind, &page.properties);
-        Ok(page)
+        Ok((page, members))
     }
 
     async fn property_items(
         &self,
-        property: &Property,
+        r#type: PropertyType,
         page: &ObjectId,
         id: &PropertyId,
-    ) -> Result<Option<Value>, BackendError> {
+    ) -> Result<Json, BackendError> {
         let endpoint = Endpoint::PropertyItem(page, id);
-        let r#type = values::type_name(property.r#type);
         let mut items = Vec::new();
         let mut cursor = Cursor::default();
         loop {
@@ -278,22 +330,24 @@ impl Notion {
             let answer = self.client.call(endpoint, &query, None).await?;
             let results = answer.body.get("results").and_then(Json::as_array);
             let results = results.map(Vec::as_slice).unwrap_or_default();
-            items.extend(results.iter().filter_map(|item| item.get(r#type).cloned()));
+            items.extend(results.iter().filter_map(|item| item.get(r#type.name()).cloned()));
             if !cursor.advance(endpoint.pattern(), &answer.body)? {
-                return Ok(values::read(property, &json!({ r#type: items })));
+                return Ok(Json::Array(items));
             }
         }
     }
-}
 
-/// The `properties` of a request, by property id: ids survive a rename in Notion.
-fn property_objects<'a>(
-    kind: &Kind,
-    place: &Place,
-    values: impl Iterator<Item = (&'a str, Option<&'a Value>)>,
-) -> Result<Map<String, Json>, BackendError> {
-    values
-        .map(|(name, value)| {
+    /// The `properties` of a request, by property id: ids survive a rename in Notion. Users are listed only for an
+    /// address that the page does not show already.
+    async fn property_objects<'a>(
+        &self,
+        kind: &Kind,
+        place: &Place,
+        members: &Members,
+        values: impl Iterator<Item = (&'a str, Option<&'a Value>)>,
+    ) -> Result<Map<String, Json>, BackendError> {
+        let mut objects = Map::new();
+        for (name, value) in values {
             let found = kind.property(name).zip(place.properties.get(name));
             let (property, id) = found.ok_or_else(|| BackendError::Refused {
                 message: format!("Database {} has no property for \"{name}\".", kind.database),
@@ -301,7 +355,22 @@ fn property_objects<'a>(
                     "Run `agent-sync init` to add it, or correct its name in the configuration."
                         .to_owned(),
             })?;
-            Ok((id.clone(), values::write(property, value)?))
-        })
-        .collect()
+            let known = Known {
+                members: members.get(name).cloned().unwrap_or_default(),
+                options: self.memory.options(&place.data_source, name),
+            };
+            let unknown = |names: &Value| match names {
+                Value::Set(names) => {
+                    names.iter().any(|name| !known.members.iter().any(|(there, _)| there == name))
+                }
+                Value::Text(_) => false,
+            };
+            let people = match property.r#type {
+                PropertyType::People if value.is_some_and(unknown) => self.people().await?,
+                _ => &People::Unasked,
+            };
+            objects.insert(id.clone(), written::write(property, value, &known, people)?);
+        }
+        Ok(objects)
+    }
 }

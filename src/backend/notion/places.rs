@@ -10,7 +10,7 @@ use super::endpoint::Endpoint;
 use super::id::ObjectId;
 use super::paging::Cursor;
 use super::schema::{alive, compare, definition};
-use super::values::text_item;
+use super::written::text_item;
 use super::{Notion, place_id};
 use crate::backend::{BackendError, Place};
 

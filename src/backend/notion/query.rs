@@ -10,7 +10,7 @@ use super::endpoint::Endpoint;
 use super::id::ObjectId;
 use super::pages::{Origin, parse};
 use super::paging::Cursor;
-use super::{Notion, place_id, values};
+use super::{Notion, place_id};
 use crate::backend::{BackendError, Life, Listing, Place, RemotePage};
 
 /// Most rows of an answer, and most ids in one filter.
@@ -126,7 +126,7 @@ impl Notion {
             message: format!("Database {} has no property for the ids.", kind.database),
             remedy: "Run `agent-sync init` to add it.".to_owned(),
         })?;
-        let r#type = values::type_name(property.r#type);
+        let r#type = property.r#type.name();
         let mut seen = BTreeSet::new();
         let mut pages = Vec::new();
         for ids in ids.chunks(PAGE_SIZE) {

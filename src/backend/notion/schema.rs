@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::endpoint::Endpoint;
 use super::id::ObjectId;
-use super::{Notion, place_id, values};
+use super::{Notion, place_id};
 use crate::backend::{BackendError, Drift, Place, Schema};
 
 /// The title's id is the same in every data source, whatever its name.
@@ -26,7 +26,7 @@ struct Found<'a> {
 
 impl Found<'_> {
     fn fits(&self, property: &Property) -> bool {
-        self.r#type == values::type_name(property.r#type)
+        self.r#type == property.r#type.name()
     }
 
     fn options(&self) -> impl Iterator<Item = &Json> {
@@ -76,7 +76,7 @@ pub(super) fn compare(kind: &Kind, place: &Place, object: &Json) -> Schema {
             continue;
         }
         schema.place.properties.insert(property.name.clone(), found.id.to_owned());
-        if property.r#type == PropertyType::Select {
+        if property.r#type.has_options() {
             let names = found.options().filter_map(|option| option.get("name")?.as_str());
             schema.options.insert(property.name.clone(), names.map(str::to_owned).collect());
         }
@@ -86,7 +86,13 @@ pub(super) fn compare(kind: &Kind, place: &Place, object: &Json) -> Schema {
 
 fn missing(kind: &Kind, property: &Property) -> Drift {
     let (database, name) = (&kind.database, &property.remote_name);
+    let computed = matches!(property.r#type, PropertyType::Formula | PropertyType::Rollup);
     let message = match (property.r#type, &property.target) {
+        (r#type, _) if computed => format!(
+            "Database {database} has no property \"{name}\". What a {} computes is not configured here: add it in \
+             Notion, or correct its name in the configuration.",
+            r#type.name()
+        ),
         (PropertyType::Relation, Some(target)) => format!(
             "Database {database} shows no property \"{name}\". Share the database of kind {target} with the \
              connection if it points there, else run `agent-sync init` to add it."
@@ -99,7 +105,7 @@ fn missing(kind: &Kind, property: &Property) -> Drift {
     Drift {
         property: property.name.clone(),
         message,
-        repairable: property.r#type != PropertyType::Title,
+        repairable: property.r#type != PropertyType::Title && !computed,
     }
 }
 
@@ -111,28 +117,33 @@ fn wrong_type(kind: &Kind, property: &Property, found: &str) -> Drift {
              property in the configuration.",
             property.remote_name,
             kind.database,
-            values::type_name(property.r#type)
+            property.r#type.name()
         ),
         repairable: false,
     }
 }
 
-/// The property as a new data source gets it; `None` for a relation whose target is not there yet.
+/// The property as a new data source gets it; `None` for a relation whose target is not there yet, and for what
+/// only a person can define.
 pub(super) fn definition(property: &Property, places: &BTreeMap<String, Place>) -> Option<Json> {
     let config = match property.r#type {
-        PropertyType::Title | PropertyType::RichText | PropertyType::Date => json!({}),
-        PropertyType::Select => {
+        // Notion has options of its own for a status that is made without any.
+        PropertyType::Status if property.options.is_empty() => json!({}),
+        r#type if r#type.has_options() => {
             let options: Vec<_> =
                 property.options.iter().map(|(_, name)| json!({ "name": name })).collect();
             json!({ "options": options })
         }
+        // A person writes what they compute.
+        PropertyType::Formula | PropertyType::Rollup => return None,
         PropertyType::Relation => json!({
             "data_source_id": places.get(property.target.as_ref()?)?.data_source,
             "type": "single_property",
             "single_property": {},
         }),
+        _ => json!({}),
     };
-    Some(json!({ values::type_name(property.r#type): config }))
+    Some(json!({ property.r#type.name(): config }))
 }
 
 /// What a repair has to send, and what it cannot repair.
@@ -163,11 +174,12 @@ fn plan_repair(
             continue;
         }
         match property.r#type {
-            PropertyType::Select => match all_options(property, &found) {
+            r#type if r#type.has_options() => match all_options(property, &found) {
                 Ok(Some(options)) => {
-                    repair
-                        .properties
-                        .insert(found.id.to_owned(), json!({ "select": { "options": options } }));
+                    repair.properties.insert(
+                        found.id.to_owned(),
+                        json!({ r#type.name(): { "options": options } }),
+                    );
                 }
                 Ok(None) => {}
                 Err(missing) => repair.drift.push(too_many_options(kind, property, &missing)),
@@ -181,7 +193,7 @@ fn plan_repair(
                     repair.drift.push(wrong_target(kind, property));
                 }
             }
-            PropertyType::Title | PropertyType::RichText | PropertyType::Date => {}
+            _ => {}
         }
     }
     repair
@@ -259,7 +271,9 @@ impl Notion {
         let id = place_id(&place.data_source)?;
         let answer = self.client.call(Endpoint::DataSource(&id), &[], None).await?;
         alive(kind, &answer.body)?;
-        Ok(compare(kind, place, &answer.body))
+        let schema = compare(kind, place, &answer.body);
+        self.memory.saw_options(&place.data_source, &schema.options);
+        Ok(schema)
     }
 
     /// Reads, and writes only where something is missing.
@@ -279,6 +293,7 @@ impl Notion {
                 self.client.call(Endpoint::UpdateDataSource(&id), &[], Some(&request)).await?.body;
         }
         let mut schema = compare(kind, place, &object);
+        self.memory.saw_options(&place.data_source, &schema.options);
         schema.drift.extend(repair.drift);
         Ok(schema)
     }
@@ -416,5 +431,54 @@ mod tests {
         properties["Linked Plans"]["relation"]["data_source_id"] = "3".repeat(32).into();
         let repair = plan_repair(&story(), &place(), &places(), &data_source(properties));
         assert_eq!(repair.drift[0].property, "Linked Plans");
+    }
+
+    #[test]
+    fn every_type_is_made_but_what_only_a_person_can_define() {
+        use PropertyType as T;
+        for r#type in T::ALL {
+            let property =
+                Property { r#type, options: Vec::new(), ..story().properties[2].clone() };
+            let wanted = match r#type {
+                T::Formula | T::Rollup | T::Relation => None,
+                T::Select | T::MultiSelect => Some(json!({ r#type.name(): {"options": []} })),
+                _ => Some(json!({ r#type.name(): {} })),
+            };
+            assert_eq!(definition(&property, &places()), wanted, "{type:?}");
+            let drift = missing(&story(), &property);
+            let by_hand = matches!(r#type, T::Title | T::Formula | T::Rollup);
+            assert_eq!(drift.repairable, !by_hand, "{type:?}");
+        }
+        let status = Property { r#type: T::Status, ..story().properties[2].clone() };
+        assert_eq!(
+            definition(&status, &places()),
+            Some(
+                json!({"status": {"options": [{"name": "To do"}, {"name": "Done"}, {"name": "Review"}]}})
+            )
+        );
+    }
+
+    #[test]
+    fn a_number_keeps_its_format_and_a_status_gets_its_options() {
+        let mut kind = story();
+        kind.properties[2].r#type = PropertyType::Status;
+        let number = Property {
+            name: "Effort".into(),
+            remote_name: "Effort".into(),
+            r#type: PropertyType::Number,
+            options: Vec::new(),
+            ..kind.properties[1].clone()
+        };
+        kind.properties.push(number);
+        let mut properties = complete();
+        properties["Effort"] =
+            json!({"id": "eff", "type": "number", "number": {"format": "dollar"}});
+        let options = properties["State of it"]["select"]["options"].take();
+        properties["State of it"] =
+            json!({"id": "stat", "type": "status", "status": {"options": options, "groups": []}});
+        let repair = plan_repair(&kind, &place(), &places(), &data_source(properties));
+        let keys: Vec<&String> = repair.properties.keys().collect();
+        assert_eq!(keys, ["stat"]);
+        assert_eq!(repair.properties["stat"]["status"]["options"][3], json!({"name": "Review"}));
     }
 }

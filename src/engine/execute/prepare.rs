@@ -22,11 +22,12 @@ pub(super) fn relations(
     name: &str,
     value: Option<Value>,
 ) -> (Option<Value>, bool) {
+    let foreign = artifact.remote_only.get(name).cloned().unwrap_or_default();
     let relation = kind.property(name).filter(|property| property.r#type == PropertyType::Relation);
-    let Some(property) = relation else { return (value, false) };
+    let Some(property) = relation else { return (with(value, foreign), false) };
     let target = property.target.as_deref().unwrap_or(&kind.name);
     let mut open = false;
-    let mut pages: BTreeSet<String> = artifact.remote_only.get(name).cloned().unwrap_or_default();
+    let mut pages = foreign;
     if let Some(Value::Set(ids)) = value {
         for id in ids {
             match world.page_of.get(&Key::new(target, id)) {
@@ -38,6 +39,15 @@ pub(super) fn relations(
         }
     }
     (Value::set(pages), open)
+}
+
+/// A set with the members of the page that no file can hold.
+fn with(value: Option<Value>, foreign: BTreeSet<String>) -> Option<Value> {
+    match value {
+        Some(Value::Set(members)) => Value::set(members.into_iter().chain(foreign)),
+        None => Value::set(foreign),
+        value => value,
+    }
 }
 
 /// Makes the request-ready form of a task.
@@ -77,6 +87,9 @@ pub(super) async fn prepare(
     let observed = artifact.page.as_ref().map(|page| page.properties.clone()).unwrap_or_default();
     for stretch in &pushed {
         let Stretch::Property(name) = stretch else { continue };
+        if kind.property(name).is_some_and(|property| property.r#type.is_read_only()) {
+            continue;
+        }
         let local = artifact
             .joined(stretch)
             .unwrap_or_else(|| artifact.stretches.get(stretch).and_then(|seen| seen.local.clone()));
@@ -97,6 +110,7 @@ pub(super) async fn prepare(
             .filter(|(name, _)| {
                 kind.property(name).is_some_and(|property| {
                     property.r#type != PropertyType::Relation
+                        && !property.r#type.is_read_only()
                         && property.source != agent_sync_core::kind::Source::Id
                 })
             })

@@ -213,7 +213,7 @@ async fn close_circles(
         let mut done = Done { wrote: true, ..Done::default() };
         match sender.backend.set_properties(&kind, &place, &page, &job.values).await {
             Ok(answer) => {
-                sender.answered(&job, &answer, &mut done);
+                sender.answered(&kind, &job, &answer, &mut done);
                 done.page = Some(answer);
             }
             Err(BackendError::Ambiguous { .. } | BackendError::Collided { .. }) => {

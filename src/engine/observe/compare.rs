@@ -275,7 +275,7 @@ fn remote_unchanged(record: &Record, kind: &Kind, artifact: &Artifact, world: &W
         let now = remote_value(kind, property, page, world, &mut foreign);
         match now {
             Remote::Value(value) => base == value.map(Content::Value),
-            Remote::Unknown => true,
+            Remote::Unknown | Remote::Unnamed | Remote::Ours => true,
         }
     })
 }

@@ -83,7 +83,7 @@ impl Sender<'_> {
         page: RemotePage,
         mut done: Done,
     ) -> Done {
-        self.answered(job, &page, &mut done);
+        self.answered(kind, job, &page, &mut done);
         let id = page.page.clone();
         done.page = Some(page.clone());
         let read = match self.backend.body(&id).await {
@@ -241,13 +241,15 @@ impl Sender<'_> {
 
 /// Whether a page that is to be trashed has the values that it was observed with.
 fn as_observed(kind: &Kind, job: &Job, now: &RemotePage) -> bool {
-    let relation =
-        |name: &str| kind.property(name).is_some_and(|p| p.r#type == PropertyType::Relation);
+    let passed_over = |name: &str| {
+        kind.property(name)
+            .is_some_and(|p| p.r#type == PropertyType::Relation || p.r#type.is_read_only())
+    };
     job.expected.iter().all(|(name, value)| now.properties.get(name) == Some(value))
         && now.properties.keys().all(|name| {
             job.expected.contains_key(name)
                 || kind.id().is_some_and(|id| id.name == *name)
-                || relation(name)
+                || passed_over(name)
         })
 }
 

@@ -75,16 +75,11 @@ pub(super) fn read(text: &str, within: Range<usize>) -> Vec<KeyLine> {
 }
 
 /// The value without the comment behind it.
-fn value_span(text: &str, rest: Range<usize>) -> Range<usize> {
+pub(super) fn value_span(text: &str, rest: Range<usize>) -> Range<usize> {
     let source = &text[rest.clone()];
     let end = match source.chars().next() {
         Some('#') | None => 0,
-        Some('"') => closing(source, |bytes, at| if bytes[at] == b'\\' { 2 } else { 1 }, b'"'),
-        Some('\'') => closing(
-            source,
-            |bytes, at| if bytes[at] == b'\'' && bytes.get(at + 1) == Some(&b'\'') { 2 } else { 1 },
-            b'\'',
-        ),
+        Some('"' | '\'') => quoted_length(source),
         Some(_) => source
             .match_indices('#')
             .map(|(at, _)| at)
@@ -92,6 +87,19 @@ fn value_span(text: &str, rest: Range<usize>) -> Range<usize> {
             .unwrap_or(source.len()),
     };
     trimmed(text, rest.start..rest.start + end)
+}
+
+/// Length of the quoted scalar that a text begins with; the whole, where it has no end.
+pub(super) fn quoted_length(source: &str) -> usize {
+    if source.starts_with('"') {
+        closing(source, |bytes, at| if bytes[at] == b'\\' { 2 } else { 1 }, b'"')
+    } else {
+        closing(
+            source,
+            |bytes, at| if bytes[at] == b'\'' && bytes.get(at + 1) == Some(&b'\'') { 2 } else { 1 },
+            b'\'',
+        )
+    }
 }
 
 /// Length up to and including the closing quote; the whole, where there is none.
@@ -108,7 +116,7 @@ fn closing(source: &str, step: impl Fn(&[u8], usize) -> usize, quote: u8) -> usi
     source.len()
 }
 
-fn is_complex(value: &str) -> bool {
+pub(super) fn is_complex(value: &str) -> bool {
     match value.chars().next() {
         Some('&' | '*' | '!' | '|' | '>' | '{') => true,
         Some('[') => !value.ends_with(']'),
@@ -146,6 +154,15 @@ pub(super) fn encode(text: &str, style: Style, plain_words: bool) -> String {
     }
 }
 
+/// Writes a scalar as a member of a flow sequence.
+pub(super) fn encode_flow(text: &str, style: Style) -> String {
+    let bare = !text.contains([',', '[', ']', '{', '}']);
+    match style {
+        Style::Plain if !bare => double_quoted(text),
+        style => encode(text, style, false),
+    }
+}
+
 /// Whether every YAML reader takes the bare text for this very string. `words` permits texts that YAML reads as
 /// something else than a string, such as dates and numbers.
 fn is_plain(text: &str, words: bool) -> bool {
@@ -163,7 +180,8 @@ fn is_plain(text: &str, words: bool) -> bool {
     if old_boolean.contains(&text.to_ascii_lowercase().as_str()) {
         return false;
     }
-    let like_number = text.chars().all(|c| c.is_ascii_digit() || "+-._:eExob".contains(c));
+    let like_number = text.contains(|c: char| c.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_digit() || "+-._:eExob".contains(c));
     let string =
         matches!(serde_yaml::from_str(text), Ok(serde_yaml::Value::String(read)) if read == text);
     words || (string && !like_number)

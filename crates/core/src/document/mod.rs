@@ -5,27 +5,33 @@
 //! - **Title**: the first H1 behind `{id}:`, `{id} -` or `{id} `, as raw Markdown source. An H1 that names
 //!   another id is a title as a whole (and a finding). Without an H1 the words of the file name are the title;
 //!   setting another one then inserts `# {id}: {title}`.
-//! - **Section**: for a select or a date the first line of the first paragraph under the heading, emphasis and a
+//! - **Section**: for a scalar the first line of the first paragraph under the heading, emphasis and a
 //!   comment behind it aside. For rich text the paragraph, if the section is just one paragraph; otherwise the
 //!   section stays in the body and the property is left alone. A backslash that keeps a line from becoming a
 //!   heading, a list and so on is not part of the value.
-//! - **Key**: a scalar on one line of the front matter or of a YAML artifact.
+//! - **Key**: a scalar on one line of the front matter or of a YAML artifact. A set may also be a sequence, block
+//!   or flow; its members change one by one. A new set is a flow sequence.
 //! - **References**: ids in the list under the heading, one an item, or several separated by commas where each
 //!   part begins with an id.
 //!
-//! Members `page:…` of a relation are pages that are no artifacts; a file cannot hold them and they are passed
-//! over when a relation is written.
+//! Values of types with several spellings (numbers, dates, boxes, options, addresses) are read in canonical form,
+//! and a spelling stays until the value changes.
+//!
+//! Members `page:…` of a relation are pages that are no artifacts, `user:…` and `other:…` are people without an
+//! address, `file:…` uploaded files; a file cannot hold them and they are passed over when a set is written.
 
 mod keys;
+mod meaning;
 mod outline;
 mod read;
 mod references;
+mod sequence;
 mod set;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use crate::kind::{Format, Kind, PropertyType, Source};
+use crate::kind::{Format, Kind, Property, PropertyType, Source};
 use crate::markdown::apply_edits;
 use crate::model::{Finding, Properties, Value};
 
@@ -103,7 +109,10 @@ pub fn new_file(kind: &Kind, id: &str, properties: &Properties, body: &str) -> S
         Source::Section(_) => r#type == PropertyType::RichText,
         _ => false,
     };
-    for property in kind.properties.iter().rev() {
+    // A section goes right behind the title, a key behind the other keys.
+    let is_key = |property: &&Property| matches!(property.source, Source::Key(_));
+    let (keys, others): (Vec<_>, Vec<_>) = kind.properties.iter().partition(is_key);
+    for property in others.into_iter().rev().chain(keys) {
         if !at_end(&property.source, property.r#type) {
             head = written(&head, &property.name).unwrap_or(head);
         }
@@ -129,3 +138,5 @@ pub fn new_file(kind: &Kind, id: &str, properties: &Properties, body: &str) -> S
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod value_tests;

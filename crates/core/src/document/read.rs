@@ -3,8 +3,10 @@
 use std::ops::Range;
 
 use super::keys::{self, KeyLine};
+use super::meaning::{self, Reading};
 use super::outline::{BlockKind, Outline, Section, line_number, trimmed, without_break};
 use super::references::{self, Item, References};
+use super::sequence::{self, Sequence};
 use super::{Document, Located};
 use crate::kind::{Format, Kind, Property, PropertyType, Source};
 use crate::model::{Finding, Key, Severity, Value};
@@ -24,6 +26,8 @@ pub(super) enum Spot {
     Section { heading: Range<usize>, lines: Range<usize>, value: Range<usize> },
     /// A key.
     Key(KeyLine),
+    /// A key whose value is a sequence.
+    Sequence { key: KeyLine, sequence: Sequence },
     /// A list of references under a heading.
     References { heading: Range<usize>, items: Vec<Item>, placeholders: Vec<Range<usize>> },
     /// Something that cannot be read as a value, nor changed.
@@ -49,9 +53,6 @@ pub(super) struct Page<'a> {
     /// Whether the mapping that holds the keys is sound YAML.
     sound: bool,
 }
-
-/// A property as read: a value, or what is in the way of one.
-type Reading = Result<Option<(Value, usize)>, Option<Problem>>;
 
 impl<'a> Page<'a> {
     pub(super) fn new(kind: &'a Kind, id: &'a str, text: &'a str) -> Self {
@@ -96,16 +97,26 @@ impl<'a> Page<'a> {
             let at = self.outline.front_inner.start;
             return Spot::Opaque { at, reason: "the file's YAML is not a sound mapping" };
         }
-        let relation = property.r#type == PropertyType::Relation;
-        let list = |key: &KeyLine| self.text[key.value.clone()].starts_with('[');
-        match self.keys.iter().find(|key| key.name == name) {
-            Some(key) if key.complex || (list(key) && !relation) => Spot::Opaque {
+        let Some(key) = self.keys.iter().find(|key| key.name == name) else {
+            return Spot::Missing;
+        };
+        let flow = self.text[key.value.clone()].starts_with('[');
+        if property.r#type.is_set() && (flow || key.complex && key.value.is_empty()) {
+            return match sequence::read(self.text, key) {
+                Some(sequence) => Spot::Sequence { key: key.clone(), sequence },
+                None => Spot::Opaque {
+                    at: key.lines.start,
+                    reason: "its value is not a list of plain texts",
+                },
+            };
+        }
+        if key.complex || flow {
+            return Spot::Opaque {
                 at: key.lines.start,
                 reason: "its value is not a scalar on one line",
-            },
-            Some(key) => Spot::Key(key.clone()),
-            None => Spot::Missing,
+            };
         }
+        Spot::Key(key.clone())
     }
 
     fn section_spot(&self, property: &Property, section: &Section<'_>) -> Spot {
@@ -157,12 +168,18 @@ impl<'a> Page<'a> {
                 Ok(value.map(|value| (value, title.start)))
             }
             Spot::Section { value, .. } => {
-                interpret(property, unescape_start(source(value)).as_ref(), value.start)
+                meaning::of(property, unescape_start(source(value)).as_ref(), value.start)
             }
             Spot::Key(key) => match keys::decode(source(&key.value)) {
-                Some(text) => interpret(property, &text, key.value.start),
+                Some(text) => meaning::of(property, &text, key.value.start),
                 None => Ok(None),
             },
+            Spot::Sequence { sequence, .. } => {
+                let members = sequence.members.iter();
+                let members = members
+                    .filter_map(|member| Some((member.text.as_deref()?, member.value.start)));
+                meaning::of_members(property, members)
+            }
             Spot::References { heading, items, .. } => {
                 let ids = items.iter().flat_map(|item| item.ids.iter().map(|(id, _)| id.clone()));
                 let at = items.first().map_or(heading.start, |item| item.at.start);
@@ -197,8 +214,14 @@ impl<'a> Page<'a> {
                 let lists = items.iter().map(|item| &item.at).chain(placeholders);
                 std::iter::once(heading).chain(lists).cloned().collect()
             }
-            Spot::Key(key) if self.kind.format == Format::Yaml => vec![key.lines.clone()],
-            Spot::Key(_) | Spot::Missing | Spot::FileName | Spot::Opaque { .. } => Vec::new(),
+            Spot::Key(key) | Spot::Sequence { key, .. } if self.kind.format == Format::Yaml => {
+                vec![key.lines.clone()]
+            }
+            Spot::Key(_)
+            | Spot::Sequence { .. }
+            | Spot::Missing
+            | Spot::FileName
+            | Spot::Opaque { .. } => Vec::new(),
         }
     }
 }
@@ -366,82 +389,4 @@ fn bare(text: &str, line: Range<usize>) -> Range<usize> {
         }
     }
     at
-}
-
-/// The value that a text means for this property.
-fn interpret(property: &Property, text: &str, at: usize) -> Reading {
-    let Some(value) = Value::text(text) else { return Ok(None) };
-    let plain = value.to_string();
-    match property.r#type {
-        PropertyType::Title | PropertyType::RichText => Ok(Some((value, at))),
-        PropertyType::Select if property.options.is_empty() => Ok(Some((value, at))),
-        PropertyType::Select => match property.option_of_local(&plain) {
-            Some((option, _)) => Ok(Value::text(option).map(|value| (value, at))),
-            None if property.allow_new_options => Ok(Some((value, at))),
-            None => Err(Some(unknown_option(property, &plain, at))),
-        },
-        PropertyType::Date if is_date(&plain) => Ok(Some((value, at))),
-        PropertyType::Date => Err(Some(Problem {
-            rule: "invalid-date",
-            at,
-            message: format!("{} \"{}\" is not a day.", property.name, short(&plain)),
-            fix: "Write it as YYYY-MM-DD; until then it is left alone on both sides.".to_owned(),
-        })),
-        PropertyType::Relation => {
-            let parts =
-                plain.trim_start_matches('[').trim_end_matches(']').replace(['"', '\''], "");
-            let ids = references::named(&parts, 0..parts.len()).into_iter().map(|(id, _)| id);
-            Ok(Value::set(ids).map(|value| (value, at)))
-        }
-    }
-}
-
-fn unknown_option(property: &Property, text: &str, at: usize) -> Problem {
-    let options: Vec<&str> = property.options.iter().map(|(local, _)| local.as_str()).collect();
-    Problem {
-        rule: "unknown-option",
-        at,
-        message: format!(
-            "{} \"{}\" is none of the configured options.",
-            property.name,
-            short(text)
-        ),
-        fix: format!(
-            "Use one of {}, or set allow_new_options for it; until then it is left alone on both sides.",
-            options.join(", ")
-        ),
-    }
-}
-
-/// At most 80 characters of a text, for a message.
-fn short(text: &str) -> String {
-    match text.char_indices().nth(80) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-/// Whether a text is a day of the Gregorian calendar, `YYYY-MM-DD`.
-pub(super) fn is_date(text: &str) -> bool {
-    let shape = text.len() == 10
-        && text.bytes().enumerate().all(|(n, b)| match n {
-            4 | 7 => b == b'-',
-            _ => b.is_ascii_digit(),
-        });
-    if !shape {
-        return false;
-    }
-    let number = |at: Range<usize>| text.get(at).and_then(|part| part.parse::<u32>().ok());
-    let (Some(year), Some(month), Some(day)) = (number(0..4), number(5..7), number(8..10)) else {
-        return false;
-    };
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        _ => return false,
-    };
-    (1..=days).contains(&day)
 }

@@ -5,8 +5,10 @@ use std::ops::Range;
 
 use super::keys::{self, KeyLine, Style};
 use super::outline::{Outline, line_break, line_number};
-use super::read::{Page, Spot, closing_marks, is_date};
-use super::{CannotSet, Document, parse, references};
+use super::read::{Page, Spot, closing_marks};
+use super::sequence::{self, Sequence};
+use super::{CannotSet, Document, meaning, parse, references};
+use crate::canonical;
 use crate::kind::{Format, Kind, Property, PropertyType, Source};
 use crate::markdown::{Edit, apply_edits};
 use crate::model::Value;
@@ -62,19 +64,21 @@ pub fn set(
         .ok_or_else(|| cannot("the value would change the document around it", line))
 }
 
-/// The value as a file can hold it: without control characters, and without pages that are no artifacts.
+/// The value as a file can hold it: without control characters, and without members that have no name there
+/// (pages that are no artifacts, users without an address, uploaded files).
 pub(super) fn written_form(property: &Property, value: &Value) -> Option<Value> {
     let clean = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
     match value {
-        Value::Text(text) if property.r#type == PropertyType::Relation => {
-            Value::set(std::iter::once(clean(text)))
-        }
+        Value::Text(text) if property.r#type.is_set() => Value::set(std::iter::once(clean(text))),
         Value::Text(text) => {
             let spaced = text.split_whitespace().collect::<Vec<_>>().join(" ");
             Value::text(&clean(&spaced))
         }
         Value::Set(members) => {
-            Value::set(members.iter().filter(|m| !m.starts_with("page:")).map(|m| clean(m)))
+            let nameless = |member: &&String| {
+                ["page:", "user:", "other:", "file:"].iter().any(|mark| member.starts_with(mark))
+            };
+            Value::set(members.iter().filter(|m| !nameless(m)).map(|m| clean(m)))
         }
     }
 }
@@ -82,15 +86,23 @@ pub(super) fn written_form(property: &Property, value: &Value) -> Option<Value> 
 /// Why a value can be no value of this property.
 fn unfit(property: &Property, value: &Value) -> Option<&'static str> {
     let text = value.to_string();
-    let known = property.options.is_empty() || property.allow_new_options;
-    match property.r#type {
-        PropertyType::Select if !known && property.option_of_local(&text).is_none() => {
+    let unknown = |text: &String| property.is_closed() && property.option_of_local(text).is_none();
+    match (property.r#type, value) {
+        (PropertyType::Select | PropertyType::Status, _) if unknown(&text) => {
             Some("the value is none of the configured options")
         }
-        PropertyType::Date if !is_date(&text) => Some("the value is not a day (YYYY-MM-DD)"),
+        (PropertyType::MultiSelect, Value::Set(members)) if members.iter().any(unknown) => {
+            Some("a member is none of the configured options")
+        }
+        (PropertyType::Date, _) => canonical::Date::parse(&text).err().map(|_| NO_DATE),
+        (PropertyType::Number, _) if canonical::number(&text).is_none() => {
+            Some("the value is not a number")
+        }
         _ => None,
     }
 }
+
+const NO_DATE: &str = "the value is not a day (YYYY-MM-DD) or time";
 
 /// Whether the edits do what they shall and nothing else.
 fn is_faithful(
@@ -150,7 +162,11 @@ struct Writer<'a> {
 impl Writer<'_> {
     /// Ways to write the value, the least change first.
     fn candidates(&self, spot: &Spot, wanted: Option<&Value>) -> Vec<Vec<Edit>> {
-        let plain = wanted.map(ToString::to_string);
+        let unticked = (self.property.r#type == PropertyType::Checkbox).then(|| "false".to_owned());
+        let plain = match spot {
+            Spot::Missing | Spot::EmptySection { .. } => wanted.map(ToString::to_string),
+            _ => wanted.map(ToString::to_string).or(unticked),
+        };
         match (spot, plain) {
             (Spot::FileName | Spot::Opaque { .. }, _) | (Spot::Missing, None) => Vec::new(),
             (Spot::Heading { block, content, title }, Some(plain)) => {
@@ -158,6 +174,7 @@ impl Writer<'_> {
             }
             (Spot::Heading { .. }, None) => Vec::new(),
             (Spot::Section { value, .. }, Some(plain)) => {
+                let plain = self.in_manner_of(&self.page.text[value.clone()], &plain);
                 let written = [plain.clone(), escape_start(&plain)];
                 written.map(|new| vec![Edit { at: value.clone(), new }]).into()
             }
@@ -167,7 +184,14 @@ impl Writer<'_> {
             (Spot::Section { .. } | Spot::EmptySection { .. }, None) => {
                 vec![self.remove(&self.page.excluded(spot))]
             }
+            (Spot::Key(key), _) if self.is_list() => vec![vec![self.list(key, &ids_of(wanted))]],
             (Spot::Key(key), plain) => vec![vec![self.key(key, plain.as_deref())]],
+            (Spot::Sequence { key, sequence }, _) if sequence.is_bare() => {
+                vec![vec![self.list(key, &ids_of(wanted))]]
+            }
+            (Spot::Sequence { sequence, .. }, _) => {
+                self.sequence(sequence, &ids_of(wanted)).into_iter().collect()
+            }
             (Spot::References { heading, items, placeholders }, _) => {
                 let ids = ids_of(wanted);
                 references::set(self.page.text, heading, items, placeholders, &ids, self.newline)
@@ -208,24 +232,74 @@ impl Writer<'_> {
             return Edit { at: key.colon..key.value.end.max(key.colon), new: String::new() };
         };
         let old = &text[key.value.clone()];
-        if old.starts_with('[') {
-            return Edit { at: key.value.clone(), new: format!("[{plain}]") };
-        }
         if key.value.is_empty() {
             return Edit {
                 at: key.colon..key.colon,
                 new: format!(" {}", self.scalar(plain, Style::Plain, "")),
             };
         }
-        Edit { at: key.value.clone(), new: self.scalar(plain, keys::style_of(old), old) }
+        let plain = self.in_manner_of(&keys::decode(old).unwrap_or_default(), plain);
+        Edit { at: key.value.clone(), new: self.scalar(&plain, keys::style_of(old), old) }
     }
 
-    /// A date, and what follows a bare number or word, needs no quotes.
+    /// Whether more than one member is written as a sequence. Ids of artifacts are told apart by themselves.
+    fn is_list(&self) -> bool {
+        self.property.r#type.is_set() && self.property.r#type != PropertyType::Relation
+    }
+
+    /// Members in place of a scalar, those that it names already first and in their order.
+    fn list(&self, key: &KeyLine, wanted: &BTreeSet<String>) -> Edit {
+        let old = &self.page.text[key.value.clone()];
+        let named = keys::decode(old).unwrap_or_default();
+        let parts = meaning::parts(self.property, &named);
+        let mut members: Vec<String> = Vec::new();
+        let mut present = BTreeSet::new();
+        for part in &parts {
+            let means = meaning::of_member(self.property, part);
+            if means.iter().any(|means| wanted.contains(means)) {
+                members.push((*part).to_owned());
+                present.extend(means);
+            }
+        }
+        members.extend(wanted.iter().filter(|member| !present.contains(*member)).cloned());
+        let at = if key.value.is_empty() { key.colon..key.colon } else { key.value.clone() };
+        let new = match members.as_slice() {
+            [] => return Edit { at: key.colon..key.value.end.max(key.colon), new: String::new() },
+            [one] if !old.is_empty() => self.scalar(one, keys::style_of(old), old),
+            many if parts.len() > 1 => self.scalar(&many.join(", "), keys::style_of(old), old),
+            many => sequence::written(many),
+        };
+        let gap = if key.value.is_empty() { " " } else { "" };
+        Edit { at, new: format!("{gap}{new}") }
+    }
+
+    fn sequence(&self, sequence: &Sequence, wanted: &BTreeSet<String>) -> Option<Vec<Edit>> {
+        let meaning = |text: &str| meaning::of_member(self.property, text);
+        sequence.set(self.page.text, wanted, meaning, self.newline)
+    }
+
+    /// A value in the manner of the one that it replaces, where several manners mean the same.
+    fn in_manner_of(&self, old: &str, plain: &str) -> String {
+        match self.property.r#type {
+            PropertyType::Date => canonical::date_like(old, plain),
+            PropertyType::Checkbox => canonical::checkbox_like(old, plain == "true"),
+            _ => plain.to_owned(),
+        }
+    }
+
+    /// A number, a date, and what follows a bare number or word, needs no quotes.
     fn scalar(&self, plain: &str, style: Style, old: &str) -> String {
         let bare_word = !old.is_empty()
             && style == Style::Plain
             && !matches!(serde_yaml::from_str(old), Ok(serde_yaml::Value::String(_)));
-        keys::encode(plain, style, self.property.r#type == PropertyType::Date || bare_word)
+        match self.property.r#type {
+            PropertyType::Number | PropertyType::Checkbox if style == Style::Plain => {
+                plain.to_owned()
+            }
+            PropertyType::Date => keys::encode(plain, style, true),
+            r#type if r#type.is_read_only() => keys::encode(plain, style, true),
+            _ => keys::encode(plain, style, bare_word),
+        }
     }
 
     /// Takes whole lines away, with the blank lines that would double those before.
@@ -256,7 +330,12 @@ impl Writer<'_> {
                 let gap = page.outline.front.is_some();
                 vec![vec![self.insert(page.outline.start, gap, &line)]]
             }
-            Source::Key(name) => vec![vec![self.new_key(name, plain)]],
+            Source::Key(name) if self.is_list() => {
+                vec![vec![self.new_key(name, &sequence::written(&ids_of(wanted)))]]
+            }
+            Source::Key(name) => {
+                vec![vec![self.new_key(name, &self.scalar(plain, Style::Plain, ""))]]
+            }
             Source::Section(names) => {
                 let Some(name) = names.first() else { return Vec::new() };
                 let written = [plain.to_owned(), escape_start(plain)];
@@ -317,10 +396,10 @@ impl Writer<'_> {
         self.insert(at, true, line)
     }
 
-    fn new_key(&self, name: &str, plain: &str) -> Edit {
+    fn new_key(&self, name: &str, value: &str) -> Edit {
         let (page, newline) = (self.page, self.newline);
         let name = keys::encode(name, Style::Plain, false);
-        let entry = format!("{name}: {}{newline}", self.scalar(plain, Style::Plain, ""));
+        let entry = format!("{name}: {value}{newline}");
         if page.kind.format == Format::Yaml {
             let at = page.first_key();
             return Edit { at: at..at, new: entry };

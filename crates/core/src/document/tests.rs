@@ -282,7 +282,7 @@ fn a_relation_can_live_in_a_key() {
     ));
     for (text, want) in [
         ("---\nstory: A-1 # c\n---\n", "---\nstory: B-2, C-3 # c\n---\n"),
-        ("---\nstory: [A-1, \"X-1\"]\n---\n", "---\nstory: [B-2, C-3]\n---\n"),
+        ("---\nstory: [A-1, \"X-1\"]\n---\n", "---\nstory: [B-2, \"C-3\"]\n---\n"),
         ("B\n", "---\nstory: B-2, C-3\n---\n\nB\n"),
     ] {
         let ids = Value::set(["B-2", "C-3"]);
@@ -300,7 +300,7 @@ fn values_that_the_property_cannot_have_are_refused() {
         set(&story(), "INFRA-1", FILE, name, value.as_ref()).unwrap_err().reason
     };
     assert_eq!(refused("Status", "ICEBOX"), "the value is none of the configured options");
-    assert_eq!(refused("Date", "tomorrow"), "the value is not a day (YYYY-MM-DD)");
+    assert_eq!(refused("Date", "tomorrow"), "the value is not a day (YYYY-MM-DD) or time");
     assert_eq!(refused("ID", "INFRA-2"), "the id is the file's name");
     assert_eq!(refused("Nothing", "x"), "there is no such property");
 }
