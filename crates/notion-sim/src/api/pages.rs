@@ -7,7 +7,7 @@ use crate::api::paging::{self, Paging};
 use crate::api::{Input, block_json, markdown, objects};
 use crate::block::{Block, Draft, Kind};
 use crate::error::{ApiError, ApiResult};
-use crate::markdown::parse::{self, Node, Parsed};
+use crate::markdown::parse::{Node, Parsed};
 use crate::request::Obj;
 use crate::rich::{self, RichText};
 use crate::schema::PropertyKind;
@@ -40,7 +40,7 @@ pub(crate) fn create(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
         "position",
     ])?;
     let parent = read_parent(ws, &body.need_obj("parent")?)?;
-    let mut content = read_content(&body)?;
+    let mut content = read_content(ws, &body)?;
     let (given_icon, cover) = (icon(&body, "icon")?, icon(&body, "cover")?);
     let position = read_position(&body)?;
     let empty = Value::Object(Map::new());
@@ -125,7 +125,7 @@ fn read_parent(ws: &Workspace, parent: &Obj<'_>) -> ApiResult<Parent> {
     ))
 }
 
-fn read_content(body: &Obj<'_>) -> ApiResult<Content> {
+fn read_content(ws: &Workspace, body: &Obj<'_>) -> ApiResult<Content> {
     if body.bool("allow_async")?.unwrap_or(false) {
         return Err(ApiError::invalid(
             "This simulator answers synchronously only: leave allow_async out.",
@@ -150,8 +150,9 @@ fn read_content(body: &Obj<'_>) -> ApiResult<Content> {
     match given.first().copied() {
         None => Ok(Content::None),
         Some("markdown") => {
-            markdown::check_version(body.str("markdown_version")?)?;
-            Ok(Content::Markdown(parse::parse(body.need_str("markdown")?)?))
+            let version = markdown::version(ws, body.str("markdown_version")?)?;
+            let read = crate::markdown::read(body.need_str("markdown")?, version)?;
+            Ok(Content::Markdown(read.blocks))
         }
         Some(key) => {
             let items = body.objects(key, 100)?.unwrap_or_default();

@@ -204,6 +204,13 @@ fn render_mention(ws: &Workspace, mention: &Mention, out: &mut String) {
             }
             out.push_str("/>");
         }
+        Mention::CustomEmoji(name) => out.push_str(&format!(":{name}:")),
+        Mention::Link { url, title } => {
+            out.push('[');
+            escape(title.as_deref().unwrap_or(url), out);
+            out.push_str(&format!("]({})", target(url)));
+        }
+        Mention::Template(_) => escape(&mention_label(ws, mention), out),
     }
 }
 

@@ -1,6 +1,9 @@
 //! Markdown v1: writing blocks.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::block::{Block, Kind, MediaKind, MediaSource};
+use crate::markdown::Version;
 use crate::markdown::inline_render::{self, page_url, target};
 use crate::markdown::parse::{FILE_HOST, bullet, heading, numbered};
 use crate::markdown::tag::quoted;
@@ -11,23 +14,102 @@ use crate::workspace::Workspace;
 #[derive(Debug, Default)]
 pub(crate) struct Rendered {
     pub(crate) text: String,
-    /// For each line, the place of its block in a walk over the tree, parents first.
+    /// For each line, the place of its block in a walk over the tree, parents first; [`NOBODY`] for lines between.
     pub(crate) owners: Vec<usize>,
     /// Blocks shown as `<unknown>`.
     pub(crate) unknown: Vec<String>,
+    /// Places of blocks whose children are not shown.
+    pub(crate) opaque: HashSet<usize>,
+    /// Places of blocks that were not loaded: beyond the limit, or not shared.
+    pub(crate) missing: HashSet<usize>,
+    /// Whether something is missing.
+    pub(crate) truncated: bool,
 }
 
-/// Renders the blocks of a page. Addresses of hosted files are signed with `signature`.
-pub(crate) fn render(ws: &Workspace, page: &str, blocks: &[Block], signature: u64) -> Rendered {
-    let mut writer = Writer { ws, page, signature, out: Rendered::default(), next: 0 };
+/// The owner of lines that belong to no block.
+pub(crate) const NOBODY: usize = usize::MAX;
+
+/// How a page is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View {
+    pub(crate) version: Version,
+    /// Signs the addresses of hosted files.
+    pub(crate) signature: u64,
+    /// Blocks that are loaded at most; `None` shows everything, also what the connection does not see.
+    pub(crate) limit: Option<usize>,
+    /// Seed of the odd forms that are chosen; `None` writes the usual ones.
+    pub(crate) odd: Option<u64>,
+}
+
+impl View {
+    /// Everything as it is, for looking inside.
+    pub(crate) fn inside(version: Version) -> Self {
+        Self { version, signature: 0, limit: None, odd: None }
+    }
+}
+
+/// Renders the blocks of a page.
+pub(crate) fn render(ws: &Workspace, page: &str, blocks: &[Block], view: View) -> Rendered {
+    if view.version == Version::V2 {
+        return super::v2::render::render(ws, page, blocks, view);
+    }
+    let missing = missing(ws, blocks, view);
+    let mut writer = Writer { ws, page, view, missing, out: Rendered::default(), next: 0 };
     writer.blocks(blocks, 0);
     writer.out
+}
+
+/// Why a block is not loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// The page has too many blocks.
+    Limit,
+    /// It is not shared with the connection.
+    NotShared,
+}
+
+/// Blocks that are not loaded; what is below them is not listed.
+pub(crate) fn missing<'a>(
+    ws: &Workspace,
+    blocks: &'a [Block],
+    view: View,
+) -> HashMap<&'a str, Missing> {
+    let mut out = HashMap::new();
+    if let Some(limit) = view.limit {
+        find_missing(ws, blocks, limit, &mut 0, false, &mut out);
+    }
+    out
+}
+
+fn find_missing<'a>(
+    ws: &Workspace,
+    blocks: &'a [Block],
+    limit: usize,
+    loaded: &mut usize,
+    whole: bool,
+    out: &mut HashMap<&'a str, Missing>,
+) {
+    for block in blocks {
+        if *loaded >= limit && !whole {
+            out.insert(&block.id, Missing::Limit);
+            continue;
+        }
+        if block.kind.is_child_object() && !ws.visible(&block.id) {
+            out.insert(&block.id, Missing::NotShared);
+            continue;
+        }
+        *loaded += 1;
+        // Rows, columns and tabs come with what holds them.
+        let whole = matches!(block.kind, Kind::Table { .. } | Kind::ColumnList | Kind::Tabs);
+        find_missing(ws, &block.children, limit, loaded, whole, out);
+    }
 }
 
 struct Writer<'a> {
     ws: &'a Workspace,
     page: &'a str,
-    signature: u64,
+    view: View,
+    missing: HashMap<&'a str, Missing>,
     out: Rendered,
     next: usize,
 }
@@ -61,6 +143,11 @@ impl Writer<'_> {
     fn block(&mut self, block: &Block, depth: usize, counter: usize) {
         let me = self.next;
         self.next += 1;
+        if self.missing.contains_key(block.id.as_str()) {
+            self.out.truncated = true;
+            self.out.missing.insert(me);
+            return self.unknown(me, block, depth, block.kind.name());
+        }
         match &block.kind {
             Kind::Paragraph { text, color } => {
                 let line = if text.is_empty() && color.markdown().is_none() {
@@ -168,9 +255,9 @@ impl Writer<'_> {
             }
             Kind::Divider => self.line(me, depth, "---"),
             Kind::ColumnList => return self.container(me, block, depth, "columns", ""),
-            Kind::Column => return self.container(me, block, depth, "column", ""),
+            Kind::Column { .. } => return self.container(me, block, depth, "column", ""),
             Kind::Media { media, source, caption } => {
-                let url = self.media_url(source);
+                let url = media_url(source, self.view.signature);
                 let caption = self.inline(caption);
                 let line = match media {
                     MediaKind::Image => format!("![{caption}]({})", target(&url)),
@@ -210,7 +297,7 @@ impl Writer<'_> {
                 self.line(me, depth, &format!("<table_of_contents{}/>", tag_color(*color)));
             }
             Kind::Synced { from: None } => {
-                let url = format!(" url=\"{}\"", self.block_url(&block.id));
+                let url = format!(" url=\"{}\"", block_url(self.page, &block.id));
                 return self.container(me, block, depth, "synced_block", &url);
             }
             Kind::Synced { from: Some(original) } => return self.synced_copy(me, original, depth),
@@ -219,26 +306,35 @@ impl Writer<'_> {
                 self.line(me, depth, "<meeting-notes>");
                 self.line(me, depth + 1, &title);
                 self.line(me, depth, "</meeting-notes>");
-                self.next += count(&block.children);
-                return;
+                return self.hide(me, block);
             }
-            Kind::Bookmark { .. }
+            Kind::Tab { .. }
+            | Kind::Tabs
+            | Kind::Bookmark { .. }
             | Kind::Embed { .. }
             | Kind::LinkPreview { .. }
             | Kind::Breadcrumb
             | Kind::Template { .. }
             | Kind::LinkToPage { .. }
             | Kind::Unsupported { .. } => {
-                let url = self.block_url(&block.id);
-                let alt = quoted(block.kind.unknown_alt().unwrap_or("unknown"));
-                self.line(me, depth, &format!("<unknown url=\"{url}\" alt=\"{alt}\"/>"));
-                self.out.unknown.push(block.id.clone());
-                // Its children are not shown, but have their places in the walk.
-                self.next += count(&block.children);
-                return;
+                let alt = block.kind.unknown_alt(Version::V1).unwrap_or("unknown").to_owned();
+                return self.unknown(me, block, depth, &alt);
             }
         }
         self.blocks(&block.children, depth + 1);
+    }
+
+    fn unknown(&mut self, me: usize, block: &Block, depth: usize, alt: &str) {
+        let url = block_url(self.page, &block.id);
+        self.line(me, depth, &format!("<unknown url=\"{url}\" alt=\"{}\"/>", quoted(alt)));
+        self.out.unknown.push(block.id.clone());
+        self.hide(me, block);
+    }
+
+    /// Children that are not shown have their places in the walk.
+    fn hide(&mut self, me: usize, block: &Block) {
+        self.out.opaque.insert(me);
+        self.next += count(&block.children);
     }
 
     fn prefixed(&mut self, me: usize, depth: usize, prefix: &str, text: &[Span], color: Color) {
@@ -257,15 +353,22 @@ impl Writer<'_> {
 
     /// A copy of a synced block shows the original's children, all lines being the copy's own.
     fn synced_copy(&mut self, me: usize, original: &str, depth: usize) {
-        let url = self.block_url(original);
+        let url = block_url(self.page, original);
+        if self.view.limit.is_some() && !self.ws.visible(original) {
+            self.line(me, depth, &format!("<unknown url=\"{url}\" alt=\"synced_block\"/>"));
+            self.out.unknown.push(original.to_owned());
+            self.out.truncated = true;
+            return;
+        }
         self.line(me, depth, &format!("<synced_block_reference url=\"{url}\">"));
         if depth < 8
             && let Some(original) = self.ws.block(original)
         {
-            let next = self.next;
+            // What it shows has no places in the walk over this page.
+            let (next, opaque) = (self.next, self.out.opaque.clone());
             let first = self.out.owners.len();
             self.blocks(&original.children, depth + 1);
-            self.next = next;
+            (self.next, self.out.opaque) = (next, opaque);
             for owner in self.out.owners.iter_mut().skip(first) {
                 *owner = me;
             }
@@ -276,14 +379,11 @@ impl Writer<'_> {
     fn title(&self, id: &str) -> String {
         self.inline(&crate::rich::plain(&self.ws.title_of(id).unwrap_or_default()))
     }
+}
 
-    fn block_url(&self, block: &str) -> String {
-        format!("{}#{}", page_url(self.page), crate::ids::plain(block))
-    }
-
-    fn media_url(&self, source: &MediaSource) -> String {
-        media_url(source, self.signature)
-    }
+/// The address of a block.
+pub(crate) fn block_url(page: &str, block: &str) -> String {
+    format!("{}#{}", page_url(page), crate::ids::plain(block))
 }
 
 /// Address of a medium; hosted files get a new signature on every read (notion-api.md 4.8).
@@ -296,7 +396,7 @@ pub(crate) fn media_url(source: &MediaSource, signature: u64) -> String {
     }
 }
 
-fn count(blocks: &[Block]) -> usize {
+pub(crate) fn count(blocks: &[Block]) -> usize {
     blocks.iter().map(|block| 1 + count(&block.children)).sum()
 }
 
@@ -328,7 +428,7 @@ fn guarded(mut text: String) -> String {
     text
 }
 
-fn longest_fence(text: &str) -> usize {
+pub(crate) fn longest_fence(text: &str) -> usize {
     text.lines()
         .map(|line| line.trim())
         .map(|line| line.len() - line.trim_start_matches('`').len())

@@ -171,6 +171,18 @@ impl Workspace {
         self.block_home.remove(id);
     }
 
+    /// Makes a page below a page and gives the block that stands for it, which is not in the page's tree yet.
+    pub(crate) fn subpage_block(
+        &mut self,
+        holder: &str,
+        title: crate::rich::RichText,
+        actor: &str,
+    ) -> Block {
+        let id = self.new_subpage(holder, title, actor);
+        self.detach_child(&id, holder);
+        self.block_with_id(id, holder, Kind::ChildPage, Vec::new(), actor)
+    }
+
     /// Puts a block that stands for a child page or database at the end of a page.
     pub(crate) fn attach_child(&mut self, id: &str, holder: &str, actor: &str) {
         let kind = if self.pages.contains_key(id) { Kind::ChildPage } else { Kind::ChildDatabase };

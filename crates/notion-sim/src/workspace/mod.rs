@@ -51,6 +51,16 @@ pub struct Workspace {
     pub(crate) signature: u64,
     /// One hunk of the next `update_content` with several is silently skipped.
     pub(crate) skip_hunk: bool,
+    /// Items of `update_content` whose text is missing are skipped while others apply.
+    pub(crate) skip_missing: bool,
+    /// Blocks of a page that one answer in Markdown loads at most.
+    pub(crate) record_limit: usize,
+    /// Markdown v1 is refused, as the next version of the API will.
+    pub(crate) reject_v1: bool,
+    /// Seed of odd forms in Markdown.
+    pub(crate) odd: Option<u64>,
+    /// Texts are changed when they are stored.
+    pub(crate) odd_text: bool,
 }
 
 /// A block in the trash, with the place that it had.
@@ -98,6 +108,11 @@ impl Workspace {
             parent_page: parent_page.clone(),
             signature: 0,
             skip_hunk: false,
+            skip_missing: options.skip_missing,
+            record_limit: options.record_limit,
+            reject_v1: options.reject_v1,
+            odd: options.odd,
+            odd_text: options.odd_text,
         };
         let mut page = workspace.blank_page(parent_page, Parent::Workspace, &ada);
         page.title = rich::plain("Engineering");

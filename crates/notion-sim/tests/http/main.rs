@@ -5,3 +5,4 @@ mod people;
 mod strictness;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 mod support;
+mod versions;

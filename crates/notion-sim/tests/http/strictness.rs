@@ -372,7 +372,7 @@ fn pages_are_checked_when_made() {
         (json!({"parent": {"workspace": true}}), "body.parent"),
         (json!({"parent": parent, "markdown": "a", "children": []}), "only one of"),
         (json!({"parent": parent, "markdown_version": "v1"}), "only valid together with markdown"),
-        (json!({"parent": parent, "markdown": "a", "markdown_version": "v2"}), "v1 only"),
+        (json!({"parent": parent, "markdown": "a", "markdown_version": "v3"}), "markdown_version"),
         (json!({"parent": parent, "archived": false}), "should be not present"),
         (json!({"parent": parent, "markdown": big}), "payload"),
         (json!({"parent": parent, "markdown": "[a](b.md)"}), "Invalid URL"),
