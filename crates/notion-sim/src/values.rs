@@ -256,6 +256,15 @@ fn property_json(ws: &Workspace, page: &Page, property: &Property) -> Value {
         references.truncate(MOST_REFERENCES);
         out.insert("has_more".to_owned(), Value::Bool(cut));
     }
+    if let (PropertyKind::Title | PropertyKind::RichText, Value::Array(items)) =
+        (&property.kind, &mut payload)
+    {
+        let mut mentions = 0;
+        items.retain(|item| {
+            mentions += usize::from(item["type"] == "mention");
+            item["type"] != "mention" || mentions <= MOST_REFERENCES
+        });
+    }
     if let (PropertyKind::People, Value::Array(people)) = (&property.kind, &mut payload) {
         people.truncate(MOST_REFERENCES);
     }
@@ -271,6 +280,10 @@ pub(crate) fn payload(ws: &Workspace, page: &Page, property: &Property) -> Value
         (PropertyKind::LastEditedTime, _) => Value::String(iso(page.edited)),
         (PropertyKind::CreatedBy, _) => ws.user_json(&page.created_by),
         (PropertyKind::LastEditedBy, _) => ws.user_json(&page.edited_by),
+        (
+            PropertyKind::Formula { .. } | PropertyKind::Rollup { .. },
+            Some(PropertyValue::Raw(value)),
+        ) => value.clone(),
         (PropertyKind::Formula { .. }, _) => json!({"type": "string", "string": null}),
         (PropertyKind::Rollup { config }, _) => {
             json!({"type": "array", "array": [], "function": config.get("function")})

@@ -203,7 +203,10 @@ pub(crate) fn delete(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
 
 impl Workspace {
     /// Gives a block other content; its id and comments stay.
-    pub(crate) fn set_block_kind(&mut self, page: &str, id: &str, kind: Kind, actor: &str) {
+    pub(crate) fn set_block_kind(&mut self, page: &str, id: &str, mut kind: Kind, actor: &str) {
+        if self.odd_text {
+            crate::markdown::odd::typographic(&mut kind);
+        }
         let now = self.minute();
         if let Some(page) = self.pages.get_mut(page)
             && let Some(block) = block::find_mut(&mut page.body, id)

@@ -1,10 +1,10 @@
 //! The endpoints (notion-api.md 4).
 
-mod block_json;
+pub(crate) mod block_json;
 mod blocks;
 mod comments;
 mod data_sources;
-mod databases;
+pub(crate) mod databases;
 mod markdown;
 mod objects;
 mod pages;

@@ -5,6 +5,7 @@ pub(crate) mod edit;
 pub(crate) mod inline;
 pub(crate) mod inline_render;
 pub(crate) mod languages;
+pub(crate) mod odd;
 pub(crate) mod parse;
 pub(crate) mod render;
 pub(crate) mod table;

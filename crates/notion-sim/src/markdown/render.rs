@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::block::{Block, Kind, MediaKind, MediaSource};
 use crate::markdown::Version;
 use crate::markdown::inline_render::{self, page_url, target};
+use crate::markdown::odd::Odd;
 use crate::markdown::parse::{FILE_HOST, bullet, heading, numbered};
 use crate::markdown::tag::quoted;
 use crate::rich::{Color, Span};
@@ -54,7 +55,8 @@ pub(crate) fn render(ws: &Workspace, page: &str, blocks: &[Block], view: View) -
         return super::v2::render::render(ws, page, blocks, view);
     }
     let missing = missing(ws, blocks, view);
-    let mut writer = Writer { ws, page, view, missing, out: Rendered::default(), next: 0 };
+    let mut writer =
+        Writer { ws, page, view, missing, out: Rendered::default(), next: 0, odd: Odd::default() };
     writer.blocks(blocks, 0);
     writer.out
 }
@@ -112,6 +114,8 @@ struct Writer<'a> {
     missing: HashMap<&'a str, Missing>,
     out: Rendered,
     next: usize,
+    /// Forms of the block that is being written.
+    odd: Odd,
 }
 
 impl Writer<'_> {
@@ -136,13 +140,15 @@ impl Writer<'_> {
 
     fn inline(&self, spans: &[Span]) -> String {
         let mut text = String::new();
-        inline_render::render(self.ws, spans, &mut text);
+        inline_render::render(self.ws, spans, self.odd, &mut text);
         text
     }
 
     fn block(&mut self, block: &Block, depth: usize, counter: usize) {
         let me = self.next;
         self.next += 1;
+        self.odd = Odd::of(self.view.odd, &block.id);
+        let odd = self.odd;
         if self.missing.contains_key(block.id.as_str()) {
             self.out.truncated = true;
             self.out.missing.insert(me);
@@ -163,6 +169,9 @@ impl Writer<'_> {
                     attributes.push("toggle=\"true\"".to_owned());
                 }
                 attributes.extend(color_attribute(*color));
+                if odd.reversed() {
+                    attributes.reverse();
+                }
                 let title = self.inline(text);
                 let tail = if attributes.is_empty() {
                     String::new()
@@ -173,7 +182,8 @@ impl Writer<'_> {
             }
             Kind::Bulleted { text, color } => self.prefixed(me, depth, "- ", text, *color),
             Kind::Numbered { text, color } => {
-                self.prefixed(me, depth, &format!("{counter}. "), text, *color)
+                let number = if odd.flat_numbers() { 1 } else { counter };
+                self.prefixed(me, depth, &format!("{number}. "), text, *color);
             }
             Kind::ToDo { text, checked, color } => {
                 self.prefixed(me, depth, if *checked { "- [x] " } else { "- [ ] " }, text, *color);
@@ -194,7 +204,13 @@ impl Writer<'_> {
                     .and_then(|emoji| emoji.as_str());
                 let icon =
                     icon.map_or(String::new(), |emoji| format!(" icon=\"{}\"", quoted(emoji)));
-                self.line(me, depth, &format!("<callout{icon}{}>", tag_color(*color)));
+                let color = tag_color(*color);
+                let attributes = if odd.reversed() {
+                    format!("{color}{icon}")
+                } else {
+                    format!("{icon}{color}")
+                };
+                self.line(me, depth, &format!("<callout{attributes}>"));
                 let first_is_text = block
                     .children
                     .first()
@@ -212,7 +228,7 @@ impl Writer<'_> {
             Kind::Code { text, language, .. } => {
                 let content = crate::rich::plain_text(self.ws, text);
                 let fence = "`".repeat(longest_fence(&content).max(2) + 1);
-                self.line(me, depth, &format!("{fence}{language}"));
+                self.line(me, depth, &format!("{fence}{}", odd.language(language)));
                 if !content.is_empty() {
                     for line in content.split('\n') {
                         self.line(me, depth, line);
@@ -228,19 +244,19 @@ impl Writer<'_> {
                 self.line(me, depth, "$$");
             }
             Kind::Table { header_row, header_column, fit_width, .. } => {
-                let flag = |on: bool, name: &str| {
-                    if on { format!(" {name}=\"true\"") } else { String::new() }
-                };
-                self.line(
-                    me,
-                    depth,
-                    &format!(
-                        "<table{}{}{}>",
-                        flag(*fit_width, "fit-page-width"),
-                        flag(*header_row, "header-row"),
-                        flag(*header_column, "header-column")
-                    ),
-                );
+                let mut flags: Vec<String> = [
+                    (*fit_width, "fit-page-width"),
+                    (*header_row, "header-row"),
+                    (*header_column, "header-column"),
+                ]
+                .into_iter()
+                .filter(|(on, _)| *on || odd.spelled_out())
+                .map(|(on, name)| format!(" {name}=\"{on}\""))
+                .collect();
+                if odd.reversed() {
+                    flags.reverse();
+                }
+                self.line(me, depth, &format!("<table{}>", flags.concat()));
                 self.blocks(&block.children, depth);
                 self.line(me, depth, "</table>");
                 return;

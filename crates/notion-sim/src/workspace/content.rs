@@ -1,6 +1,7 @@
 //! Putting blocks into pages and taking them out.
 
 use crate::block::{self, Block, Draft, Kind};
+use crate::markdown::odd;
 use crate::workspace::objects::Parent;
 use crate::workspace::{TrashedBlock, Workspace};
 
@@ -29,10 +30,13 @@ impl Workspace {
         &mut self,
         id: String,
         page: &str,
-        kind: Kind,
+        mut kind: Kind,
         children: Vec<Block>,
         actor: &str,
     ) -> Block {
+        if self.odd_text {
+            odd::typographic(&mut kind);
+        }
         let now = self.minute();
         self.block_home.insert(id.clone(), page.to_owned());
         Block {

@@ -1,5 +1,6 @@
 //! The simulator over HTTP.
 
+mod blocks;
 mod faults;
 mod people;
 mod strictness;

@@ -1,6 +1,7 @@
 //! Inline Markdown v2: writing it.
 
 use crate::markdown::inline_render::{page_url, target};
+use crate::markdown::odd::Odd;
 use crate::markdown::tag::quoted;
 use crate::markdown::v2::inline::entity;
 use crate::rich::{Content, Mention, Span, mention_label};
@@ -16,15 +17,16 @@ pub(crate) enum Place {
 }
 
 /// The text in Markdown.
-pub(crate) fn render(ws: &Workspace, spans: &[Span], place: Place) -> String {
+pub(crate) fn render(ws: &Workspace, spans: &[Span], place: Place, odd: Odd) -> String {
     let mut out = String::new();
-    group(&Context { ws, place }, spans, &mut Vec::new(), &mut out);
+    group(&Context { ws, place, odd }, &odd.runs(spans), &mut Vec::new(), &mut out);
     out
 }
 
 struct Context<'a> {
     ws: &'a Workspace,
     place: Place,
+    odd: Odd,
 }
 
 /// Marks in the order of their nesting.
@@ -72,7 +74,8 @@ impl Mark {
     }
 
     /// Puts the mark around a text. `before` is what stands in front of it.
-    fn around(self, span: &Span, inner: &str, before: &str) -> String {
+    fn around(self, span: &Span, inner: &str, before: &str, odd: Odd) -> String {
+        let bare = |mark: char| !odd.tags() && bare(inner, before, mark);
         let tag = |name: &str| format!("<{name}>{inner}</{name}>");
         match self {
             Self::Link => {
@@ -88,11 +91,11 @@ impl Mark {
                 format!("<span color=\"{color}\">{inner}</span>")
             }
             Self::Underline => tag("u"),
-            Self::Bold if bare(inner, before, '*') => format!("**{inner}**"),
+            Self::Bold if bare('*') => format!("**{inner}**"),
             Self::Bold => tag("b"),
-            Self::Italic if bare(inner, before, '*') => format!("*{inner}*"),
+            Self::Italic if bare('*') => format!("*{inner}*"),
             Self::Italic => tag("i"),
-            Self::Strike if bare(inner, before, '~') => format!("~~{inner}~~"),
+            Self::Strike if bare('~') => format!("~~{inner}~~"),
             Self::Strike => tag("s"),
         }
     }
@@ -124,19 +127,25 @@ fn group(context: &Context<'_>, spans: &[Span], done: &mut Vec<Mark>, out: &mut 
             out.pop();
             out.push_str("\\!");
         }
-        let mut inner = String::new();
-        done.push(mark);
-        group(context, &run, done, &mut inner);
-        done.pop();
-        let text = mark.around(first, &inner, out);
-        out.push_str(&text);
+        let parts = match mark {
+            Mark::Color => context.odd.split(run),
+            _ => vec![run],
+        };
+        for part in parts {
+            let mut inner = String::new();
+            done.push(mark);
+            group(context, &part, done, &mut inner);
+            done.pop();
+            let text = mark.around(first, &inner, out, context.odd);
+            out.push_str(&text);
+        }
     }
 }
 
 fn leaf(context: &Context<'_>, span: &Span, out: &mut String) {
     match &span.content {
         Content::Text(text) if span.style.code => code(text, context.place, out),
-        Content::Text(text) => escape(text, context.place, out),
+        Content::Text(text) => escape(text, context, out),
         Content::Equation(expression) => {
             out.push('$');
             out.push_str(&expression.replace('\n', " "));
@@ -160,7 +169,8 @@ fn code(text: &str, place: Place, out: &mut String) {
 }
 
 /// Appends plain text with the escapes that it needs.
-fn escape(text: &str, place: Place, out: &mut String) {
+fn escape(text: &str, context: &Context<'_>, out: &mut String) {
+    let place = context.place;
     let mut line_start = out.is_empty() || out.ends_with('\n');
     for (at, c) in text.char_indices() {
         let rest = &text[at + c.len_utf8()..];
@@ -176,6 +186,7 @@ fn escape(text: &str, place: Place, out: &mut String) {
             ' ' | '\t' if line_start && !out.is_empty() => {
                 out.push_str(if c == ' ' { "&#32;" } else { "&#9;" });
             }
+            '<' if context.odd.other_escapes() => out.push_str("&lt;"),
             '\\' | '*' | '`' | '$' | '[' | ']' | '~' | '<' => {
                 out.push('\\');
                 out.push(c);
@@ -235,9 +246,9 @@ fn render_mention(context: &Context<'_>, mention: &Mention, out: &mut String) {
         Mention::CustomEmoji(name) => out.push_str(&format!(":{name}:")),
         Mention::Link { url, title } => {
             out.push('[');
-            escape(title.as_deref().unwrap_or(url), context.place, out);
+            escape(title.as_deref().unwrap_or(url), context, out);
             out.push_str(&format!("]({})", target(url)));
         }
-        Mention::Template(_) => escape(&mention_label(context.ws, mention), context.place, out),
+        Mention::Template(_) => escape(&mention_label(context.ws, mention), context, out),
     }
 }

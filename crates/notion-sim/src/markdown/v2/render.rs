@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::block::{Block, Kind, MediaKind};
 use crate::markdown::Version;
 use crate::markdown::inline_render::{page_url, target};
+use crate::markdown::odd::Odd;
 use crate::markdown::parse::numbered;
 use crate::markdown::render::{
     Missing, NOBODY, Rendered, View, block_url, count, longest_fence, media_url, missing,
@@ -21,8 +22,17 @@ use crate::workspace::Workspace;
 pub(crate) fn render(ws: &Workspace, page: &str, blocks: &[Block], view: View) -> Rendered {
     let missing = missing(ws, blocks, view);
     let out = Rendered::default();
-    let mut writer =
-        Writer { ws, page, view, missing, out, next: 0, prefix: String::new(), copies: 0 };
+    let mut writer = Writer {
+        ws,
+        page,
+        view,
+        missing,
+        out,
+        next: 0,
+        prefix: String::new(),
+        odd: Odd::default(),
+        copies: 0,
+    };
     writer.blocks(blocks, false);
     writer.out
 }
@@ -36,6 +46,8 @@ struct Writer<'a> {
     next: usize,
     /// What stands before every line: tabs of the list items around it.
     prefix: String,
+    /// Forms of the block that is being written.
+    odd: Odd,
     /// Copies of synced blocks around it.
     copies: usize,
 }
@@ -66,13 +78,18 @@ impl Writer<'_> {
                 self.line(NOBODY, &format!("<{name}>"));
                 for item in run {
                     let me = self.place();
+                    self.odd = Odd::of(self.view.odd, &item.id);
                     self.tagged(me, "li", &item_color(item), text_of(item), item);
                 }
                 self.line(NOBODY, &format!("</{name}>"));
             } else {
                 for (n, item) in run.iter().enumerate() {
                     match item.kind {
-                        Kind::Numbered { .. } => self.item(item, &format!("{}. ", n + 1)),
+                        Kind::Numbered { .. } => {
+                            let odd = Odd::of(self.view.odd, &item.id);
+                            let number = if odd.flat_numbers() { 1 } else { n + 1 };
+                            self.item(item, &format!("{number}. "));
+                        }
                         _ => self.item(item, "- "),
                     }
                 }
@@ -114,11 +131,12 @@ impl Writer<'_> {
     }
 
     fn inline(&self, spans: &[Span], place: Place) -> String {
-        inline_render::render(self.ws, spans, place)
+        inline_render::render(self.ws, spans, place, self.odd)
     }
 
     fn item(&mut self, block: &Block, marker: &str) {
         let me = self.place();
+        self.odd = Odd::of(self.view.odd, &block.id);
         let mark = match block.kind {
             Kind::ToDo { checked: true, .. } => "[x] ",
             Kind::ToDo { .. } => "[ ] ",
@@ -150,6 +168,7 @@ impl Writer<'_> {
 
     fn block(&mut self, block: &Block, tag_only: bool) {
         let me = self.place();
+        self.odd = Odd::of(self.view.odd, &block.id);
         if self.missing.contains_key(block.id.as_str()) {
             self.out.truncated = true;
             self.out.missing.insert(me);
@@ -209,7 +228,7 @@ impl Writer<'_> {
             Kind::Code { text, language, .. } => {
                 let content = crate::rich::plain_text(self.ws, text);
                 let fence = "`".repeat(longest_fence(&content).max(2) + 1);
-                self.line(me, &format!("{fence}{language}"));
+                self.line(me, &format!("{fence}{}", self.odd.language(language)));
                 if !content.is_empty() {
                     content.split('\n').for_each(|line| self.line(me, line));
                 }
@@ -306,7 +325,11 @@ impl Writer<'_> {
         text: &[Span],
         block: &Block,
     ) {
-        let attributes = written(attributes);
+        let mut attributes = attributes.clone();
+        if self.odd.reversed() {
+            attributes.reverse();
+        }
+        let attributes = written(&attributes);
         let inline = self.inline(text, Place::Block);
         if block.children.is_empty() && !inline.contains('\n') && name != "callout" {
             return self.line(me, &format!("<{name}{attributes}>{inline}</{name}>"));
@@ -401,8 +424,8 @@ impl Writer<'_> {
         let mut attributes = Attributes::new();
         for (on, name) in [(fit, "fit-page-width"), (row, "header-row"), (column, "header-column")]
         {
-            if on {
-                attributes.push((name, "true".to_owned()));
+            if on || self.odd.spelled_out() {
+                attributes.push((name, on.to_string()));
             }
         }
         self.line(me, &format!("<table{}>", written(&attributes)));

@@ -64,6 +64,27 @@ impl Workspace {
         Ok(())
     }
 
+    /// Sets what a formula or rollup shows, as the API writes it without the outer key, e.g.
+    /// `{"type": "number", "number": 3}`. The simulator computes neither.
+    ///
+    /// # Errors
+    /// If there is no such page, or no such property of these types.
+    pub fn set_computed(&mut self, page: &str, name: &str, value: Value) -> Done<()> {
+        let page = self.known_page(page)?;
+        let found = self.pages.get(&page).ok_or_else(|| no("page", &page))?;
+        let source = self.data_source_of(found).ok_or_else(|| no("property", name))?;
+        let property = source.lookup(name).ok_or_else(|| no("property", name))?;
+        if !matches!(property.kind, PropertyKind::Formula { .. } | PropertyKind::Rollup { .. }) {
+            return Err(PersonError(format!("{name:?} is neither a formula nor a rollup")));
+        }
+        let id = property.id.clone();
+        // What is computed does not move the time of last edit (notion-api.md 7.1).
+        if let Some(page) = self.pages.get_mut(&page) {
+            page.values.insert(id, values::PropertyValue::Raw(value));
+        }
+        Ok(())
+    }
+
     /// Moves a page to the trash.
     ///
     /// # Errors
