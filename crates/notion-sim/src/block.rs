@@ -54,6 +54,8 @@ pub(crate) enum MediaSource {
     External(String),
     /// Hosted by Notion: its address is signed anew on every read. Holds the path below the host.
     Hosted(String),
+    /// A file upload, by its id, before it is attached.
+    Upload(String),
 }
 
 /// What a block is.

@@ -22,8 +22,9 @@
 //!   side of a two-way relation.
 //! - `<unknown>` and other tags of things that exist cannot be written anew through Markdown.
 //! - A person's change of a schema does not move any time of last edit.
-//! - No async tasks, templates, views, file uploads, custom emoji or webhooks. Formulas and rollups are empty and no
-//!   filter on them matches.
+//! - No async tasks, templates, views or webhooks; files are uploaded in one part only, and icons and covers do not
+//!   take them. Custom emoji are a fixed list. Formulas and rollups show what a person sets, and conditions on the
+//!   items of a rollup match nothing.
 //!
 //! ```no_run
 //! let server = notion_sim::Server::start(notion_sim::Options::default())?;

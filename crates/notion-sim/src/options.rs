@@ -83,8 +83,10 @@ pub struct Capabilities {
     pub read_comments: bool,
     /// Insert comments.
     pub insert_comments: bool,
-    /// Read users, their addresses included.
+    /// Read users.
     pub user_info: bool,
+    /// Read the email addresses of users too.
+    pub user_email: bool,
 }
 
 impl Default for Capabilities {
@@ -96,6 +98,7 @@ impl Default for Capabilities {
             read_comments: true,
             insert_comments: true,
             user_info: true,
+            user_email: true,
         }
     }
 }

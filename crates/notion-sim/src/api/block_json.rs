@@ -319,8 +319,22 @@ pub(crate) fn kind_of(name: &str, obj: &Obj<'_>, before: Option<&Kind>) -> ApiRe
         other => {
             let media = MediaKind::from_name(other)
                 .ok_or_else(|| ApiError::body(obj.path(), "a block that can be written", None))?;
-            obj.only(&["type", "external", "caption", "name"])?;
+            obj.only(&["type", "external", "file_upload", "caption", "name"])?;
+            let upload = obj.obj("file_upload")?;
+            if upload.is_some() && obj.has("external") {
+                return Err(ApiError::body(
+                    &obj.at("external"),
+                    "not present",
+                    obj.get("external"),
+                ));
+            }
             let source = match (obj.obj("external")?, before) {
+                _ if upload.is_some() => MediaSource::Upload(
+                    upload
+                        .map(|upload| crate::api::databases::need_id(&upload, "id"))
+                        .transpose()?
+                        .unwrap_or_default(),
+                ),
                 (Some(external), _) => {
                     let url = external.need_str("url")?;
                     check_link(url)?;
@@ -446,7 +460,7 @@ fn payload(ws: &Workspace, block: &Block) -> Value {
         }
         Kind::TableRow { cells } => json!({"cells": cells.iter().map(rt).collect::<Vec<_>>()}),
         Kind::Media { source, caption, .. } => match source {
-            MediaSource::External(url) => {
+            MediaSource::External(url) | MediaSource::Upload(url) => {
                 json!({"type": "external", "external": {"url": url}, "caption": rt(caption)})
             }
             MediaSource::Hosted(_) => json!({

@@ -118,6 +118,9 @@ pub(crate) fn append(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
             )));
         }
     }
+    let mut drafts = drafts;
+    ws.check_uploads(&drafts)?;
+    ws.settle_uploads(&mut drafts);
     let bot = ws.bot.clone();
     let blocks = ws.new_blocks(&page, drafts, &bot);
     let new: Vec<String> = blocks.iter().map(|block| block.id.clone()).collect();
@@ -174,7 +177,8 @@ pub(crate) fn update(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
         ws.trash_block(&id, &bot);
         return get(ws, input);
     }
-    if let Some(kind) = kind {
+    if let Some(mut kind) = kind {
+        ws.attach_to(&mut kind)?;
         ws.set_block_kind(&page, &id, kind, &bot);
     }
     get(ws, input)

@@ -41,6 +41,9 @@ pub(crate) fn create(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
     ])?;
     let parent = read_parent(ws, &body.need_obj("parent")?)?;
     let mut content = read_content(ws, &body)?;
+    if let Content::Blocks(drafts) = &content {
+        ws.check_uploads(drafts)?;
+    }
     let (given_icon, cover) = (icon(&body, "icon")?, icon(&body, "cover")?);
     let position = read_position(&body)?;
     let empty = Value::Object(Map::new());
@@ -80,7 +83,10 @@ pub(crate) fn create(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
     };
     let blocks: Vec<Block> = match content {
         Content::None => Vec::new(),
-        Content::Blocks(drafts) => ws.new_blocks(&id, drafts, &bot),
+        Content::Blocks(mut drafts) => {
+            ws.settle_uploads(&mut drafts);
+            ws.new_blocks(&id, drafts, &bot)
+        }
         Content::Markdown(parsed) => ws.markdown_blocks(&id, parsed, &bot)?,
     };
     if let Some(page) = ws.pages.get_mut(&id) {
@@ -343,6 +349,16 @@ pub(crate) fn property_item(ws: &mut Workspace, input: &Input) -> ApiResult<Valu
             | PropertyKind::People
             | PropertyKind::Relation { .. }
     );
+    if let (PropertyKind::Rollup { .. }, Some(Value::Array(items))) =
+        (&property.kind, payload.get("array"))
+    {
+        let mut answer = item_list(&paging, &property.encoded_id(), kind, items.clone());
+        answer["property_item"]["rollup"] = payload.clone();
+        if answer["has_more"] == true {
+            answer["property_item"]["rollup"] = json!({"type": "incomplete", "incomplete": {}, "function": payload.get("function")});
+        }
+        return Ok(answer);
+    }
     match payload {
         Value::Array(items) if listed => {
             Ok(item_list(&paging, &property.encoded_id(), kind, items))

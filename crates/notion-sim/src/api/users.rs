@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::api::Input;
 use crate::api::paging::{self, Paging};
+use crate::api::{Input, file_uploads};
 use crate::error::{ApiError, ApiResult};
 use crate::workspace::Workspace;
 
@@ -20,7 +20,7 @@ pub(crate) fn me(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
             "owner": {"type": "workspace", "workspace": true},
             "workspace_id": "5e1f0000-0000-4000-8000-000000000001",
             "workspace_name": "Simulated workspace",
-            "workspace_limits": {"max_file_upload_size_in_bytes": 5_242_880},
+            "workspace_limits": {"max_file_upload_size_in_bytes": file_uploads::MOST_BYTES},
         },
     }))
 }

@@ -405,7 +405,7 @@ pub(crate) fn block_url(page: &str, block: &str) -> String {
 /// Address of a medium; hosted files get a new signature on every read (notion-api.md 4.8).
 pub(crate) fn media_url(source: &MediaSource, signature: u64) -> String {
     match source {
-        MediaSource::External(url) => url.clone(),
+        MediaSource::External(url) | MediaSource::Upload(url) => url.clone(),
         MediaSource::Hosted(path) => {
             format!("{FILE_HOST}{path}?X-Amz-Expires=3600&X-Amz-Signature={signature:016x}")
         }

@@ -39,6 +39,7 @@ pub struct Workspace {
     pub(crate) databases: HashMap<String, Database>,
     pub(crate) data_sources: HashMap<String, DataSource>,
     pub(crate) comments: Vec<Comment>,
+    pub(crate) file_uploads: Vec<crate::api::file_uploads::FileUpload>,
     /// The page that each block is on.
     pub(crate) block_home: HashMap<String, String>,
     pub(crate) trashed_blocks: HashMap<String, TrashedBlock>,
@@ -101,6 +102,7 @@ impl Workspace {
             databases: HashMap::new(),
             data_sources: HashMap::new(),
             comments: Vec::new(),
+            file_uploads: Vec::new(),
             block_home: HashMap::new(),
             trashed_blocks: HashMap::new(),
             shared: HashSet::from([parent_page.clone()]),
@@ -167,10 +169,16 @@ impl Workspace {
             Some(user) if user.bot => {
                 json!({"object": "user", "id": id, "name": user.name, "avatar_url": null, "type": "bot", "bot": {}})
             }
-            Some(user) => json!({
-                "object": "user", "id": id, "name": user.name, "avatar_url": null, "type": "person",
-                "person": {"email": user.email},
-            }),
+            Some(user) => {
+                let person = match &user.email {
+                    Some(email) if self.capabilities.user_email => json!({"email": email}),
+                    _ => json!({}),
+                };
+                json!({
+                    "object": "user", "id": id, "name": user.name, "avatar_url": null,
+                    "type": "person", "person": person,
+                })
+            }
         }
     }
 

@@ -43,6 +43,7 @@ fn missing_capabilities_are_403() {
         read_comments: false,
         insert_comments: false,
         user_info: false,
+        user_email: false,
     };
     let sim = start(Options { capabilities: none, ..Options::default() });
     let parent = sim.server.parent_page();

@@ -99,6 +99,11 @@ pub(crate) enum Action {
         property: String,
         name: String,
     },
+    AddProperty {
+        database: String,
+        property: String,
+        definition: Value,
+    },
     RemoveProperty {
         database: String,
         property: String,
@@ -194,6 +199,9 @@ pub(crate) fn perform(ws: &mut Workspace, action: &Action) -> Done<Value> {
         }
         Action::AddOption { database, property, name } => {
             ws.add_option(database, property, name).map(nothing)
+        }
+        Action::AddProperty { database, property, definition } => {
+            ws.add_property(database, property, definition).map(nothing)
         }
         Action::RemoveProperty { database, property } => {
             ws.remove_property(database, property).map(nothing)

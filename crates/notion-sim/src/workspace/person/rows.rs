@@ -217,6 +217,35 @@ impl Workspace {
         Ok(())
     }
 
+    /// Adds a property to a database (id or title), defined as the API does, e.g. `{"people": {}}`; also
+    /// `{"button": {}}` and `{"verification": {}}`, which connections cannot make.
+    ///
+    /// # Errors
+    /// If there is no such database or the definition is refused.
+    pub fn add_property(&mut self, database: &str, name: &str, definition: &Value) -> Done<()> {
+        let source = self.resolve_source(database).ok_or_else(|| no("database", database))?;
+        let source = source.id.clone();
+        let obj = Obj::new(definition, "property")?;
+        let (kind, description) = if obj.has("button") {
+            (PropertyKind::Button, None)
+        } else if obj.has("verification") {
+            (PropertyKind::Verification, None)
+        } else {
+            let read = schema::definition(&obj, &mut self.ids, None)?;
+            (read.kind, read.description)
+        };
+        if let Some(source) = self.data_sources.get_mut(&source) {
+            let id = schema::unused_id(&mut self.ids, &source.properties);
+            source.properties.push(schema::Property {
+                id,
+                name: name.to_owned(),
+                description,
+                kind,
+            });
+        }
+        Ok(())
+    }
+
     /// Removes a property of a database (id or title), with its values.
     ///
     /// # Errors
