@@ -96,7 +96,7 @@ pub(crate) static ROUTES: [Route; 36] = [
     route("GET", "/v1/comments/{id}", Need::ReadComments, false, comments::get),
     route("PATCH", "/v1/comments/{id}", Need::InsertComments, true, comments::update),
     route("DELETE", "/v1/comments/{id}", Need::InsertComments, true, comments::delete),
-    route("GET", "/v1/custom_emojis", Need::Nothing, false, not_simulated),
+    route("GET", "/v1/custom_emojis", Need::Nothing, false, users::custom_emojis),
     route("POST", "/v1/file_uploads", Need::Insert, true, file_uploads::create),
     route("GET", "/v1/file_uploads", Need::Insert, false, file_uploads::list),
     route("GET", "/v1/file_uploads/{id}", Need::Insert, false, file_uploads::get),

@@ -38,3 +38,26 @@ pub(crate) fn get(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
         None => Err(ApiError::not_found("user", &id)),
     }
 }
+
+/// Custom emoji of the workspace, all or those of a name.
+pub(crate) fn custom_emojis(_: &mut Workspace, input: &Input) -> ApiResult<Value> {
+    input.only_params(&["name", "start_cursor", "page_size"])?;
+    let wanted = input.param("name");
+    let all: Vec<(&str, &str)> = crate::rich::CUSTOM_EMOJI
+        .into_iter()
+        .filter(|(name, _)| wanted.is_none_or(|wanted| *name == wanted))
+        .collect();
+    let (page, next) = Paging::of_query(input)?.cut(&all, |(_, id)| id);
+    let results = page
+        .iter()
+        .map(|(name, id)| {
+            json!({
+                "object": "custom_emoji",
+                "id": id,
+                "name": name,
+                "url": format!("https://example.com/emoji/{name}.png"),
+            })
+        })
+        .collect();
+    Ok(paging::list("custom_emoji", results, next))
+}

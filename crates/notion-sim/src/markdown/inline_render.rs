@@ -129,8 +129,8 @@ fn group(context: &Context<'_>, spans: &[Span], done: &mut Vec<Mark>, out: &mut 
                 let (lead, inner, trail) = edges_outside(mark, run);
                 group(context, &lead, done, out);
                 let parts = match mark {
-                    Mark::Color => context.odd.split(inner.to_vec()),
-                    _ => vec![inner.to_vec()],
+                    Mark::Color => context.odd.split(&inner),
+                    _ => vec![inner.into_owned()],
                 };
                 for part in parts.iter().filter(|part| !part.is_empty()) {
                     out.push_str(&mark.open(first));

@@ -114,8 +114,8 @@ impl Odd {
     }
 
     /// The parts that a colored run is written in.
-    pub(crate) fn split(self, run: Vec<Span>) -> Vec<Vec<Span>> {
-        let cut = match run.as_slice() {
+    pub(crate) fn split(self, run: &[Span]) -> Vec<Vec<Span>> {
+        let cut = match run {
             [Span { content: Content::Text(text), style, .. }] if self.bit(9) && !style.code => {
                 let middle = text.chars().count() / 2;
                 text.char_indices().nth(middle).map(|(at, _)| at).filter(|at| {
@@ -126,7 +126,7 @@ impl Odd {
             _ => None,
         };
         let (Some(at), Some(Span { content: Content::Text(text), .. })) = (cut, run.first()) else {
-            return vec![run];
+            return vec![run.to_vec()];
         };
         let part = |text: &str| {
             run.iter()

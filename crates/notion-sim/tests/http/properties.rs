@@ -24,7 +24,7 @@ fn all_types() -> Value {
 fn matches(sim: &Sim, source: &str, filter: Value) -> usize {
     let answer = sim.post(&format!("/v1/data_sources/{source}/query"), &json!({"filter": filter}));
     assert_eq!(answer.status, 200, "{filter}: {}", answer.body);
-    answer.body["results"].as_array().unwrap().len()
+    answer.body["results"].as_array().map_or(0, Vec::len)
 }
 
 #[test]
@@ -159,6 +159,14 @@ fn addresses_of_users_are_a_capability_of_their_own() {
     let sim = start(Options { capabilities, ..Options::default() });
     let ada = sim.get("/v1/users").body["results"][1].clone();
     assert_eq!((&ada["name"], &ada["person"]), (&json!("Ada"), &json!({})));
+}
+
+#[test]
+fn custom_emoji_are_listed_by_name() {
+    let sim = start(Options::default());
+    let all = sim.get("/v1/custom_emojis").body["results"].as_array().unwrap().len();
+    let one = sim.get("/v1/custom_emojis?name=ship-it").body["results"].clone();
+    assert_eq!((all, one.as_array().unwrap().len(), &one[0]["name"]), (2, 1, &json!("ship-it")));
 }
 
 /// Sends a file as a form does.

@@ -128,7 +128,7 @@ fn group(context: &Context<'_>, spans: &[Span], done: &mut Vec<Mark>, out: &mut 
             out.push_str("\\!");
         }
         let parts = match mark {
-            Mark::Color => context.odd.split(run),
+            Mark::Color => context.odd.split(&run),
             _ => vec![run],
         };
         for part in parts {
