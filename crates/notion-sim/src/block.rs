@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::markdown::Version;
 use crate::rich::{Color, RichText};
 
 /// A block with its children.
@@ -53,6 +54,8 @@ pub(crate) enum MediaSource {
     External(String),
     /// Hosted by Notion: its address is signed anew on every read. Holds the path below the host.
     Hosted(String),
+    /// A file upload, by its id, before it is attached.
+    Upload(String),
 }
 
 /// What a block is.
@@ -113,7 +116,16 @@ pub(crate) enum Kind {
     },
     Divider,
     ColumnList,
-    Column,
+    /// Width in percent, where it is not even.
+    Column {
+        ratio: Option<u8>,
+    },
+    Tabs,
+    /// A tab among [`Self::Tabs`]: to the block API a paragraph with an icon.
+    Tab {
+        text: RichText,
+        icon: Option<Value>,
+    },
     Media {
         media: MediaKind,
         source: MediaSource,
@@ -183,7 +195,9 @@ impl Kind {
             Self::TableRow { .. } => "table_row",
             Self::Divider => "divider",
             Self::ColumnList => "column_list",
-            Self::Column => "column",
+            Self::Column { .. } => "column",
+            Self::Tabs => "tab",
+            Self::Tab { .. } => "paragraph",
             Self::Media { media, .. } => media.name(),
             Self::ChildPage => "child_page",
             Self::ChildDatabase => "child_database",
@@ -212,6 +226,7 @@ impl Kind {
             | Self::Toggle { text, .. }
             | Self::Callout { text, .. }
             | Self::Code { text, .. }
+            | Self::Tab { text, .. }
             | Self::Template { text } => Some(text),
             Self::Bookmark { caption, .. }
             | Self::Embed { caption, .. }
@@ -232,6 +247,7 @@ impl Kind {
             | Self::Toggle { text, .. }
             | Self::Callout { text, .. }
             | Self::Code { text, .. }
+            | Self::Tab { text, .. }
             | Self::Template { text } => Some(text),
             Self::Bookmark { caption, .. }
             | Self::Embed { caption, .. }
@@ -253,7 +269,9 @@ impl Kind {
             | Self::Toggle { .. }
             | Self::Callout { .. }
             | Self::ColumnList
-            | Self::Column
+            | Self::Column { .. }
+            | Self::Tabs
+            | Self::Tab { .. }
             | Self::Table { .. }
             | Self::Synced { from: None }
             | Self::Template { .. } => true,
@@ -261,16 +279,17 @@ impl Kind {
         }
     }
 
-    /// Name after `alt` where Markdown v1 has only `<unknown>` for it (notion-api.md 4.8, 5.5).
-    pub(crate) fn unknown_alt(&self) -> Option<&str> {
+    /// Name after `alt` where Markdown has only `<unknown>` for it (notion-api.md 4.8, 5.5).
+    pub(crate) fn unknown_alt(&self, version: Version) -> Option<&str> {
         match self {
             Self::LinkToPage { .. } => Some("alias"),
             Self::Unsupported { block_type } => Some(block_type),
-            Self::Bookmark { .. }
-            | Self::Embed { .. }
-            | Self::LinkPreview { .. }
-            | Self::Breadcrumb
-            | Self::Template { .. } => Some(self.name()),
+            Self::LinkPreview { .. } | Self::Breadcrumb | Self::Template { .. } => {
+                Some(self.name())
+            }
+            Self::Bookmark { .. } | Self::Embed { .. } | Self::Tabs if version == Version::V1 => {
+                Some(self.name())
+            }
             _ => None,
         }
     }

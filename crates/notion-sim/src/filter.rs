@@ -48,7 +48,7 @@ pub(crate) enum Test {
         from: Option<Timestamp>,
         until: Option<Timestamp>,
     },
-    /// What the simulator does not compute (formulas, rollups) matches nothing.
+    /// Conditions on the items of a rollup match nothing.
     Never,
 }
 
@@ -247,7 +247,21 @@ fn property_test(ws: &Workspace, property: &Property, obj: &Obj<'_>) -> ApiResul
         PropertyKind::Date | PropertyKind::CreatedTime | PropertyKind::LastEditedTime => {
             date_test(ws, obj)
         }
-        PropertyKind::Formula { .. } | PropertyKind::Rollup { .. } => Ok(Test::Never),
+        PropertyKind::Formula { .. } | PropertyKind::Rollup { .. } => {
+            let kind = match name {
+                "string" => PropertyKind::RichText,
+                "checkbox" => PropertyKind::Checkbox,
+                "number" => PropertyKind::Number { format: "number".to_owned() },
+                "date" => PropertyKind::Date,
+                "any" | "every" | "none" => return Ok(Test::Never),
+                _ => return Err(unknown()),
+            };
+            let shown = Property { kind, ..property.clone() };
+            property_test(ws, &shown, &obj.need_obj(name)?)
+        }
+        PropertyKind::Verification if name == "status" => {
+            Ok(Test::Text(TextTest::Equals, string()?))
+        }
         _ => Err(unknown()),
     }
 }
@@ -356,11 +370,22 @@ fn leaf(ws: &Workspace, source: &DataSource, page: &Page, on: &Target, test: &Te
         Target::Property(id) => id,
     };
     let Some(property) = source.property(id) else { return false };
-    let value = page.values.get(id);
+    let stored = page.values.get(id);
+    let computed = stored.and_then(|value| computed(&property.kind, value));
+    let value = computed.as_ref().or(stored);
     match test {
         Test::Empty(empty) => value.is_none() == *empty,
         Test::Text(test, wanted) => {
-            let text = values::value_text(ws, page, property);
+            let text = match &computed {
+                Some(PropertyValue::String(text)) => text.clone(),
+                _ if property.kind == PropertyKind::Verification => match value {
+                    Some(PropertyValue::Raw(shown)) => {
+                        shown["state"].as_str().unwrap_or_default().to_owned()
+                    }
+                    _ => "unverified".to_owned(),
+                },
+                _ => values::value_text(ws, page, property),
+            };
             match test {
                 TextTest::Equals => text == *wanted,
                 TextTest::NotEquals => text != *wanted,
@@ -398,6 +423,25 @@ fn leaf(ws: &Workspace, source: &DataSource, page: &Page, on: &Target, test: &Te
         }
         Test::Span { .. } => in_span(start_of(value), test),
         Test::Never => false,
+    }
+}
+
+/// What a formula or rollup shows, as a value that conditions know.
+fn computed(kind: &PropertyKind, value: &PropertyValue) -> Option<PropertyValue> {
+    let PropertyValue::Raw(shown) = value else { return None };
+    if !matches!(kind, PropertyKind::Formula { .. } | PropertyKind::Rollup { .. }) {
+        return None;
+    }
+    let inner = shown.get(shown.get("type")?.as_str()?)?;
+    match inner {
+        Value::String(text) => Some(PropertyValue::String(text.clone())),
+        Value::Number(number) => Some(PropertyValue::Number(number.clone())),
+        Value::Bool(on) => Some(PropertyValue::Checkbox(*on)),
+        _ => Some(PropertyValue::Date {
+            start: inner.get("start")?.as_str()?.to_owned(),
+            end: None,
+            time_zone: None,
+        }),
     }
 }
 

@@ -9,19 +9,22 @@
 //!
 //! Where the fact sheet has an open conflict, the strictest or most destructive reading is taken:
 //!
-//! - Markdown v1 only; `markdown_version: "v2"` is refused with 400.
+//! - In Markdown v2 a line break inside a paragraph is a space, as in CommonMark, and what is a block of its own in
+//!   CommonMark ends a paragraph; colors of cells, widths of columns in tables and kinds of numbering are ignored
+//!   with a warning. `<unknown>` stands for what v2 has no tag for.
 //! - Unknown property names and unknown members of a body are refused; a link target that is not an absolute
 //!   address is refused in Markdown too.
 //! - A leading H1 becomes the title of a new page only where no title is supplied; else it stays in the body.
-//! - An item of a multi-item `update_content` whose text is missing is skipped silently; one that matches several
-//!   times refuses the whole request.
+//! - An item of a multi-item `update_content` whose text is missing refuses the whole request, as does one that
+//!   matches several times; with [`Options::skip_missing`] a missing one is skipped silently if others apply.
 //! - Blocks touched by an edit get new ids and their comments lose their anchor; all other blocks stay.
 //! - Every edit moves the page's time of last edit, property edits included; comments do not, nor does the other
 //!   side of a two-way relation.
 //! - `<unknown>` and other tags of things that exist cannot be written anew through Markdown.
 //! - A person's change of a schema does not move any time of last edit.
-//! - No async tasks, templates, views, file uploads, custom emoji or webhooks. Formulas and rollups are empty and no
-//!   filter on them matches.
+//! - No async tasks, templates, views or webhooks; files are uploaded in one part only, and icons and covers do not
+//!   take them. Custom emoji are a fixed list. Formulas and rollups show what a person sets, and conditions on the
+//!   items of a rollup match nothing.
 //!
 //! ```no_run
 //! let server = notion_sim::Server::start(notion_sim::Options::default())?;

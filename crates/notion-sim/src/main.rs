@@ -25,6 +25,21 @@ struct Arguments {
     /// Milliseconds that every answer takes at least.
     #[arg(long, default_value_t = 0)]
     latency: u64,
+    /// Blocks of a page that one answer in Markdown loads at most.
+    #[arg(long, default_value_t = 20_000)]
+    record_limit: usize,
+    /// Refuse Markdown v1, as the next version of the API will.
+    #[arg(long)]
+    reject_v1: bool,
+    /// Skip missing items of an update with several items instead of refusing it.
+    #[arg(long)]
+    skip_missing: bool,
+    /// Seed of odd but faithful forms of Markdown.
+    #[arg(long)]
+    odd: Option<u64>,
+    /// Make quotes and dashes typographic when texts are stored.
+    #[arg(long)]
+    odd_text: bool,
 }
 
 fn main() -> ExitCode {
@@ -46,6 +61,11 @@ fn run(arguments: Arguments) -> std::io::Result<()> {
         rate: arguments.rate.map(|requests| Rate { requests, window: Duration::from_secs(60) }),
         latency: Duration::from_millis(arguments.latency),
         parent_page: arguments.parent_page,
+        record_limit: arguments.record_limit,
+        reject_v1: arguments.reject_v1,
+        skip_missing: arguments.skip_missing,
+        odd: arguments.odd,
+        odd_text: arguments.odd_text,
         ..Options::default()
     })?;
     let mut out = std::io::stdout();

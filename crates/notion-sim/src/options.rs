@@ -27,6 +27,17 @@ pub struct Options {
     pub parent_page: Option<String>,
     /// Rows that one query (filter and sort) gives at most (notion-api.md 4.4).
     pub query_cap: usize,
+    /// Blocks of a page that one answer in Markdown loads at most (notion-api.md 4.8).
+    pub record_limit: usize,
+    /// Refuses `markdown_version` v1 and takes v2 where none is named, as the next version of the API will
+    /// (notion-api.md 5.1).
+    pub reject_v1: bool,
+    /// An `update_content` with several items skips those whose text is missing instead of refusing them all.
+    pub skip_missing: bool,
+    /// Seed of odd but faithful forms that Markdown is answered in; a block keeps its forms from read to read.
+    pub odd: Option<u64>,
+    /// Changes texts when they are stored, in ways that nobody can foresee: quotes and dashes become typographic.
+    pub odd_text: bool,
 }
 
 impl Default for Options {
@@ -41,6 +52,11 @@ impl Default for Options {
             latency: Duration::ZERO,
             parent_page: None,
             query_cap: 10_000,
+            record_limit: 20_000,
+            reject_v1: false,
+            skip_missing: false,
+            odd: None,
+            odd_text: false,
         }
     }
 }
@@ -67,8 +83,10 @@ pub struct Capabilities {
     pub read_comments: bool,
     /// Insert comments.
     pub insert_comments: bool,
-    /// Read users, their addresses included.
+    /// Read users.
     pub user_info: bool,
+    /// Read the email addresses of users too.
+    pub user_email: bool,
 }
 
 impl Default for Capabilities {
@@ -80,6 +98,7 @@ impl Default for Capabilities {
             read_comments: true,
             insert_comments: true,
             user_info: true,
+            user_email: true,
         }
     }
 }

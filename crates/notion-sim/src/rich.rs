@@ -105,6 +105,27 @@ pub(crate) enum Mention {
         end: Option<String>,
         time_zone: Option<String>,
     },
+    /// By its name, without colons.
+    CustomEmoji(String),
+    /// A preview of an address (no title) or a mention of one, which only people make.
+    Link {
+        url: String,
+        title: Option<String>,
+    },
+    /// A placeholder of a template: `today`, `now` or `me`.
+    Template(String),
+}
+
+/// Custom emoji of the workspace, with their ids.
+pub(crate) const CUSTOM_EMOJI: [(&str, &str); 2] = [
+    ("ship-it", "5e1f0000-0000-4000-8000-0000000000e1"),
+    ("party-parrot", "5e1f0000-0000-4000-8000-0000000000e2"),
+];
+
+/// The mention of a custom emoji that the workspace has.
+pub(crate) fn custom_emoji(name: &str) -> Option<Mention> {
+    let known = CUSTOM_EMOJI.iter().any(|(known, _)| *known == name);
+    known.then(|| Mention::CustomEmoji(name.to_owned()))
 }
 
 /// What a run holds.
@@ -197,6 +218,13 @@ pub(crate) fn mention_label(ws: &Workspace, mention: &Mention) -> String {
             Some(end) => format!("{start} → {end}"),
             None => start.clone(),
         },
+        Mention::CustomEmoji(name) => format!(":{name}:"),
+        Mention::Link { url, title } => title.clone().unwrap_or_else(|| url.clone()),
+        Mention::Template(what) => match what.as_str() {
+            "me" => "@Me".to_owned(),
+            "now" => "@Now".to_owned(),
+            _ => "@Today".to_owned(),
+        },
     }
 }
 
@@ -257,6 +285,26 @@ fn mention_json(ws: &Workspace, mention: &Mention) -> Value {
         Mention::Date { start, end, time_zone } => {
             json!({"type": "date", "date": {"start": start, "end": end, "time_zone": time_zone}})
         }
+        Mention::CustomEmoji(name) => {
+            let id = CUSTOM_EMOJI.iter().find(|(known, _)| known == name).map(|(_, id)| *id);
+            json!({"type": "custom_emoji", "custom_emoji": {
+                "id": id, "name": name, "url": format!("https://example.com/emoji/{name}.png"),
+            }})
+        }
+        Mention::Link { url, title: None } => {
+            json!({"type": "link_preview", "link_preview": {"url": url}})
+        }
+        Mention::Link { url, title } => {
+            json!({"type": "link_mention", "link_mention": {"href": url, "title": title}})
+        }
+        Mention::Template(what) if what == "me" => json!({
+            "type": "template_mention",
+            "template_mention": {"type": "template_mention_user", "template_mention_user": "me"},
+        }),
+        Mention::Template(what) => json!({
+            "type": "template_mention",
+            "template_mention": {"type": "template_mention_date", "template_mention_date": what},
+        }),
     }
 }
 
@@ -351,6 +399,19 @@ fn mention_from_json(obj: &Obj<'_>) -> ApiResult<Mention> {
             end: date.str_or_null("end")?.map(str::to_owned),
             time_zone: date.str_or_null("time_zone")?.map(str::to_owned),
         })
+    } else if let Some(emoji) = obj.obj("custom_emoji")? {
+        let id = emoji.need_str("id")?;
+        CUSTOM_EMOJI
+            .iter()
+            .find(|(_, known)| *known == id)
+            .map(|(name, _)| Mention::CustomEmoji((*name).to_owned()))
+            .ok_or_else(|| ApiError::not_found("custom emoji", id))
+    } else if let Some(template) = obj.obj("template_mention")? {
+        let what = match template.str("template_mention_date")? {
+            Some(what) => what,
+            None => template.need_str("template_mention_user")?,
+        };
+        Ok(Mention::Template(what.to_owned()))
     } else {
         Err(ApiError::invalid(format!(
             "body failed validation: {} should have one of user, date, page, database, template_mention, custom_emoji.",

@@ -32,10 +32,18 @@ pub(crate) struct SelectOption {
 pub(crate) enum PropertyKind {
     Title,
     RichText,
-    Number { format: String },
-    Select { options: Vec<SelectOption> },
-    MultiSelect { options: Vec<SelectOption> },
-    Status { options: Vec<SelectOption> },
+    Number {
+        format: String,
+    },
+    Select {
+        options: Vec<SelectOption>,
+    },
+    MultiSelect {
+        options: Vec<SelectOption>,
+    },
+    Status {
+        options: Vec<SelectOption>,
+    },
     Date,
     People,
     Files,
@@ -43,15 +51,28 @@ pub(crate) enum PropertyKind {
     Url,
     Email,
     PhoneNumber,
-    Formula { expression: String },
-    Relation { data_source: String, dual: Option<Value> },
-    Rollup { config: Value },
-    UniqueId { prefix: Option<String> },
+    Formula {
+        expression: String,
+    },
+    Relation {
+        data_source: String,
+        dual: Option<Value>,
+    },
+    Rollup {
+        config: Value,
+    },
+    UniqueId {
+        prefix: Option<String>,
+    },
     CreatedTime,
     CreatedBy,
     LastEditedTime,
     LastEditedBy,
     Place,
+    /// Only people make it; nothing can be written into it.
+    Button,
+    /// Only people make it.
+    Verification,
 }
 
 impl PropertyKind {
@@ -80,6 +101,8 @@ impl PropertyKind {
             Self::LastEditedTime => "last_edited_time",
             Self::LastEditedBy => "last_edited_by",
             Self::Place => "place",
+            Self::Button => "button",
+            Self::Verification => "verification",
         }
     }
 
@@ -94,6 +117,7 @@ impl PropertyKind {
                 | Self::CreatedBy
                 | Self::LastEditedTime
                 | Self::LastEditedBy
+                | Self::Button
         )
     }
 
@@ -249,6 +273,13 @@ pub(crate) fn definition(
     ids: &mut Ids,
     before: Option<&Property>,
 ) -> ApiResult<Definition> {
+    if obj.has("verification") {
+        return Err(ApiError::body(
+            &obj.at("verification"),
+            "not present",
+            obj.get("verification"),
+        ));
+    }
     let mut allowed = vec!["type", "name", "description", "id"];
     allowed.extend(TYPES);
     obj.only(&allowed)?;
@@ -428,6 +459,10 @@ fn default_statuses(ids: &mut Ids) -> Vec<SelectOption> {
 pub(crate) fn new_schema(properties: &Obj<'_>, ids: &mut Ids) -> ApiResult<Vec<Property>> {
     let mut out: Vec<Property> = Vec::new();
     for name in properties.map().keys() {
+        // A button is ignored (notion-api.md 4.4).
+        if properties.need_obj(name)?.has("button") {
+            continue;
+        }
         let definition = definition(&properties.need_obj(name)?, ids, None)?;
         let id = if definition.kind == PropertyKind::Title {
             "title".to_owned()

@@ -80,7 +80,8 @@ pub(crate) fn read(
             | PropertyKind::Url
             | PropertyKind::Email
             | PropertyKind::PhoneNumber
-            | PropertyKind::Place => Ok(Written::Clear),
+            | PropertyKind::Place
+            | PropertyKind::Verification => Ok(Written::Clear),
             PropertyKind::Status { .. } => Ok(default_status(property)),
             _ => Err(ApiError::body(&path, "defined and not null", Some(inner))),
         };
@@ -139,7 +140,7 @@ pub(crate) fn read(
                 Written::Value(PropertyValue::Relation(targets))
             })
         }
-        PropertyKind::Files => files(array()?, &path),
+        PropertyKind::Files => files(ws, array()?, &path),
         PropertyKind::Checkbox => match inner {
             Value::Bool(on) => Ok(Written::Value(PropertyValue::Checkbox(*on))),
             other => Err(ApiError::body(&path, "a boolean", Some(other))),
@@ -147,6 +148,7 @@ pub(crate) fn read(
         PropertyKind::Url => string(2000),
         PropertyKind::Email | PropertyKind::PhoneNumber => string(200),
         PropertyKind::Place => Ok(Written::Value(PropertyValue::Raw(inner.clone()))),
+        PropertyKind::Verification => verification(ws, &Obj::new(inner, path.clone())?),
         _ => Err(ApiError::invalid(format!("{} cannot be written.", property.name))),
     }
 }
@@ -213,10 +215,33 @@ fn date(obj: &Obj<'_>) -> ApiResult<Written> {
     }))
 }
 
-fn files(items: &[Value], path: &str) -> ApiResult<Written> {
+fn verification(ws: &Workspace, obj: &Obj<'_>) -> ApiResult<Written> {
+    obj.only(&["state", "date", "verified_by"])?;
+    match obj.need_str("state")? {
+        "unverified" => Ok(Written::Clear),
+        "verified" => Ok(Written::Value(PropertyValue::Raw(json!({
+            "state": "verified",
+            "verified_by": {"object": "user", "id": ws.bot},
+            "date": obj.get("date"),
+        })))),
+        _ => Err(ApiError::body(
+            &obj.at("state"),
+            "`\"verified\"` or `\"unverified\"`",
+            obj.get("state"),
+        )),
+    }
+}
+
+fn files(ws: &Workspace, items: &[Value], path: &str) -> ApiResult<Written> {
     let mut out = Vec::with_capacity(items.len());
     for (n, item) in items.iter().enumerate() {
         let obj = Obj::new(item, format!("{path}[{n}]"))?;
+        if let Some(upload) = obj.obj("file_upload")? {
+            let id = crate::api::databases::need_id(&upload, "id")?;
+            ws.ready_upload(&id)?;
+            out.push(json!({"name": obj.str("name")?, "type": "file", "upload": id}));
+            continue;
+        }
         let external = obj.need_obj("external")?;
         let url = external.need_str("url")?;
         rich::check_link(url)?;
@@ -256,6 +281,15 @@ fn property_json(ws: &Workspace, page: &Page, property: &Property) -> Value {
         references.truncate(MOST_REFERENCES);
         out.insert("has_more".to_owned(), Value::Bool(cut));
     }
+    if let (PropertyKind::Title | PropertyKind::RichText, Value::Array(items)) =
+        (&property.kind, &mut payload)
+    {
+        let mut mentions = 0;
+        items.retain(|item| {
+            mentions += usize::from(item["type"] == "mention");
+            item["type"] != "mention" || mentions <= MOST_REFERENCES
+        });
+    }
     if let (PropertyKind::People, Value::Array(people)) = (&property.kind, &mut payload) {
         people.truncate(MOST_REFERENCES);
     }
@@ -271,6 +305,10 @@ pub(crate) fn payload(ws: &Workspace, page: &Page, property: &Property) -> Value
         (PropertyKind::LastEditedTime, _) => Value::String(iso(page.edited)),
         (PropertyKind::CreatedBy, _) => ws.user_json(&page.created_by),
         (PropertyKind::LastEditedBy, _) => ws.user_json(&page.edited_by),
+        (
+            PropertyKind::Formula { .. } | PropertyKind::Rollup { .. },
+            Some(PropertyValue::Raw(value)),
+        ) => value.clone(),
         (PropertyKind::Formula { .. }, _) => json!({"type": "string", "string": null}),
         (PropertyKind::Rollup { config }, _) => {
             json!({"type": "array", "array": [], "function": config.get("function")})
@@ -289,7 +327,9 @@ pub(crate) fn payload(ws: &Workspace, page: &Page, property: &Property) -> Value
         (_, Some(PropertyValue::People(people))) => {
             people.iter().map(|id| ws.user_json(id)).collect()
         }
-        (_, Some(PropertyValue::Files(files))) => Value::Array(files.clone()),
+        (_, Some(PropertyValue::Files(files))) => {
+            files.iter().map(|file| file_json(ws, file)).collect()
+        }
         (_, Some(PropertyValue::Checkbox(on))) => Value::Bool(*on),
         (_, Some(PropertyValue::String(text))) => Value::String(text.clone()),
         (PropertyKind::Relation { .. }, Some(PropertyValue::Relation(targets))) => targets
@@ -303,6 +343,18 @@ pub(crate) fn payload(ws: &Workspace, page: &Page, property: &Property) -> Value
         (_, Some(PropertyValue::Raw(value))) => value.clone(),
         (kind, _) => empty_payload(kind),
     }
+}
+
+/// A file as answers carry it: one that Notion holds has a signed address.
+fn file_json(ws: &Workspace, file: &Value) -> Value {
+    let Some(path) = file.get("path").and_then(Value::as_str) else { return file.clone() };
+    let source = crate::block::MediaSource::Hosted(path.to_owned());
+    let url = crate::markdown::render::media_url(&source, ws.signature);
+    json!({
+        "name": file.get("name"),
+        "type": "file",
+        "file": {"url": url, "expiry_time": iso(ws.minute())},
+    })
 }
 
 fn option_json(kind: &PropertyKind, id: &str) -> Option<Value> {
@@ -321,6 +373,10 @@ fn empty_payload(kind: &PropertyKind) -> Value {
         | PropertyKind::Files
         | PropertyKind::Relation { .. } => json!([]),
         PropertyKind::Checkbox => Value::Bool(false),
+        PropertyKind::Button => json!({}),
+        PropertyKind::Verification => {
+            json!({"state": "unverified", "verified_by": null, "date": null})
+        }
         _ => Value::Null,
     }
 }

@@ -135,14 +135,15 @@ fn check_structure(kind: &Kind, children: &[Draft], payload: &Obj<'_>) -> ApiRes
             }
         }
         Kind::ColumnList
-            if children.len() < 2 || children.iter().any(|child| child.kind != Kind::Column) =>
+            if children.len() < 2
+                || children.iter().any(|child| !matches!(child.kind, Kind::Column { .. })) =>
         {
             return wrong("should be at least two columns.");
         }
         Kind::ColumnList => {}
         _ if children
             .iter()
-            .any(|child| matches!(child.kind, Kind::TableRow { .. } | Kind::Column)) =>
+            .any(|child| matches!(child.kind, Kind::TableRow { .. } | Kind::Column { .. })) =>
         {
             return wrong("holds rows or columns outside a table or column list.");
         }
@@ -249,7 +250,25 @@ pub(crate) fn kind_of(name: &str, obj: &Obj<'_>, before: Option<&Kind>) -> ApiRe
         }
         "column" => {
             obj.only(&["children", "width_ratio"])?;
-            Kind::Column
+            let before = match before {
+                Some(Kind::Column { ratio }) => *ratio,
+                _ => None,
+            };
+            let given = obj.get("width_ratio").filter(|value| !value.is_null());
+            let ratio = match given {
+                None => before,
+                Some(value) => match value.as_f64() {
+                    Some(share) if share > 0.0 && share <= 1.0 => percent(share),
+                    _ => {
+                        return Err(ApiError::body(
+                            &obj.at("width_ratio"),
+                            "a number above 0 and up to 1",
+                            Some(value),
+                        ));
+                    }
+                },
+            };
+            Kind::Column { ratio }
         }
         "table" => table(obj, before)?,
         "table_row" => {
@@ -300,8 +319,22 @@ pub(crate) fn kind_of(name: &str, obj: &Obj<'_>, before: Option<&Kind>) -> ApiRe
         other => {
             let media = MediaKind::from_name(other)
                 .ok_or_else(|| ApiError::body(obj.path(), "a block that can be written", None))?;
-            obj.only(&["type", "external", "caption", "name"])?;
+            obj.only(&["type", "external", "file_upload", "caption", "name"])?;
+            let upload = obj.obj("file_upload")?;
+            if upload.is_some() && obj.has("external") {
+                return Err(ApiError::body(
+                    &obj.at("external"),
+                    "not present",
+                    obj.get("external"),
+                ));
+            }
             let source = match (obj.obj("external")?, before) {
+                _ if upload.is_some() => MediaSource::Upload(
+                    upload
+                        .map(|upload| crate::api::databases::need_id(&upload, "id"))
+                        .transpose()?
+                        .unwrap_or_default(),
+                ),
                 (Some(external), _) => {
                     let url = external.need_str("url")?;
                     check_link(url)?;
@@ -343,6 +376,11 @@ fn table(obj: &Obj<'_>, before: Option<&Kind>) -> ApiResult<Kind> {
         header_column: obj.bool("has_row_header")?.unwrap_or(was_column),
         fit_width,
     })
+}
+
+/// A share of the width in whole percent.
+fn percent(share: f64) -> Option<u8> {
+    (1..=100).find(|percent| (f64::from(*percent) / 100.0 - share).abs() < 0.005)
 }
 
 fn color_of(kind: &Kind) -> rich::Color {
@@ -422,7 +460,7 @@ fn payload(ws: &Workspace, block: &Block) -> Value {
         }
         Kind::TableRow { cells } => json!({"cells": cells.iter().map(rt).collect::<Vec<_>>()}),
         Kind::Media { source, caption, .. } => match source {
-            MediaSource::External(url) => {
+            MediaSource::External(url) | MediaSource::Upload(url) => {
                 json!({"type": "external", "external": {"url": url}, "caption": rt(caption)})
             }
             MediaSource::Hosted(_) => json!({
@@ -445,6 +483,14 @@ fn payload(ws: &Workspace, block: &Block) -> Value {
         Kind::LinkToPage { target } => target.clone(),
         Kind::MeetingNotes { title } => json!({"title": rt(title)}),
         Kind::Unsupported { block_type } => json!({"block_type": block_type}),
-        Kind::Divider | Kind::Breadcrumb | Kind::ColumnList | Kind::Column => json!({}),
+        Kind::Column { ratio: Some(ratio) } => json!({"width_ratio": f64::from(*ratio) / 100.0}),
+        Kind::Tab { text, icon } => {
+            json!({"rich_text": rt(text), "icon": icon, "color": "default"})
+        }
+        Kind::Divider
+        | Kind::Breadcrumb
+        | Kind::ColumnList
+        | Kind::Column { ratio: None }
+        | Kind::Tabs => json!({}),
     }
 }

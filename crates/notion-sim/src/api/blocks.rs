@@ -118,6 +118,9 @@ pub(crate) fn append(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
             )));
         }
     }
+    let mut drafts = drafts;
+    ws.check_uploads(&drafts)?;
+    ws.settle_uploads(&mut drafts);
     let bot = ws.bot.clone();
     let blocks = ws.new_blocks(&page, drafts, &bot);
     let new: Vec<String> = blocks.iter().map(|block| block.id.clone()).collect();
@@ -174,7 +177,8 @@ pub(crate) fn update(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
         ws.trash_block(&id, &bot);
         return get(ws, input);
     }
-    if let Some(kind) = kind {
+    if let Some(mut kind) = kind {
+        ws.attach_to(&mut kind)?;
         ws.set_block_kind(&page, &id, kind, &bot);
     }
     get(ws, input)
@@ -203,7 +207,10 @@ pub(crate) fn delete(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
 
 impl Workspace {
     /// Gives a block other content; its id and comments stay.
-    pub(crate) fn set_block_kind(&mut self, page: &str, id: &str, kind: Kind, actor: &str) {
+    pub(crate) fn set_block_kind(&mut self, page: &str, id: &str, mut kind: Kind, actor: &str) {
+        if self.odd_text {
+            crate::markdown::odd::typographic(&mut kind);
+        }
         let now = self.minute();
         if let Some(page) = self.pages.get_mut(page)
             && let Some(block) = block::find_mut(&mut page.body, id)

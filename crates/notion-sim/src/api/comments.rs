@@ -7,21 +7,21 @@ use crate::api::paging::{self, Paging};
 use crate::api::{Input, markdown, objects};
 use crate::error::{ApiError, ApiResult};
 use crate::ids;
-use crate::markdown::inline;
+use crate::markdown::read_inline;
 use crate::request::Obj;
 use crate::rich::RichText;
 use crate::workspace::Workspace;
 use crate::workspace::objects::CommentParent;
 
-fn text(body: &Obj<'_>) -> ApiResult<RichText> {
+fn text(ws: &Workspace, body: &Obj<'_>) -> ApiResult<RichText> {
     if body.has("markdown_version") && !body.has("markdown") {
         return Err(ApiError::invalid("markdown_version is only valid together with markdown."));
     }
     match (rich_text(body, "rich_text")?, body.str("markdown")?) {
         (Some(text), None) => Ok(text),
         (None, Some(source)) => {
-            markdown::check_version(body.str("markdown_version")?)?;
-            inline::parse(source)
+            let version = markdown::version(ws, body.str("markdown_version")?)?;
+            read_inline(source, version)
         }
         _ => Err(ApiError::invalid(
             "body failed validation: exactly one of rich_text and markdown should be given.",
@@ -40,7 +40,7 @@ pub(crate) fn create(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
         "attachments",
         "display_name",
     ])?;
-    let text = text(&body)?;
+    let text = text(ws, &body)?;
     let (page, parent, discussion) = match (body.obj("parent")?, body.has("discussion_id")) {
         (Some(parent), false) => {
             parent.only(&["type", "page_id", "block_id"])?;
@@ -129,7 +129,7 @@ pub(crate) fn update(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
     let id = input.id(0)?;
     let body = input.body()?;
     body.only(&["rich_text", "markdown", "markdown_version"])?;
-    let text = text(&body)?;
+    let text = text(ws, &body)?;
     let at = own(ws, &id)?;
     let now = ws.minute();
     if let Some(comment) = ws.comments.get_mut(at) {

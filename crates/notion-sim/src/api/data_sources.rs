@@ -98,6 +98,9 @@ fn schema_changes(
             }
             (known, value) => {
                 let obj = Obj::new(value, properties.at(key))?;
+                if obj.has("button") {
+                    continue;
+                }
                 let only_name = obj.map().keys().all(|key| key == "name");
                 match known {
                     Some(property) if only_name => {

@@ -4,19 +4,26 @@ use serde_json::{Value, json};
 
 use crate::api::Input;
 use crate::error::{ApiError, ApiResult};
+use crate::markdown::Version;
 use crate::markdown::edit::Update;
-use crate::markdown::render;
+use crate::markdown::render::{self, Rendered};
 use crate::request::Obj;
 use crate::workspace::Workspace;
 use crate::workspace::markdown::Change;
 
-/// Only v1 is simulated; asking for v2 is refused rather than answered with something else.
-pub(crate) fn check_version(version: Option<&str>) -> ApiResult<()> {
-    match version {
-        None | Some("v1") => Ok(()),
-        Some("v2") => Err(ApiError::invalid(
-            "markdown_version \"v2\" is not available: this simulator has v1 only.",
-        )),
+/// The version that a request asks for.
+///
+/// # Errors
+/// 400 for an unknown one, and for v1 where the simulator plays the next version of the API.
+pub(crate) fn version(ws: &Workspace, given: Option<&str>) -> ApiResult<Version> {
+    match given {
+        None if ws.reject_v1 => Ok(Version::V2),
+        None => Ok(Version::V1),
+        Some("v1") if ws.reject_v1 => {
+            Err(ApiError::invalid("markdown_version \"v1\" is not supported anymore: use \"v2\"."))
+        }
+        Some("v1") => Ok(Version::V1),
+        Some("v2") => Ok(Version::V2),
         Some(other) => Err(ApiError::invalid(format!(
             "body failed validation: markdown_version should be `\"v1\"` or `\"v2\"`, instead was `\"{other}\"`."
         ))),
@@ -25,33 +32,39 @@ pub(crate) fn check_version(version: Option<&str>) -> ApiResult<()> {
 
 pub(crate) fn get(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
     input.only_params(&["include_transcript", "markdown_version"])?;
-    check_version(input.param("markdown_version"))?;
+    let version = version(ws, input.param("markdown_version"))?;
     let id = input.id(0)?;
     if ws.pages.contains_key(&id) {
         ws.visible_page(&id)?;
         if ws.is_trashed(&id) {
             return Err(ApiError::not_found("page", &id));
         }
-        return Ok(answer(ws, &id));
+        return Ok(answer(ws, &id, version));
     }
     // Of a block: its own subtree.
     let home =
         ws.block_home.get(&id).cloned().filter(|page| ws.visible(page) && !ws.is_trashed(page));
     let not_found = || ApiError::not_found("block", &id);
     let home = home.ok_or_else(not_found)?;
-    ws.signature += 1;
+    let view = ws.next_view(version);
     let block = ws.block(&id).ok_or_else(not_found)?;
-    let rendered = render::render(ws, &home, std::slice::from_ref(block), ws.signature);
-    Ok(page_markdown(&id, &rendered.text, &rendered.unknown))
+    let rendered = render::render(ws, &home, std::slice::from_ref(block), view);
+    Ok(page_markdown(&id, &rendered))
 }
 
-fn answer(ws: &mut Workspace, id: &str) -> Value {
-    let rendered = ws.render_page(id);
-    page_markdown(id, &rendered.text, &rendered.unknown)
+fn answer(ws: &mut Workspace, id: &str, version: Version) -> Value {
+    let rendered = ws.render_page(id, version);
+    page_markdown(id, &rendered)
 }
 
-fn page_markdown(id: &str, text: &str, unknown: &[String]) -> Value {
-    json!({"object": "page_markdown", "id": id, "markdown": text, "truncated": false, "unknown_block_ids": unknown})
+fn page_markdown(id: &str, rendered: &Rendered) -> Value {
+    json!({
+        "object": "page_markdown",
+        "id": id,
+        "markdown": rendered.text,
+        "truncated": rendered.truncated,
+        "unknown_block_ids": rendered.unknown,
+    })
 }
 
 pub(crate) fn update(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
@@ -60,7 +73,7 @@ pub(crate) fn update(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
     let body = input.body()?;
     let kind = body.need_str("type")?;
     body.only(&["type", kind, "allow_async", "markdown_version"])?;
-    check_version(body.str("markdown_version")?)?;
+    let version = version(ws, body.str("markdown_version")?)?;
     if body.bool("allow_async")?.unwrap_or(false) {
         return Err(ApiError::invalid(
             "This simulator answers synchronously only: leave allow_async out.",
@@ -87,8 +100,12 @@ pub(crate) fn update(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
     };
     let (change, allow_deleting) = read_change(kind, &given)?;
     let bot = ws.bot.clone();
-    ws.change_markdown(&id, &change, allow_deleting, &bot)?;
-    Ok(answer(ws, &id))
+    let warnings = ws.change_markdown(&id, &change, version, allow_deleting, &bot)?;
+    let mut answer = answer(ws, &id, version);
+    if !warnings.is_empty() {
+        answer["warnings"] = json!(warnings);
+    }
+    Ok(answer)
 }
 
 fn read_change(kind: &str, given: &Obj<'_>) -> ApiResult<(Change, bool)> {

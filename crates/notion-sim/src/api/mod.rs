@@ -1,10 +1,11 @@
 //! The endpoints (notion-api.md 4).
 
-mod block_json;
+pub(crate) mod block_json;
 mod blocks;
 mod comments;
 mod data_sources;
-mod databases;
+pub(crate) mod databases;
+pub(crate) mod file_uploads;
 mod markdown;
 mod objects;
 mod pages;
@@ -29,6 +30,10 @@ pub(crate) struct Input {
     pub(crate) query: Vec<(String, String)>,
     /// The body; null if there is none.
     pub(crate) body: Value,
+    /// The Content-Type as given.
+    pub(crate) content_type: String,
+    /// The body of an upload as it came; empty for all other requests.
+    pub(crate) raw: Vec<u8>,
 }
 
 impl Input {

@@ -7,7 +7,7 @@ use crate::api::paging::{self, Paging};
 use crate::api::{Input, block_json, markdown, objects};
 use crate::block::{Block, Draft, Kind};
 use crate::error::{ApiError, ApiResult};
-use crate::markdown::parse::{self, Node, Parsed};
+use crate::markdown::parse::{Node, Parsed};
 use crate::request::Obj;
 use crate::rich::{self, RichText};
 use crate::schema::PropertyKind;
@@ -40,7 +40,10 @@ pub(crate) fn create(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
         "position",
     ])?;
     let parent = read_parent(ws, &body.need_obj("parent")?)?;
-    let mut content = read_content(&body)?;
+    let mut content = read_content(ws, &body)?;
+    if let Content::Blocks(drafts) = &content {
+        ws.check_uploads(drafts)?;
+    }
     let (given_icon, cover) = (icon(&body, "icon")?, icon(&body, "cover")?);
     let position = read_position(&body)?;
     let empty = Value::Object(Map::new());
@@ -80,7 +83,10 @@ pub(crate) fn create(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
     };
     let blocks: Vec<Block> = match content {
         Content::None => Vec::new(),
-        Content::Blocks(drafts) => ws.new_blocks(&id, drafts, &bot),
+        Content::Blocks(mut drafts) => {
+            ws.settle_uploads(&mut drafts);
+            ws.new_blocks(&id, drafts, &bot)
+        }
         Content::Markdown(parsed) => ws.markdown_blocks(&id, parsed, &bot)?,
     };
     if let Some(page) = ws.pages.get_mut(&id) {
@@ -125,7 +131,7 @@ fn read_parent(ws: &Workspace, parent: &Obj<'_>) -> ApiResult<Parent> {
     ))
 }
 
-fn read_content(body: &Obj<'_>) -> ApiResult<Content> {
+fn read_content(ws: &Workspace, body: &Obj<'_>) -> ApiResult<Content> {
     if body.bool("allow_async")?.unwrap_or(false) {
         return Err(ApiError::invalid(
             "This simulator answers synchronously only: leave allow_async out.",
@@ -150,8 +156,9 @@ fn read_content(body: &Obj<'_>) -> ApiResult<Content> {
     match given.first().copied() {
         None => Ok(Content::None),
         Some("markdown") => {
-            markdown::check_version(body.str("markdown_version")?)?;
-            Ok(Content::Markdown(parse::parse(body.need_str("markdown")?)?))
+            let version = markdown::version(ws, body.str("markdown_version")?)?;
+            let read = crate::markdown::read(body.need_str("markdown")?, version)?;
+            Ok(Content::Markdown(read.blocks))
         }
         Some(key) => {
             let items = body.objects(key, 100)?.unwrap_or_default();
@@ -342,6 +349,16 @@ pub(crate) fn property_item(ws: &mut Workspace, input: &Input) -> ApiResult<Valu
             | PropertyKind::People
             | PropertyKind::Relation { .. }
     );
+    if let (PropertyKind::Rollup { .. }, Some(Value::Array(items))) =
+        (&property.kind, payload.get("array"))
+    {
+        let mut answer = item_list(&paging, &property.encoded_id(), kind, items.clone());
+        answer["property_item"]["rollup"] = payload.clone();
+        if answer["has_more"] == true {
+            answer["property_item"]["rollup"] = json!({"type": "incomplete", "incomplete": {}, "function": payload.get("function")});
+        }
+        return Ok(answer);
+    }
     match payload {
         Value::Array(items) if listed => {
             Ok(item_list(&paging, &property.encoded_id(), kind, items))

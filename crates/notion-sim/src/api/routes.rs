@@ -1,7 +1,8 @@
 //! Which request goes where, and what it takes to be allowed.
 
 use crate::api::{
-    Input, blocks, comments, data_sources, databases, markdown, pages, query, search, users,
+    Input, blocks, comments, data_sources, databases, file_uploads, markdown, pages, query, search,
+    users,
 };
 use crate::error::{ApiError, ApiResult};
 use crate::options::Capabilities;
@@ -59,7 +60,7 @@ const fn route(
 }
 
 /// All endpoints.
-pub(crate) static ROUTES: [Route; 32] = [
+pub(crate) static ROUTES: [Route; 36] = [
     route("GET", "/v1/users/me", Need::Nothing, false, users::me),
     route("GET", "/v1/users", Need::UserInfo, false, users::list),
     route("GET", "/v1/users/{id}", Need::UserInfo, false, users::get),
@@ -95,8 +96,12 @@ pub(crate) static ROUTES: [Route; 32] = [
     route("GET", "/v1/comments/{id}", Need::ReadComments, false, comments::get),
     route("PATCH", "/v1/comments/{id}", Need::InsertComments, true, comments::update),
     route("DELETE", "/v1/comments/{id}", Need::InsertComments, true, comments::delete),
-    route("GET", "/v1/custom_emojis", Need::Nothing, false, not_simulated),
-    route("POST", "/v1/file_uploads", Need::Insert, true, not_simulated),
+    route("GET", "/v1/custom_emojis", Need::Nothing, false, users::custom_emojis),
+    route("POST", "/v1/file_uploads", Need::Insert, true, file_uploads::create),
+    route("GET", "/v1/file_uploads", Need::Insert, false, file_uploads::list),
+    route("GET", "/v1/file_uploads/{id}", Need::Insert, false, file_uploads::get),
+    route("POST", "/v1/file_uploads/{id}/send", Need::Insert, true, file_uploads::send),
+    route("POST", "/v1/file_uploads/{id}/complete", Need::Insert, true, file_uploads::complete),
     route("POST", "/v1/views", Need::Insert, true, not_simulated),
 ];
 

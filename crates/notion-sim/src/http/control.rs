@@ -7,12 +7,46 @@ use serde_json::{Value, json};
 
 use crate::fault::Fault;
 use crate::http::server::{Shared, lock};
+use crate::workspace::Workspace;
 use crate::workspace::person::action::{Action, perform};
 
 #[derive(Deserialize)]
 struct Advance {
     /// Seconds.
     seconds: u64,
+}
+
+/// Options that can be changed while the simulator runs; those that are left out stay as they are.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    record_limit: Option<usize>,
+    reject_v1: Option<bool>,
+    skip_missing: Option<bool>,
+    /// Null turns it off.
+    #[serde(default, with = "given")]
+    odd: Option<Option<u64>>,
+    odd_text: Option<bool>,
+}
+
+mod given {
+    use serde::{Deserialize, Deserializer};
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Option<u64>>, D::Error> {
+        Option::deserialize(from).map(Some)
+    }
+}
+
+impl Settings {
+    fn apply(self, ws: &mut Workspace) {
+        ws.record_limit = self.record_limit.unwrap_or(ws.record_limit);
+        ws.reject_v1 = self.reject_v1.unwrap_or(ws.reject_v1);
+        ws.skip_missing = self.skip_missing.unwrap_or(ws.skip_missing);
+        ws.odd = self.odd.unwrap_or(ws.odd);
+        ws.odd_text = self.odd_text.unwrap_or(ws.odd_text);
+    }
 }
 
 /// Answers a request below `/_sim/`.
@@ -32,6 +66,10 @@ pub(super) fn answer(shared: &Shared, method: &str, action: &str, body: &[u8]) -
             let mut workspace = lock(&shared.workspace);
             workspace.advance(Duration::from_secs(advance.seconds));
             (200, json!({"now": workspace.now().to_string()}))
+        }),
+        ("POST", "options") => with::<Settings>(body, |settings| {
+            settings.apply(&mut lock(&shared.workspace));
+            (200, json!({}))
         }),
         ("GET", "requests") => (200, json!(lock(&shared.log).requests)),
         ("POST", "reset") => {

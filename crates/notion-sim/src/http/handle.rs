@@ -215,10 +215,13 @@ fn checked(shared: &Shared, workspace: &mut Workspace, call: &Call) -> ApiResult
     if let Some(wait) = shared.over_rate(workspace) {
         return Err(rate_limited(wait));
     }
+    let upload = route.pattern.ends_with("/send");
     let input = Input {
         params,
         query: query(call.parts.uri.query().unwrap_or_default()),
-        body: body(call, header)?,
+        body: if upload { Value::Null } else { body(call, header)? },
+        content_type: header(header::CONTENT_TYPE.as_str()).unwrap_or_default().to_owned(),
+        raw: if upload { call.bytes.to_vec() } else { Vec::new() },
     };
     route.need.check(workspace.capabilities)?;
     (route.handler)(workspace, &input)

@@ -4,12 +4,14 @@
 //! with id, comments, and everything that Markdown cannot say; all others are new.
 
 use crate::error::{ApiError, ApiResult};
+use crate::markdown::Version;
 
 /// A text being edited, with the old line that each of its lines still is.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) text: String,
     pub(crate) origin: Vec<Option<usize>>,
+    pub(crate) version: Version,
 }
 
 /// One item of `content_updates`.
@@ -28,9 +30,14 @@ pub(crate) enum Outcome {
 }
 
 impl Draft {
-    pub(crate) fn new(text: String) -> Self {
+    pub(crate) fn new(text: String, version: Version) -> Self {
         let lines = if text.is_empty() { 0 } else { text.split('\n').count() };
-        Self { text, origin: (0..lines).map(Some).collect() }
+        Self { text, origin: (0..lines).map(Some).collect(), version }
+    }
+
+    /// A text of which no line is an old one.
+    pub(crate) fn anew(text: &str, version: Version) -> Self {
+        Self { text: text.to_owned(), origin: vec![None; lines_in(text)], version }
     }
 
     /// Applies one item.
@@ -93,15 +100,15 @@ impl Draft {
 
     /// Adds lines at the begin or the end.
     pub(crate) fn insert(&mut self, at_start: bool, content: &str) {
-        let origin = std::iter::repeat_n(None, lines_in(content));
+        let gap = self.version.gap();
+        let origin = std::iter::repeat_n(None, lines_in(content) + gap.len() - 1);
         if self.text.is_empty() {
-            self.text = content.to_owned();
-            self.origin = origin.collect();
+            *self = Self::anew(content, self.version);
         } else if at_start {
-            self.text = format!("{content}\n{}", self.text);
+            self.text = format!("{content}{gap}{}", self.text);
             self.origin = origin.chain(std::mem::take(&mut self.origin)).collect();
         } else {
-            self.text.push('\n');
+            self.text.push_str(gap);
             self.text.push_str(content);
             self.origin.extend(origin);
         }
@@ -114,8 +121,10 @@ impl Draft {
             Some(offset) => {
                 let at = byte + offset;
                 let line = self.text[..at].matches('\n').count() + 1;
-                self.text.insert_str(at, &format!("\n{content}"));
-                self.origin.splice(line..line, std::iter::repeat_n(None, lines_in(content)));
+                let new = format!("{}{content}", self.version.gap());
+                self.text.insert_str(at, &new);
+                let lines = lines_in(&new) - 1;
+                self.origin.splice(line..line, std::iter::repeat_n(None, lines));
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::error::ApiResult;
 use crate::ids;
 use crate::markdown::tag::{self, Tag};
-use crate::rich::{Color, Content, Mention, RichText, Span, check_link, merged};
+use crate::rich::{Color, Content, Mention, RichText, Span, check_link, custom_emoji, merged};
 
 /// An opened mark that is not closed yet. Until then its own text stands in the output at `at`.
 struct Open {
@@ -64,9 +64,18 @@ impl Reader {
             }
             ']' => self.link(rest),
             '<' => Ok(self.tag(text)),
+            ':' => {
+                let name = rest.split_once(':').map(|(name, _)| name);
+                let Some(mention) = name.and_then(custom_emoji) else {
+                    self.literal(":");
+                    return Ok(rest);
+                };
+                self.out.push(Span::of(Content::Mention(mention)));
+                Ok(&rest[name.map_or(0, |name| name.len() + 1)..])
+            }
             _ => {
                 let end = rest
-                    .find(['\\', '`', '$', '*', '~', '[', ']', '<'])
+                    .find(['\\', '`', '$', '*', '~', '[', ']', '<', ':'])
                     .map_or(text.len(), |at| at + first.len_utf8());
                 self.literal(&text[..end]);
                 Ok(&text[end..])

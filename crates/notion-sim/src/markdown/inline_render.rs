@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::ids;
+use crate::markdown::odd::Odd;
 use crate::markdown::tag::quoted;
 use crate::rich::{Content, Mention, Span, mention_label};
 use crate::workspace::Workspace;
@@ -11,8 +12,13 @@ use crate::workspace::Workspace;
 const ESCAPED: [char; 13] = ['\\', '*', '~', '`', '$', '[', ']', '<', '>', '{', '}', '|', '^'];
 
 /// Appends the text in Markdown. `\n` becomes `<br>`.
-pub(crate) fn render(ws: &Workspace, spans: &[Span], out: &mut String) {
-    group(ws, spans, &mut Vec::new(), out);
+pub(crate) fn render(ws: &Workspace, spans: &[Span], odd: Odd, out: &mut String) {
+    group(&Context { ws, odd }, &odd.runs(spans), &mut Vec::new(), out);
+}
+
+struct Context<'a> {
+    ws: &'a Workspace,
+    odd: Odd,
 }
 
 /// Marks in the order of their nesting. Italic lies outside of bold: then no mark is closed and opened again in one
@@ -78,9 +84,12 @@ impl Mark {
         }
     }
 
-    fn close(self, span: &Span) -> String {
+    fn close(self, span: &Span, odd: Odd) -> String {
         match self {
-            Self::Link => format!("]({})", target(span.link.as_deref().unwrap_or_default())),
+            Self::Link => {
+                let url = odd.address(span.link.as_deref().unwrap_or_default());
+                format!("]({})", target(&url))
+            }
             Self::Discussions | Self::Color | Self::Underline => "</span>".to_owned(),
             _ => self.open(span),
         }
@@ -97,7 +106,7 @@ pub(crate) fn target(url: &str) -> String {
     if balanced { url.to_owned() } else { url.replace('(', "%28").replace(')', "%29") }
 }
 
-fn group(ws: &Workspace, spans: &[Span], done: &mut Vec<Mark>, out: &mut String) {
+fn group(context: &Context<'_>, spans: &[Span], done: &mut Vec<Mark>, out: &mut String) {
     let mut at = 0;
     while let Some(first) = spans.get(at) {
         let best =
@@ -107,7 +116,7 @@ fn group(ws: &Workspace, spans: &[Span], done: &mut Vec<Mark>, out: &mut String)
             });
         match best {
             None => {
-                leaf(ws, first, out);
+                leaf(context, first, out);
                 at += 1;
             }
             Some((mark, length)) => {
@@ -118,31 +127,35 @@ fn group(ws: &Workspace, spans: &[Span], done: &mut Vec<Mark>, out: &mut String)
                 }
                 let run = spans.get(at..at + length).unwrap_or_default();
                 let (lead, inner, trail) = edges_outside(mark, run);
-                group(ws, &lead, done, out);
-                if !inner.is_empty() {
+                group(context, &lead, done, out);
+                let parts = match mark {
+                    Mark::Color => context.odd.split(&inner),
+                    _ => vec![inner.into_owned()],
+                };
+                for part in parts.iter().filter(|part| !part.is_empty()) {
                     out.push_str(&mark.open(first));
                     done.push(mark);
-                    group(ws, &inner, done, out);
+                    group(context, part, done, out);
                     done.pop();
-                    out.push_str(&mark.close(first));
+                    out.push_str(&mark.close(first, context.odd));
                 }
-                group(ws, &trail, done, out);
+                group(context, &trail, done, out);
                 at += length;
             }
         }
     }
 }
 
-fn leaf(ws: &Workspace, span: &Span, out: &mut String) {
+fn leaf(context: &Context<'_>, span: &Span, out: &mut String) {
     match &span.content {
         Content::Text(text) if span.style.code => code(text, out),
-        Content::Text(text) => escape(text, out),
+        Content::Text(text) => escape(text, context.odd, out),
         Content::Equation(expression) => {
             out.push('$');
             out.push_str(expression);
             out.push('$');
         }
-        Content::Mention(mention) => render_mention(ws, mention, out),
+        Content::Mention(mention) => render_mention(context.ws, mention, out),
     }
 }
 
@@ -160,12 +173,14 @@ fn code(text: &str, out: &mut String) {
     out.push_str(&fence);
 }
 
-fn escape(text: &str, out: &mut String) {
+fn escape(text: &str, odd: Odd, out: &mut String) {
     for c in text.chars() {
         if c == '\n' {
             out.push_str("<br>");
         } else {
-            if ESCAPED.contains(&c) {
+            // Inside a line these three mean nothing without what they would need before them.
+            let bare = odd.other_escapes() && "^>|".contains(c) && !out.is_empty();
+            if ESCAPED.contains(&c) && !bare {
                 out.push('\\');
             }
             out.push(c);
@@ -176,7 +191,7 @@ fn escape(text: &str, out: &mut String) {
 fn render_mention(ws: &Workspace, mention: &Mention, out: &mut String) {
     let mut tag = |name: &str, url: String| {
         let mut label = String::new();
-        escape(mention_label(ws, mention).trim_start_matches('@'), &mut label);
+        escape(mention_label(ws, mention).trim_start_matches('@'), Odd::default(), &mut label);
         out.push_str(&format!("<{name} url=\"{}\">{label}</{name}>", quoted(&url)));
     };
     match mention {
@@ -204,6 +219,13 @@ fn render_mention(ws: &Workspace, mention: &Mention, out: &mut String) {
             }
             out.push_str("/>");
         }
+        Mention::CustomEmoji(name) => out.push_str(&format!(":{name}:")),
+        Mention::Link { url, title } => {
+            out.push('[');
+            escape(title.as_deref().unwrap_or(url), Odd::default(), out);
+            out.push_str(&format!("]({})", target(url)));
+        }
+        Mention::Template(_) => escape(&mention_label(ws, mention), Odd::default(), out),
     }
 }
 

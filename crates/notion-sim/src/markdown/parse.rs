@@ -25,6 +25,8 @@ pub(crate) enum Node {
     /// A tag for something that exists and that Markdown cannot make: a child page or database, a synced block, an
     /// `<unknown>`. With the id in its address, and its name.
     Existing { id: Option<String>, tag: String, label: String },
+    /// A page to be made below this one; only v2 can say that.
+    NewPage { title: RichText },
 }
 
 impl Parsed {
@@ -35,7 +37,7 @@ impl Parsed {
     fn takes_children(&self) -> bool {
         match &self.node {
             Node::Block(kind) => kind.takes_children() && !matches!(kind, Kind::Table { .. }),
-            Node::Existing { .. } => false,
+            Node::Existing { .. } | Node::NewPage { .. } => false,
         }
     }
 }
@@ -130,6 +132,10 @@ impl<'a> Reader<'a> {
         if number < self.limit { self.lines.get(number).copied() } else { None }
     }
 
+    fn numbered(&self, start: usize, end: usize) -> Vec<(usize, &'a str)> {
+        self.lines.iter().copied().enumerate().take(end).skip(start).collect()
+    }
+
     fn block(&mut self, line: &'a str, depth: usize) -> ApiResult<Parsed> {
         let number = self.at;
         let text = line.trim_start_matches(['\t', ' ']).trim_end();
@@ -207,7 +213,7 @@ impl<'a> Reader<'a> {
             end += 1;
         }
         self.at = end;
-        table::from_pipes(&self.lines, start, end)
+        table::from_pipes(&self.numbered(start, end), inline::parse)
     }
 
     /// A line that begins with a tag; `None` if it is text after all.
@@ -219,7 +225,8 @@ impl<'a> Reader<'a> {
             && let Some(end) = closer
         {
             self.at = end + 1;
-            return table::from_tags(&self.lines, number, end, &tag).map(Some);
+            return table::from_tags(&self.numbered(number, end + 1), &tag, inline::parse)
+                .map(Some);
         }
         if CONTAINERS.contains(&tag.name)
             && rest.is_empty()
@@ -267,7 +274,7 @@ impl<'a> Reader<'a> {
                 Node::Block(Kind::Callout { text, icon, color })
             }
             "columns" => Node::Block(Kind::ColumnList),
-            "column" => Node::Block(Kind::Column),
+            "column" => Node::Block(Kind::Column { ratio: None }),
             name => Node::Existing {
                 id: tag.get("url").and_then(ids::uuid_of_url),
                 tag: name.to_owned(),
@@ -275,7 +282,7 @@ impl<'a> Reader<'a> {
             },
         };
         if tag.name == "columns"
-            && !children.iter().all(|child| matches!(child.node, Node::Block(Kind::Column)))
+            && !children.iter().all(|child| matches!(child.node, Node::Block(Kind::Column { .. })))
         {
             return Err(ApiError::invalid("Invalid markdown: <columns> may hold only <column>."));
         }
@@ -350,7 +357,7 @@ fn leaf_tag(tag: &Tag<'_>, rest: &str, line: usize) -> ApiResult<Option<Parsed>>
 /// Host of addresses that Notion signs for files it holds.
 pub(crate) const FILE_HOST: &str = "https://prod-files-secure.s3.us-west-2.amazonaws.com/";
 
-fn media_source(url: &str) -> ApiResult<MediaSource> {
+pub(crate) fn media_source(url: &str) -> ApiResult<MediaSource> {
     if let Some(path) = url.strip_prefix(FILE_HOST) {
         let path = path.split('?').next().unwrap_or(path);
         return Ok(MediaSource::Hosted(path.to_owned()));
@@ -439,7 +446,7 @@ pub(crate) fn bullet(text: &str) -> Option<&str> {
     if rest.is_empty() { Some("") } else { rest.strip_prefix(' ').map(str::trim_start) }
 }
 
-fn todo(text: &str) -> Option<(bool, &str)> {
+pub(crate) fn todo(text: &str) -> Option<(bool, &str)> {
     for (mark, checked) in [("[ ]", false), ("[x]", true), ("[X]", true)] {
         if let Some(rest) = text.strip_prefix(mark)
             && (rest.is_empty() || rest.starts_with(' '))
@@ -461,7 +468,7 @@ pub(crate) fn numbered(text: &str) -> Option<&str> {
 }
 
 /// `![caption](address)` as the whole line.
-fn image(text: &str) -> Option<(&str, &str)> {
+pub(crate) fn image(text: &str) -> Option<(&str, &str)> {
     let inside = text.strip_prefix("![")?;
     let mut escaped = false;
     let end = inside.char_indices().find_map(|(at, c)| {
@@ -473,7 +480,7 @@ fn image(text: &str) -> Option<(&str, &str)> {
     Some((&inside[..end], url))
 }
 
-fn fence_width(line: &str) -> usize {
+pub(crate) fn fence_width(line: &str) -> usize {
     let ticks = line.len() - line.trim_start_matches('`').len();
     if ticks >= 3 && !line[ticks..].contains('`') { ticks } else { 0 }
 }

@@ -1,7 +1,11 @@
 //! Markdown v1: writing blocks.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::block::{Block, Kind, MediaKind, MediaSource};
+use crate::markdown::Version;
 use crate::markdown::inline_render::{self, page_url, target};
+use crate::markdown::odd::Odd;
 use crate::markdown::parse::{FILE_HOST, bullet, heading, numbered};
 use crate::markdown::tag::quoted;
 use crate::rich::{Color, Span};
@@ -11,25 +15,107 @@ use crate::workspace::Workspace;
 #[derive(Debug, Default)]
 pub(crate) struct Rendered {
     pub(crate) text: String,
-    /// For each line, the place of its block in a walk over the tree, parents first.
+    /// For each line, the place of its block in a walk over the tree, parents first; [`NOBODY`] for lines between.
     pub(crate) owners: Vec<usize>,
     /// Blocks shown as `<unknown>`.
     pub(crate) unknown: Vec<String>,
+    /// Places of blocks whose children are not shown.
+    pub(crate) opaque: HashSet<usize>,
+    /// Places of blocks that were not loaded: beyond the limit, or not shared.
+    pub(crate) missing: HashSet<usize>,
+    /// Whether something is missing.
+    pub(crate) truncated: bool,
 }
 
-/// Renders the blocks of a page. Addresses of hosted files are signed with `signature`.
-pub(crate) fn render(ws: &Workspace, page: &str, blocks: &[Block], signature: u64) -> Rendered {
-    let mut writer = Writer { ws, page, signature, out: Rendered::default(), next: 0 };
+/// The owner of lines that belong to no block.
+pub(crate) const NOBODY: usize = usize::MAX;
+
+/// How a page is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View {
+    pub(crate) version: Version,
+    /// Signs the addresses of hosted files.
+    pub(crate) signature: u64,
+    /// Blocks that are loaded at most; `None` shows everything, also what the connection does not see.
+    pub(crate) limit: Option<usize>,
+    /// Seed of the odd forms that are chosen; `None` writes the usual ones.
+    pub(crate) odd: Option<u64>,
+}
+
+impl View {
+    /// Everything as it is, for looking inside.
+    pub(crate) fn inside(version: Version) -> Self {
+        Self { version, signature: 0, limit: None, odd: None }
+    }
+}
+
+/// Renders the blocks of a page.
+pub(crate) fn render(ws: &Workspace, page: &str, blocks: &[Block], view: View) -> Rendered {
+    if view.version == Version::V2 {
+        return super::v2::render::render(ws, page, blocks, view);
+    }
+    let missing = missing(ws, blocks, view);
+    let mut writer =
+        Writer { ws, page, view, missing, out: Rendered::default(), next: 0, odd: Odd::default() };
     writer.blocks(blocks, 0);
     writer.out
+}
+
+/// Why a block is not loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// The page has too many blocks.
+    Limit,
+    /// It is not shared with the connection.
+    NotShared,
+}
+
+/// Blocks that are not loaded; what is below them is not listed.
+pub(crate) fn missing<'a>(
+    ws: &Workspace,
+    blocks: &'a [Block],
+    view: View,
+) -> HashMap<&'a str, Missing> {
+    let mut out = HashMap::new();
+    if let Some(limit) = view.limit {
+        find_missing(ws, blocks, limit, &mut 0, false, &mut out);
+    }
+    out
+}
+
+fn find_missing<'a>(
+    ws: &Workspace,
+    blocks: &'a [Block],
+    limit: usize,
+    loaded: &mut usize,
+    whole: bool,
+    out: &mut HashMap<&'a str, Missing>,
+) {
+    for block in blocks {
+        if *loaded >= limit && !whole {
+            out.insert(&block.id, Missing::Limit);
+            continue;
+        }
+        if block.kind.is_child_object() && !ws.visible(&block.id) {
+            out.insert(&block.id, Missing::NotShared);
+            continue;
+        }
+        *loaded += 1;
+        // Rows, columns and tabs come with what holds them.
+        let whole = matches!(block.kind, Kind::Table { .. } | Kind::ColumnList | Kind::Tabs);
+        find_missing(ws, &block.children, limit, loaded, whole, out);
+    }
 }
 
 struct Writer<'a> {
     ws: &'a Workspace,
     page: &'a str,
-    signature: u64,
+    view: View,
+    missing: HashMap<&'a str, Missing>,
     out: Rendered,
     next: usize,
+    /// Forms of the block that is being written.
+    odd: Odd,
 }
 
 impl Writer<'_> {
@@ -54,13 +140,20 @@ impl Writer<'_> {
 
     fn inline(&self, spans: &[Span]) -> String {
         let mut text = String::new();
-        inline_render::render(self.ws, spans, &mut text);
+        inline_render::render(self.ws, spans, self.odd, &mut text);
         text
     }
 
     fn block(&mut self, block: &Block, depth: usize, counter: usize) {
         let me = self.next;
         self.next += 1;
+        self.odd = Odd::of(self.view.odd, &block.id);
+        let odd = self.odd;
+        if self.missing.contains_key(block.id.as_str()) {
+            self.out.truncated = true;
+            self.out.missing.insert(me);
+            return self.unknown(me, block, depth, block.kind.name());
+        }
         match &block.kind {
             Kind::Paragraph { text, color } => {
                 let line = if text.is_empty() && color.markdown().is_none() {
@@ -76,6 +169,9 @@ impl Writer<'_> {
                     attributes.push("toggle=\"true\"".to_owned());
                 }
                 attributes.extend(color_attribute(*color));
+                if odd.reversed() {
+                    attributes.reverse();
+                }
                 let title = self.inline(text);
                 let tail = if attributes.is_empty() {
                     String::new()
@@ -86,7 +182,8 @@ impl Writer<'_> {
             }
             Kind::Bulleted { text, color } => self.prefixed(me, depth, "- ", text, *color),
             Kind::Numbered { text, color } => {
-                self.prefixed(me, depth, &format!("{counter}. "), text, *color)
+                let number = if odd.flat_numbers() { 1 } else { counter };
+                self.prefixed(me, depth, &format!("{number}. "), text, *color);
             }
             Kind::ToDo { text, checked, color } => {
                 self.prefixed(me, depth, if *checked { "- [x] " } else { "- [ ] " }, text, *color);
@@ -107,7 +204,13 @@ impl Writer<'_> {
                     .and_then(|emoji| emoji.as_str());
                 let icon =
                     icon.map_or(String::new(), |emoji| format!(" icon=\"{}\"", quoted(emoji)));
-                self.line(me, depth, &format!("<callout{icon}{}>", tag_color(*color)));
+                let color = tag_color(*color);
+                let attributes = if odd.reversed() {
+                    format!("{color}{icon}")
+                } else {
+                    format!("{icon}{color}")
+                };
+                self.line(me, depth, &format!("<callout{attributes}>"));
                 let first_is_text = block
                     .children
                     .first()
@@ -125,7 +228,7 @@ impl Writer<'_> {
             Kind::Code { text, language, .. } => {
                 let content = crate::rich::plain_text(self.ws, text);
                 let fence = "`".repeat(longest_fence(&content).max(2) + 1);
-                self.line(me, depth, &format!("{fence}{language}"));
+                self.line(me, depth, &format!("{fence}{}", odd.language(language)));
                 if !content.is_empty() {
                     for line in content.split('\n') {
                         self.line(me, depth, line);
@@ -141,19 +244,19 @@ impl Writer<'_> {
                 self.line(me, depth, "$$");
             }
             Kind::Table { header_row, header_column, fit_width, .. } => {
-                let flag = |on: bool, name: &str| {
-                    if on { format!(" {name}=\"true\"") } else { String::new() }
-                };
-                self.line(
-                    me,
-                    depth,
-                    &format!(
-                        "<table{}{}{}>",
-                        flag(*fit_width, "fit-page-width"),
-                        flag(*header_row, "header-row"),
-                        flag(*header_column, "header-column")
-                    ),
-                );
+                let mut flags: Vec<String> = [
+                    (*fit_width, "fit-page-width"),
+                    (*header_row, "header-row"),
+                    (*header_column, "header-column"),
+                ]
+                .into_iter()
+                .filter(|(on, _)| *on || odd.spelled_out())
+                .map(|(on, name)| format!(" {name}=\"{on}\""))
+                .collect();
+                if odd.reversed() {
+                    flags.reverse();
+                }
+                self.line(me, depth, &format!("<table{}>", flags.concat()));
                 self.blocks(&block.children, depth);
                 self.line(me, depth, "</table>");
                 return;
@@ -168,9 +271,9 @@ impl Writer<'_> {
             }
             Kind::Divider => self.line(me, depth, "---"),
             Kind::ColumnList => return self.container(me, block, depth, "columns", ""),
-            Kind::Column => return self.container(me, block, depth, "column", ""),
+            Kind::Column { .. } => return self.container(me, block, depth, "column", ""),
             Kind::Media { media, source, caption } => {
-                let url = self.media_url(source);
+                let url = media_url(source, self.view.signature);
                 let caption = self.inline(caption);
                 let line = match media {
                     MediaKind::Image => format!("![{caption}]({})", target(&url)),
@@ -210,7 +313,7 @@ impl Writer<'_> {
                 self.line(me, depth, &format!("<table_of_contents{}/>", tag_color(*color)));
             }
             Kind::Synced { from: None } => {
-                let url = format!(" url=\"{}\"", self.block_url(&block.id));
+                let url = format!(" url=\"{}\"", block_url(self.page, &block.id));
                 return self.container(me, block, depth, "synced_block", &url);
             }
             Kind::Synced { from: Some(original) } => return self.synced_copy(me, original, depth),
@@ -219,26 +322,35 @@ impl Writer<'_> {
                 self.line(me, depth, "<meeting-notes>");
                 self.line(me, depth + 1, &title);
                 self.line(me, depth, "</meeting-notes>");
-                self.next += count(&block.children);
-                return;
+                return self.hide(me, block);
             }
-            Kind::Bookmark { .. }
+            Kind::Tab { .. }
+            | Kind::Tabs
+            | Kind::Bookmark { .. }
             | Kind::Embed { .. }
             | Kind::LinkPreview { .. }
             | Kind::Breadcrumb
             | Kind::Template { .. }
             | Kind::LinkToPage { .. }
             | Kind::Unsupported { .. } => {
-                let url = self.block_url(&block.id);
-                let alt = quoted(block.kind.unknown_alt().unwrap_or("unknown"));
-                self.line(me, depth, &format!("<unknown url=\"{url}\" alt=\"{alt}\"/>"));
-                self.out.unknown.push(block.id.clone());
-                // Its children are not shown, but have their places in the walk.
-                self.next += count(&block.children);
-                return;
+                let alt = block.kind.unknown_alt(Version::V1).unwrap_or("unknown").to_owned();
+                return self.unknown(me, block, depth, &alt);
             }
         }
         self.blocks(&block.children, depth + 1);
+    }
+
+    fn unknown(&mut self, me: usize, block: &Block, depth: usize, alt: &str) {
+        let url = block_url(self.page, &block.id);
+        self.line(me, depth, &format!("<unknown url=\"{url}\" alt=\"{}\"/>", quoted(alt)));
+        self.out.unknown.push(block.id.clone());
+        self.hide(me, block);
+    }
+
+    /// Children that are not shown have their places in the walk.
+    fn hide(&mut self, me: usize, block: &Block) {
+        self.out.opaque.insert(me);
+        self.next += count(&block.children);
     }
 
     fn prefixed(&mut self, me: usize, depth: usize, prefix: &str, text: &[Span], color: Color) {
@@ -257,15 +369,22 @@ impl Writer<'_> {
 
     /// A copy of a synced block shows the original's children, all lines being the copy's own.
     fn synced_copy(&mut self, me: usize, original: &str, depth: usize) {
-        let url = self.block_url(original);
+        let url = block_url(self.page, original);
+        if self.view.limit.is_some() && !self.ws.visible(original) {
+            self.line(me, depth, &format!("<unknown url=\"{url}\" alt=\"synced_block\"/>"));
+            self.out.unknown.push(original.to_owned());
+            self.out.truncated = true;
+            return;
+        }
         self.line(me, depth, &format!("<synced_block_reference url=\"{url}\">"));
         if depth < 8
             && let Some(original) = self.ws.block(original)
         {
-            let next = self.next;
+            // What it shows has no places in the walk over this page.
+            let (next, opaque) = (self.next, self.out.opaque.clone());
             let first = self.out.owners.len();
             self.blocks(&original.children, depth + 1);
-            self.next = next;
+            (self.next, self.out.opaque) = (next, opaque);
             for owner in self.out.owners.iter_mut().skip(first) {
                 *owner = me;
             }
@@ -276,27 +395,24 @@ impl Writer<'_> {
     fn title(&self, id: &str) -> String {
         self.inline(&crate::rich::plain(&self.ws.title_of(id).unwrap_or_default()))
     }
+}
 
-    fn block_url(&self, block: &str) -> String {
-        format!("{}#{}", page_url(self.page), crate::ids::plain(block))
-    }
-
-    fn media_url(&self, source: &MediaSource) -> String {
-        media_url(source, self.signature)
-    }
+/// The address of a block.
+pub(crate) fn block_url(page: &str, block: &str) -> String {
+    format!("{}#{}", page_url(page), crate::ids::plain(block))
 }
 
 /// Address of a medium; hosted files get a new signature on every read (notion-api.md 4.8).
 pub(crate) fn media_url(source: &MediaSource, signature: u64) -> String {
     match source {
-        MediaSource::External(url) => url.clone(),
+        MediaSource::External(url) | MediaSource::Upload(url) => url.clone(),
         MediaSource::Hosted(path) => {
             format!("{FILE_HOST}{path}?X-Amz-Expires=3600&X-Amz-Signature={signature:016x}")
         }
     }
 }
 
-fn count(blocks: &[Block]) -> usize {
+pub(crate) fn count(blocks: &[Block]) -> usize {
     blocks.iter().map(|block| 1 + count(&block.children)).sum()
 }
 
@@ -328,7 +444,7 @@ fn guarded(mut text: String) -> String {
     text
 }
 
-fn longest_fence(text: &str) -> usize {
+pub(crate) fn longest_fence(text: &str) -> usize {
     text.lines()
         .map(|line| line.trim())
         .map(|line| line.len() - line.trim_start_matches('`').len())

@@ -2,7 +2,6 @@
 
 use crate::block::Kind;
 use crate::error::{ApiError, ApiResult};
-use crate::markdown::inline;
 use crate::markdown::parse::{Node, Parsed};
 use crate::markdown::tag::{self, Tag};
 use crate::rich::RichText;
@@ -23,20 +22,23 @@ pub(crate) fn is_delimiter(line: &str) -> bool {
         })
 }
 
-/// A pipe table in the lines from `start` up to and without `end`.
-pub(crate) fn from_pipes(lines: &[&str], start: usize, end: usize) -> ApiResult<Parsed> {
+/// How a cell is read.
+pub(crate) type Inline = fn(&str) -> ApiResult<RichText>;
+
+/// A pipe table: numbered lines, of which the second is the delimiter.
+pub(crate) fn from_pipes(lines: &[(usize, &str)], read: Inline) -> ApiResult<Parsed> {
     let mut rows = Vec::new();
-    for number in start..end {
-        if number == start + 1 {
+    let mut own = Vec::new();
+    for (n, (number, line)) in lines.iter().enumerate() {
+        if n == 1 {
+            own.push(*number);
             continue;
         }
-        let cells = pipe_cells(lines.get(number).copied().unwrap_or_default().trim())
-            .iter()
-            .map(|cell| inline::parse(cell))
-            .collect::<ApiResult<Vec<_>>>()?;
-        rows.push(Row { cells, lines: vec![number] });
+        let cells =
+            pipe_cells(line.trim()).iter().map(|cell| read(cell)).collect::<ApiResult<Vec<_>>>()?;
+        rows.push(Row { cells, lines: vec![*number] });
     }
-    Ok(assemble(rows, vec![start + 1], true, false, false))
+    Ok(assemble(rows, own, true, false, false))
 }
 
 /// Splits a row at bars that are not escaped.
@@ -64,18 +66,19 @@ fn push(cells: &mut [String], c: char) {
     }
 }
 
-/// A table from its tag in line `start` to `</table>` in line `end`.
+/// A table from its tag to `</table>`, as numbered lines.
 pub(crate) fn from_tags(
-    lines: &[&str],
-    start: usize,
-    end: usize,
+    lines: &[(usize, &str)],
     table: &Tag<'_>,
+    read: Inline,
 ) -> ApiResult<Parsed> {
     let mut rows: Vec<Row> = Vec::new();
-    let mut own = vec![start];
+    let mut heads: Vec<Vec<bool>> = Vec::new();
+    let mut own: Vec<usize> = lines.first().iter().map(|(number, _)| *number).collect();
     let mut inside = false;
-    for number in start + 1..end {
-        let mut rest = lines.get(number).copied().unwrap_or_default().trim();
+    for (number, line) in lines.iter().take(lines.len().saturating_sub(1)).skip(1) {
+        let number = *number;
+        let mut rest = line.trim();
         if rest.is_empty() {
             continue;
         }
@@ -92,6 +95,7 @@ pub(crate) fn from_tags(
                 match tag.name {
                     "tr" => {
                         rows.push(Row { cells: Vec::new(), lines: Vec::new() });
+                        heads.push(Vec::new());
                         (inside, of_row) = (true, true);
                         rest = after.trim_start();
                     }
@@ -102,7 +106,10 @@ pub(crate) fn from_tags(
                         else {
                             return Err(malformed(rest));
                         };
-                        row.cells.push(inline::parse(cell.trim())?);
+                        row.cells.push(read(cell.trim())?);
+                        if let Some(heads) = heads.last_mut() {
+                            heads.push(tag.name == "th");
+                        }
                         rest = after.trim_start();
                     }
                     "colgroup" | "col" => rest = after.trim_start(),
@@ -117,12 +124,15 @@ pub(crate) fn from_tags(
             None => own.push(number),
         }
     }
-    own.push(end);
+    own.extend(lines.last().filter(|_| lines.len() > 1).map(|(number, _)| *number));
+    let head_row = heads.first().is_some_and(|row| row.len() > 1 && row.iter().all(|head| *head));
+    let head_column =
+        heads.len() > 1 && heads.iter().all(|row| row.first().is_some_and(|head| *head));
     Ok(assemble(
         rows,
         own,
-        table.is_true("header-row"),
-        table.is_true("header-column"),
+        table.is_true("header-row") || head_row,
+        table.is_true("header-column") || head_column,
         table.is_true("fit-page-width"),
     ))
 }

@@ -8,6 +8,7 @@ use crate::workspace::inspect::BlockInfo;
 use crate::workspace::markdown::Change;
 use crate::workspace::person::Special;
 
+use super::Version;
 use super::edit::Update;
 
 fn page(markdown: &str) -> (Workspace, String) {
@@ -32,7 +33,7 @@ fn update(
         .map(|(old, new)| Update { old: (*old).into(), new: (*new).into(), all: false })
         .collect();
     let bot = ws.bot.clone();
-    ws.change_markdown(page, &Change::Update(updates), false, &bot)
+    ws.change_markdown(page, &Change::Update(updates), Version::V1, false, &bot).map(|_| ())
 }
 
 fn id_of(blocks: &[BlockInfo], text: &str) -> String {
@@ -148,13 +149,17 @@ fn update_content_needs_exactly_one_match() {
     assert_eq!(ws.markdown(&page), "same\nsame\nnew");
     let all = Change::Update(vec![Update { old: "same".into(), new: "equal".into(), all: true }]);
     let bot = ws.bot.clone();
-    ws.change_markdown(&page, &all, false, &bot).unwrap();
+    ws.change_markdown(&page, &all, Version::V1, false, &bot).unwrap();
     assert_eq!(ws.markdown(&page), "equal\nequal\nnew");
 }
 
 #[test]
-fn a_missing_item_among_several_is_skipped_silently() {
+fn a_missing_item_among_several_refuses_all_or_is_skipped_on_demand() {
     let (mut ws, page) = page("a\nb\nc");
+    let refused = update(&mut ws, &page, &[("a", "A"), ("missing", "X"), ("c", "C")]);
+    assert!(refused.unwrap_err().message.contains("Could not find"));
+    assert_eq!(ws.markdown(&page), "a\nb\nc", "a refused request changes nothing");
+    ws.skip_missing = true;
     update(&mut ws, &page, &[("a", "A"), ("missing", "X"), ("c", "C")]).unwrap();
     assert_eq!(ws.markdown(&page), "A\nb\nC");
     assert!(update(&mut ws, &page, &[("gone", "X"), ("away", "Y")]).is_err());
@@ -208,10 +213,11 @@ fn replace_content_makes_every_block_anew() {
     let (mut ws, page) = page("One\nTwo");
     let before = ws.blocks(&page);
     let bot = ws.bot.clone();
-    ws.change_markdown(&page, &Change::Replace("One\nTwo".into()), false, &bot).unwrap();
+    ws.change_markdown(&page, &Change::Replace("One\nTwo".into()), Version::V1, false, &bot)
+        .unwrap();
     let after = ws.blocks(&page);
     assert!(before.iter().all(|old| after.iter().all(|new| new.id != old.id)));
-    ws.change_markdown(&page, &Change::Replace(String::new()), false, &bot).unwrap();
+    ws.change_markdown(&page, &Change::Replace(String::new()), Version::V1, false, &bot).unwrap();
     assert_eq!(ws.markdown(&page), "");
 }
 
@@ -241,10 +247,12 @@ fn what_markdown_cannot_say_stays_while_other_text_changes() {
     assert!(text.starts_with("New\n<unknown ") && text.ends_with("\nNewer"), "{text}");
     // Without allow_deleting_content no child object goes.
     let bot = ws.bot.clone();
-    let error = ws.change_markdown(&page, &Change::Replace("x".into()), false, &bot).unwrap_err();
+    let error = ws
+        .change_markdown(&page, &Change::Replace("x".into()), Version::V1, false, &bot)
+        .unwrap_err();
     assert!(error.message.contains("Child") && error.message.contains("Rows"), "{}", error.message);
     assert_eq!(ws.markdown(&page), text);
-    ws.change_markdown(&page, &Change::Replace("x".into()), true, &bot).unwrap();
+    ws.change_markdown(&page, &Change::Replace("x".into()), Version::V1, true, &bot).unwrap();
     assert!(ws.page(&ids[2]).unwrap().in_trash);
 }
 
@@ -254,11 +262,12 @@ fn child_tags_keep_their_children_when_moved() {
     let child = ws.add_block(&page, &Special::ChildPage("Child".into())).unwrap();
     let tag = ws.markdown(&page).lines().last().unwrap().to_owned();
     let bot = ws.bot.clone();
-    ws.change_markdown(&page, &Change::Replace(format!("{tag}\nAfter")), false, &bot).unwrap();
+    ws.change_markdown(&page, &Change::Replace(format!("{tag}\nAfter")), Version::V1, false, &bot)
+        .unwrap();
     assert_eq!(ws.blocks(&page)[0].id, child);
     assert!(!ws.page(&child).unwrap().in_trash);
     let twice = Change::InsertAtEnd(tag);
-    assert!(ws.change_markdown(&page, &twice, false, &bot).is_err());
+    assert!(ws.change_markdown(&page, &twice, Version::V1, false, &bot).is_err());
 }
 
 #[test]
@@ -270,7 +279,8 @@ fn anchors_of_comments_show_and_signed_addresses_rotate() {
         format!("Some <span discussion-urls=\"discussion://{discussion}\">words</span> here")
     );
     ws.add_block(&page, &Special::HostedImage("a.png".into())).unwrap();
-    let (first, second) = (ws.render_page(&page).text, ws.render_page(&page).text);
+    let (first, second) =
+        (ws.render_page(&page, Version::V1).text, ws.render_page(&page, Version::V1).text);
     assert_ne!(first, second);
     let unsigned = |text: &str| text.split('?').next().map(str::to_owned);
     assert_eq!(unsigned(&first), unsigned(&second));
@@ -281,7 +291,7 @@ fn insert_content_and_ranges() {
     let (mut ws, page) = page("one\ntwo\nthree");
     let before = ws.blocks(&page);
     let bot = ws.bot.clone();
-    let mut change = |change: Change| ws.change_markdown(&page, &change, false, &bot);
+    let mut change = |change: Change| ws.change_markdown(&page, &change, Version::V1, false, &bot);
     change(Change::InsertAtStart("zero".into())).unwrap();
     change(Change::InsertAtEnd("four".into())).unwrap();
     change(Change::InsertAfter { selection: "one...two".into(), content: "- between".into() })

@@ -1,6 +1,7 @@
 //! Putting blocks into pages and taking them out.
 
 use crate::block::{self, Block, Draft, Kind};
+use crate::markdown::odd;
 use crate::workspace::objects::Parent;
 use crate::workspace::{TrashedBlock, Workspace};
 
@@ -29,10 +30,13 @@ impl Workspace {
         &mut self,
         id: String,
         page: &str,
-        kind: Kind,
+        mut kind: Kind,
         children: Vec<Block>,
         actor: &str,
     ) -> Block {
+        if self.odd_text {
+            odd::typographic(&mut kind);
+        }
         let now = self.minute();
         self.block_home.insert(id.clone(), page.to_owned());
         Block {
@@ -169,6 +173,18 @@ impl Workspace {
             list.remove(at);
         }
         self.block_home.remove(id);
+    }
+
+    /// Makes a page below a page and gives the block that stands for it, which is not in the page's tree yet.
+    pub(crate) fn subpage_block(
+        &mut self,
+        holder: &str,
+        title: crate::rich::RichText,
+        actor: &str,
+    ) -> Block {
+        let id = self.new_subpage(holder, title, actor);
+        self.detach_child(&id, holder);
+        self.block_with_id(id, holder, Kind::ChildPage, Vec::new(), actor)
     }
 
     /// Puts a block that stands for a child page or database at the end of a page.

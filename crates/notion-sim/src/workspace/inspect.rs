@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use crate::block::Block;
-use crate::markdown::render;
+use crate::markdown::Version;
+use crate::markdown::render::{self, View};
 use crate::rich;
 use crate::values;
 use crate::workspace::Workspace;
@@ -157,7 +158,15 @@ impl Workspace {
     /// change, unlike in answers of the API.
     pub fn markdown(&self, page: &str) -> String {
         match self.pages.get(page) {
-            Some(found) => render::render(self, page, &found.body, 0).text,
+            Some(found) => render::render(self, page, &found.body, View::inside(Version::V1)).text,
+            None => String::new(),
+        }
+    }
+
+    /// The body of a page in Markdown v2, else as [`Self::markdown`].
+    pub fn markdown_v2(&self, page: &str) -> String {
+        match self.pages.get(page) {
+            Some(found) => render::render(self, page, &found.body, View::inside(Version::V2)).text,
             None => String::new(),
         }
     }
@@ -283,7 +292,7 @@ impl Workspace {
             };
             out.push_str(&format!("{}: {value}\n", property.name));
         }
-        let body = render::render(self, &page.id, &page.body, 0).text;
+        let body = render::render(self, &page.id, &page.body, View::inside(Version::V1)).text;
         out.push_str(&body);
         out.push('\n');
         out

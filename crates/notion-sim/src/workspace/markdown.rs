@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use crate::block::{Block, Kind};
 use crate::error::{ApiError, ApiResult};
+use crate::markdown::Version;
 use crate::markdown::edit::{self, Draft, Outcome, Update};
-use crate::markdown::parse::{self, Node, Parsed};
-use crate::markdown::render::{self, Rendered};
+use crate::markdown::parse::{Node, Parsed};
+use crate::markdown::render::{self, Rendered, View};
 use crate::rich::{RichText, Span};
 use crate::workspace::Workspace;
 
@@ -27,35 +28,41 @@ struct Placed {
     kind: Option<Kind>,
     /// The old block's children go on with it, since Markdown does not show them.
     keep_children: bool,
+    /// The title of a page to be made.
+    new_page: Option<RichText>,
     children: Vec<Self>,
 }
 
 impl Workspace {
-    /// The Markdown of a page. Every call signs hosted files anew.
-    pub(crate) fn render_page(&mut self, page: &str) -> Rendered {
-        self.signature += 1;
+    /// The Markdown of a page as the connection gets it. Every call signs hosted files anew.
+    pub(crate) fn render_page(&mut self, page: &str, version: Version) -> Rendered {
+        let view = self.next_view(version);
         let Some(found) = self.pages.get(page) else { return Rendered::default() };
-        render::render(self, page, &found.body, self.signature)
+        render::render(self, page, &found.body, view)
     }
 
-    /// Applies a change. Nothing is changed if it is refused.
+    /// How the connection sees the next answer.
+    pub(crate) fn next_view(&mut self, version: Version) -> View {
+        self.signature += 1;
+        View { version, signature: self.signature, limit: Some(self.record_limit), odd: self.odd }
+    }
+
+    /// Applies a change and gives what the reader of its Markdown ignored. Nothing is changed if it is refused.
     pub(crate) fn change_markdown(
         &mut self,
         page: &str,
         change: &Change,
+        version: Version,
         allow_deleting: bool,
         actor: &str,
-    ) -> ApiResult<()> {
-        let rendered = self.render_page(page);
-        let mut draft = Draft::new(rendered.text);
+    ) -> ApiResult<Vec<String>> {
+        let rendered = self.render_page(page, version);
+        let mut draft = Draft::new(rendered.text.clone(), version);
         match change {
-            Change::Replace(content) => {
-                draft =
-                    Draft { text: content.clone(), origin: vec![None; content.split('\n').count()] }
-            }
+            Change::Replace(content) => draft = Draft::anew(content, version),
             Change::Update(updates) => {
                 let skip = updates.len() > 1 && std::mem::take(&mut self.skip_hunk);
-                update(&mut draft, updates, skip)?;
+                update(&mut draft, updates, skip, self.skip_missing)?;
             }
             Change::InsertAtStart(content) => draft.insert(true, content),
             Change::InsertAtEnd(content) => draft.insert(false, content),
@@ -68,9 +75,10 @@ impl Workspace {
                 draft.replace(start, end, content);
             }
         }
-        let parsed = parse::parse(&draft.text)?;
-        let labels = matches!(change, Change::Replace(_)).then(|| database_labels(&parsed));
-        self.rebuild(page, &rendered.owners, &draft.origin, parsed, allow_deleting, actor)?;
+        let read = crate::markdown::read(&draft.text, version)?;
+        let labels =
+            matches!(change, Change::Replace(_)).then(|| database_labels(&read.blocks, version));
+        self.rebuild(page, &rendered, &draft.origin, read.blocks, allow_deleting, actor)?;
         // `replace_content` renames databases to the text of their tags.
         for (id, label) in labels.into_iter().flatten() {
             if let Some(database) = self.databases.get_mut(&id) {
@@ -78,7 +86,7 @@ impl Workspace {
             }
         }
         self.touch(page, actor);
-        Ok(())
+        Ok(read.warnings)
     }
 
     /// Blocks of a new page's Markdown; tags for things that exist have no place there.
@@ -88,7 +96,13 @@ impl Workspace {
         parsed: Vec<Parsed>,
         actor: &str,
     ) -> ApiResult<Vec<Block>> {
-        let mut keep = Keeper { lines: HashMap::new(), flat: Vec::new(), used: HashSet::new() };
+        let nothing = Rendered::default();
+        let mut keep = Keeper {
+            lines: HashMap::new(),
+            flat: Vec::new(),
+            used: HashSet::new(),
+            shown: &nothing,
+        };
         let placed = keep.place(parsed)?;
         Ok(self.build(page, placed, &mut Vec::new(), actor))
     }
@@ -96,7 +110,7 @@ impl Workspace {
     fn rebuild(
         &mut self,
         page: &str,
-        owners: &[usize],
+        rendered: &Rendered,
         origin: &[Option<usize>],
         parsed: Vec<Parsed>,
         allow_deleting: bool,
@@ -107,8 +121,14 @@ impl Workspace {
         };
         let mut flat: Vec<&Block> = Vec::new();
         crate::block::walk(&found.body, &mut |block| flat.push(block));
-        let mut keeper = Keeper::new(flat, owners, origin);
+        let mut keeper = Keeper::new(flat, rendered, origin);
         let placed = keeper.place(parsed)?;
+        if rendered.missing.iter().any(|n| !keeper.used.contains(n)) {
+            return Err(ApiError::invalid(
+                "This page is too large to load in full, and the edit touches content that was not loaded.",
+            )
+            .with("limit_kind", "page_record_count"));
+        }
         let deleted: Vec<&&Block> = keeper
             .flat
             .iter()
@@ -133,7 +153,7 @@ impl Workspace {
         let body =
             self.pages.get_mut(page).map(|page| std::mem::take(&mut page.body)).unwrap_or_default();
         let mut old = Vec::new();
-        flatten(body, &mut old);
+        flatten(body, &rendered.opaque, &mut old);
         let built = self.build(page, placed, &mut old, actor);
         if let Some(page) = self.pages.get_mut(page) {
             page.body = built;
@@ -155,6 +175,10 @@ impl Workspace {
         for item in placed {
             let kept = item.keep.and_then(|n| old.get_mut(n)).and_then(Option::take);
             let children = self.build(page, item.children, old, actor);
+            if let Some(title) = item.new_page {
+                out.push(self.subpage_block(page, title, actor));
+                continue;
+            }
             match (kept, item.kind) {
                 (Some(mut block), _) => {
                     if !item.keep_children {
@@ -172,9 +196,14 @@ impl Workspace {
     }
 }
 
-/// Applies the items of `content_updates` in order. An item whose text is not there is skipped if others apply
-/// (notion-api.md 4.8); if none applies the request is refused.
-fn update(draft: &mut Draft, updates: &[Update], skip_one: bool) -> ApiResult<()> {
+/// Applies the items of `content_updates` in order. An item whose text is not there refuses the request; where
+/// `skip_missing` is set it is skipped if others apply (notion-api.md 4.8 has reports of both).
+fn update(
+    draft: &mut Draft,
+    updates: &[Update],
+    skip_one: bool,
+    skip_missing: bool,
+) -> ApiResult<()> {
     let mut applied = 0;
     let mut missing = None;
     for (n, update) in updates.iter().enumerate() {
@@ -187,35 +216,26 @@ fn update(draft: &mut Draft, updates: &[Update], skip_one: bool) -> ApiResult<()
         }
     }
     match missing {
-        Some(update) if applied == 0 => Err(edit::not_found(&update.old)),
+        Some(update) if applied == 0 || !skip_missing => Err(edit::not_found(&update.old)),
         _ => Ok(()),
     }
 }
 
 /// Blocks in the order of a walk, without their children. Children that Markdown does not show stay with their
 /// block, and have no entry of their own.
-fn flatten(blocks: Vec<Block>, out: &mut Vec<Option<Block>>) {
+fn flatten(blocks: Vec<Block>, opaque: &HashSet<usize>, out: &mut Vec<Option<Block>>) {
     for mut block in blocks {
         let children = std::mem::take(&mut block.children);
-        if hides_children(&block.kind) {
-            let hidden = count(&children);
+        if opaque.contains(&out.len()) {
+            let hidden = render::count(&children);
             block.children = children;
             out.push(Some(block));
             out.extend(std::iter::repeat_n(None, hidden));
         } else {
             out.push(Some(block));
-            flatten(children, out);
+            flatten(children, opaque, out);
         }
     }
-}
-
-fn count(blocks: &[Block]) -> usize {
-    blocks.iter().map(|block| 1 + count(&block.children)).sum()
-}
-
-/// Whether Markdown shows the block but not what is below it.
-pub(crate) fn hides_children(kind: &Kind) -> bool {
-    kind.unknown_alt().is_some() || matches!(kind, Kind::MeetingNotes { .. })
 }
 
 /// Finds out which old blocks go on.
@@ -224,10 +244,12 @@ struct Keeper<'a> {
     lines: HashMap<usize, (usize, usize)>,
     flat: Vec<&'a Block>,
     used: HashSet<usize>,
+    shown: &'a Rendered,
 }
 
 impl<'a> Keeper<'a> {
-    fn new(flat: Vec<&'a Block>, owners: &[usize], origin: &[Option<usize>]) -> Self {
+    fn new(flat: Vec<&'a Block>, shown: &'a Rendered, origin: &[Option<usize>]) -> Self {
+        let owners = &shown.owners;
         let mut sizes: HashMap<usize, usize> = HashMap::new();
         for owner in owners {
             *sizes.entry(*owner).or_default() += 1;
@@ -240,7 +262,7 @@ impl<'a> Keeper<'a> {
                 Some((new, (owner, sizes.get(&owner).copied().unwrap_or(0))))
             })
             .collect();
-        Self { lines, flat, used: HashSet::new() }
+        Self { lines, flat, used: HashSet::new(), shown }
     }
 
     /// The old block whose lines these are: all of them, and no others.
@@ -270,20 +292,25 @@ impl<'a> Keeper<'a> {
         match (self.flat.get(n), node) {
             (Some(old), Node::Block(kind)) => old.kind.name() == kind.name(),
             (Some(_), Node::Existing { .. }) => true,
-            (None, _) => false,
+            (Some(_), Node::NewPage { .. }) | (None, _) => false,
         }
     }
 
     fn take(&mut self, n: usize) {
         self.used.insert(n);
-        if let Some(block) = self.flat.get(n).filter(|block| hides_children(&block.kind)) {
-            self.used.extend(n..=n + count(&block.children));
+        if let Some(block) = self.flat.get(n).filter(|_| self.shown.opaque.contains(&n)) {
+            self.used.extend(n..=n + render::count(&block.children));
         }
     }
 
     fn place_one(&mut self, block: Parsed, keep: Option<usize>) -> ApiResult<Placed> {
+        let mut new_page = None;
         let (kind, keep) = match block.node {
             Node::Block(kind) => (Some(kind), keep),
+            Node::NewPage { title } => {
+                new_page = Some(title);
+                (None, None)
+            }
             Node::Existing { id, tag, .. } => {
                 let keep = keep.or_else(|| self.by_id(id.as_deref()));
                 let Some(n) = keep else { return Err(cannot_make(&tag, id.as_deref())) };
@@ -291,9 +318,8 @@ impl<'a> Keeper<'a> {
                 (None, Some(n))
             }
         };
-        let keep_children =
-            keep.and_then(|n| self.flat.get(n)).is_some_and(|old| hides_children(&old.kind));
-        Ok(Placed { keep, kind, keep_children, children: self.place(block.children)? })
+        let keep_children = keep.is_some_and(|n| self.shown.opaque.contains(&n));
+        Ok(Placed { keep, kind, keep_children, new_page, children: self.place(block.children)? })
     }
 
     /// An old block that a tag names by its address and that has no other place in the new text.
@@ -332,17 +358,17 @@ fn without_anchors(mut kind: Kind) -> Kind {
 }
 
 /// Texts of the `<database>` tags, by id.
-fn database_labels(parsed: &[Parsed]) -> Vec<(String, RichText)> {
+fn database_labels(parsed: &[Parsed], version: Version) -> Vec<(String, RichText)> {
     let mut out = Vec::new();
     for block in parsed {
         if let Node::Existing { id: Some(id), tag, label } = &block.node
             && tag == "database"
         {
-            let text =
-                crate::markdown::inline::parse(label).unwrap_or_else(|_| vec![Span::text(label)]);
+            let text = crate::markdown::read_inline(label, version)
+                .unwrap_or_else(|_| vec![Span::text(label)]);
             out.push((id.clone(), text));
         }
-        out.extend(database_labels(&block.children));
+        out.extend(database_labels(&block.children, version));
     }
     out
 }

@@ -39,6 +39,7 @@ pub struct Workspace {
     pub(crate) databases: HashMap<String, Database>,
     pub(crate) data_sources: HashMap<String, DataSource>,
     pub(crate) comments: Vec<Comment>,
+    pub(crate) file_uploads: Vec<crate::api::file_uploads::FileUpload>,
     /// The page that each block is on.
     pub(crate) block_home: HashMap<String, String>,
     pub(crate) trashed_blocks: HashMap<String, TrashedBlock>,
@@ -51,6 +52,16 @@ pub struct Workspace {
     pub(crate) signature: u64,
     /// One hunk of the next `update_content` with several is silently skipped.
     pub(crate) skip_hunk: bool,
+    /// Items of `update_content` whose text is missing are skipped while others apply.
+    pub(crate) skip_missing: bool,
+    /// Blocks of a page that one answer in Markdown loads at most.
+    pub(crate) record_limit: usize,
+    /// Markdown v1 is refused, as the next version of the API will.
+    pub(crate) reject_v1: bool,
+    /// Seed of odd forms in Markdown.
+    pub(crate) odd: Option<u64>,
+    /// Texts are changed when they are stored.
+    pub(crate) odd_text: bool,
 }
 
 /// A block in the trash, with the place that it had.
@@ -91,6 +102,7 @@ impl Workspace {
             databases: HashMap::new(),
             data_sources: HashMap::new(),
             comments: Vec::new(),
+            file_uploads: Vec::new(),
             block_home: HashMap::new(),
             trashed_blocks: HashMap::new(),
             shared: HashSet::from([parent_page.clone()]),
@@ -98,6 +110,11 @@ impl Workspace {
             parent_page: parent_page.clone(),
             signature: 0,
             skip_hunk: false,
+            skip_missing: options.skip_missing,
+            record_limit: options.record_limit,
+            reject_v1: options.reject_v1,
+            odd: options.odd,
+            odd_text: options.odd_text,
         };
         let mut page = workspace.blank_page(parent_page, Parent::Workspace, &ada);
         page.title = rich::plain("Engineering");
@@ -152,10 +169,16 @@ impl Workspace {
             Some(user) if user.bot => {
                 json!({"object": "user", "id": id, "name": user.name, "avatar_url": null, "type": "bot", "bot": {}})
             }
-            Some(user) => json!({
-                "object": "user", "id": id, "name": user.name, "avatar_url": null, "type": "person",
-                "person": {"email": user.email},
-            }),
+            Some(user) => {
+                let person = match &user.email {
+                    Some(email) if self.capabilities.user_email => json!({"email": email}),
+                    _ => json!({}),
+                };
+                json!({
+                    "object": "user", "id": id, "name": user.name, "avatar_url": null,
+                    "type": "person", "person": person,
+                })
+            }
         }
     }
 

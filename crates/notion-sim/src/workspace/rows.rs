@@ -66,6 +66,10 @@ impl Workspace {
         for (property, written) in values {
             let value = match written {
                 Written::Clear => None,
+                Written::Value(PropertyValue::Files(files)) => {
+                    let files = files.into_iter().map(|file| self.attached(file)).collect();
+                    Some(PropertyValue::Files(files))
+                }
                 Written::Value(value) => Some(value),
                 Written::OptionNamed(name) => {
                     self.option_id(source, &property, &name).map(PropertyValue::Option)
@@ -80,6 +84,15 @@ impl Workspace {
             };
             self.set_value(page, source, &property, value);
         }
+    }
+
+    /// A file of a property; an upload gets its place.
+    fn attached(&mut self, file: serde_json::Value) -> serde_json::Value {
+        let Some(id) = file.get("upload").and_then(|id| id.as_str()) else { return file };
+        let path = self.attach_upload(id);
+        let name = file.get("name").and_then(|name| name.as_str());
+        let name = name.or_else(|| path.rsplit('/').next()).map(str::to_owned);
+        serde_json::json!({"name": name, "type": "file", "path": path})
     }
 
     fn option_id(&mut self, source: &str, property: &str, name: &str) -> Option<String> {

@@ -43,6 +43,7 @@ fn missing_capabilities_are_403() {
         read_comments: false,
         insert_comments: false,
         user_info: false,
+        user_email: false,
     };
     let sim = start(Options { capabilities: none, ..Options::default() });
     let parent = sim.server.parent_page();
@@ -372,7 +373,7 @@ fn pages_are_checked_when_made() {
         (json!({"parent": {"workspace": true}}), "body.parent"),
         (json!({"parent": parent, "markdown": "a", "children": []}), "only one of"),
         (json!({"parent": parent, "markdown_version": "v1"}), "only valid together with markdown"),
-        (json!({"parent": parent, "markdown": "a", "markdown_version": "v2"}), "v1 only"),
+        (json!({"parent": parent, "markdown": "a", "markdown_version": "v3"}), "markdown_version"),
         (json!({"parent": parent, "archived": false}), "should be not present"),
         (json!({"parent": parent, "markdown": big}), "payload"),
         (json!({"parent": parent, "markdown": "[a](b.md)"}), "Invalid URL"),

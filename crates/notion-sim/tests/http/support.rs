@@ -51,9 +51,12 @@ impl Sim {
         path: &str,
         body: Option<&Value>,
     ) -> io::Result<Answer> {
+        self.try_send_raw(method, path, &body.map(Value::to_string).unwrap_or_default())
+    }
+
+    fn try_send_raw(&self, method: &str, path: &str, body: &str) -> io::Result<Answer> {
         let address = self.server.url().trim_start_matches("http://").to_owned();
         let mut stream = TcpStream::connect(&address)?;
-        let body = body.map(Value::to_string).unwrap_or_default();
         let mut request =
             format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
         for (name, value) in &self.headers {
@@ -82,6 +85,11 @@ impl Sim {
 
     pub(crate) fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
         self.try_send(method, path, Some(body).filter(|body| !body.is_null())).unwrap()
+    }
+
+    /// Sends a body that is not JSON.
+    pub(crate) fn send_raw(&self, method: &str, path: &str, body: &str) -> Answer {
+        self.try_send_raw(method, path, body).unwrap()
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

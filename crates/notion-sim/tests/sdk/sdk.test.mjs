@@ -327,3 +327,71 @@ test("a person edits and the API sees it", async () => {
   assert.equal(again.properties.Status.select.name, "DONE");
   assert.notEqual(again.last_edited_by.id, again.created_by.id);
 });
+
+test("markdown v2 goes where the SDK lets any parameter through", async () => {
+  const { source } = await stories("Version 2");
+  const page = await story(source, "V-1", {}, "Text <span underline=\"true\">u</span>\n> quote {color=\"red\"}");
+  const path = `pages/${page.id}/markdown`;
+  const read = await notion.request({ path, method: "get", query: { markdown_version: "v2" } });
+  assert.equal(read.markdown, 'Text <u>u</u>\n\n<quote color="red">quote</quote>');
+  const written = await notion.request({
+    path,
+    method: "patch",
+    body: {
+      type: "update_content",
+      update_content: { content_updates: [{ old_str: "<u>u</u>", new_str: "<b>b</b>" }] },
+      markdown_version: "v2",
+    },
+  });
+  assert.equal(written.markdown, 'Text **b**\n\n<quote color="red">quote</quote>');
+  await refused(
+    notion.request({ path, method: "get", query: { markdown_version: "v3" } }),
+    400,
+    APIErrorCode.ValidationError,
+  );
+});
+
+test("file uploads: send, attach, list", async () => {
+  const { source } = await stories("Uploads");
+  const page = await story(source, "U-1");
+  const created = await notion.fileUploads.create({
+    mode: "single_part",
+    filename: "a.png",
+    content_type: "image/png",
+  });
+  assert.equal(created.status, "pending");
+  const sent = await notion.fileUploads.send({
+    file_upload_id: created.id,
+    file: { filename: "a.png", data: new Blob(["bytes"], { type: "image/png" }) },
+  });
+  assert.equal(sent.status, "uploaded");
+  assert.equal(sent.content_length, 5);
+  const { results } = await notion.blocks.children.append({
+    block_id: page.id,
+    children: [{ image: { type: "file_upload", file_upload: { id: created.id } } }],
+  });
+  assert.equal(results[0].image.type, "file");
+  assert.match(results[0].image.file.url, /a\.png\?/);
+  const listed = await collectPaginatedAPI(notion.fileUploads.list, {});
+  assert.ok(listed.some((upload) => upload.id === created.id && upload.status === "uploaded"));
+  assert.equal((await notion.fileUploads.retrieve({ file_upload_id: created.id })).status, "uploaded");
+});
+
+test("properties that are cut are read whole", async () => {
+  const { source } = await stories("Relations");
+  await notion.dataSources.update({
+    data_source_id: source,
+    properties: { Rel: { relation: { data_source_id: source, single_property: {} } } },
+  });
+  const targets = [];
+  for (let n = 0; n < 27; n += 1) targets.push({ id: (await story(source, `T-${n}`)).id });
+  const page = await story(source, "R", { Rel: { relation: targets } });
+  assert.equal(page.properties.Rel.relation.length, 25);
+  assert.equal(page.properties.Rel.has_more, true);
+  const all = await collectPaginatedAPI(notion.pages.properties.retrieve, {
+    page_id: page.id,
+    property_id: page.properties.Rel.id,
+    page_size: 10,
+  });
+  assert.deepEqual(all.map((item) => item.relation.id), targets.map((target) => target.id));
+});

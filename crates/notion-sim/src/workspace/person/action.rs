@@ -33,6 +33,31 @@ pub(crate) enum Action {
         page: String,
         block: Special,
     },
+    /// A block of any type as the API shows it, below a page or block.
+    PutBlock {
+        target: String,
+        block: Value,
+    },
+    AppendMarkdownV2 {
+        page: String,
+        markdown: String,
+    },
+    MentionLink {
+        page: String,
+        containing: String,
+        url: String,
+        #[serde(default)]
+        title: Option<String>,
+    },
+    /// Sets what a formula or rollup shows.
+    SetComputed {
+        page: String,
+        property: String,
+        value: Value,
+    },
+    AddPerson {
+        name: String,
+    },
     Rename {
         page: String,
         title: String,
@@ -73,6 +98,11 @@ pub(crate) enum Action {
         database: String,
         property: String,
         name: String,
+    },
+    AddProperty {
+        database: String,
+        property: String,
+        definition: Value,
     },
     RemoveProperty {
         database: String,
@@ -141,6 +171,17 @@ pub(crate) fn perform(ws: &mut Workspace, action: &Action) -> Done<Value> {
         }
         Action::DeleteBlock { page, containing } => ws.delete_block(page, containing).map(nothing),
         Action::AddBlock { page, block } => ws.add_block(page, block).map(id),
+        Action::PutBlock { target, block } => ws.put_block(target, block).map(id),
+        Action::AppendMarkdownV2 { page, markdown } => {
+            ws.append_markdown_v2(page, markdown).map(|ids| json!({"ids": ids}))
+        }
+        Action::MentionLink { page, containing, url, title } => {
+            ws.mention_link(page, containing, url, title.as_deref()).map(nothing)
+        }
+        Action::SetComputed { page, property, value } => {
+            ws.set_computed(page, property, value.clone()).map(nothing)
+        }
+        Action::AddPerson { name } => Ok(json!({"id": ws.add_person(name)})),
         Action::Rename { page, title } => ws.rename(page, title).map(nothing),
         Action::SetProperty { page, property, value } => {
             ws.set_property(page, property, value.clone()).map(nothing)
@@ -158,6 +199,9 @@ pub(crate) fn perform(ws: &mut Workspace, action: &Action) -> Done<Value> {
         }
         Action::AddOption { database, property, name } => {
             ws.add_option(database, property, name).map(nothing)
+        }
+        Action::AddProperty { database, property, definition } => {
+            ws.add_property(database, property, definition).map(nothing)
         }
         Action::RemoveProperty { database, property } => {
             ws.remove_property(database, property).map(nothing)

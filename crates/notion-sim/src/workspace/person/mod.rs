@@ -1,6 +1,7 @@
 //! Acting as a person in Notion's own interface: who acts, blocks, comments.
 
 pub(crate) mod action;
+mod blocks;
 mod rows;
 
 use serde::Deserialize;
@@ -9,7 +10,7 @@ use serde_json::json;
 use crate::block::{self, Block, Kind, MediaKind, MediaSource};
 use crate::ids;
 use crate::markdown::{inline, parse};
-use crate::rich::{self, Content, RichText, Span};
+use crate::rich;
 use crate::workspace::Workspace;
 use crate::workspace::content::Position;
 use crate::workspace::objects::{CommentParent, User};
@@ -278,41 +279,25 @@ impl Workspace {
     /// of the new thread.
     ///
     /// # Errors
-    /// If the words are not found inside one run of text.
+    /// If the words are not found in the text of one block.
     pub fn comment_on_words(&mut self, page: &str, words: &str, text: &str) -> Done<String> {
         let page = self.known_page(page)?;
         let block = self.block_containing(&page, words)?;
         let discussion = self.comment(&block, text)?;
-        let anchored = self
+        let found = self
             .pages
             .get_mut(&page)
             .and_then(|page| block::find_mut(&mut page.body, &block))
-            .and_then(|block| block.kind.text_mut())
-            .is_some_and(|spans| anchor(spans, words, &discussion));
+            .map(|block| &mut block.kind);
+        let anchored = match found {
+            Some(Kind::TableRow { cells }) => {
+                cells.iter_mut().any(|cell| blocks::anchor(cell, words, &discussion))
+            }
+            Some(kind) => {
+                kind.text_mut().is_some_and(|spans| blocks::anchor(spans, words, &discussion))
+            }
+            None => false,
+        };
         if anchored { Ok(discussion) } else { Err(no("run of text", words)) }
     }
-}
-
-/// Splits the run that holds the words and anchors a discussion to them.
-fn anchor(spans: &mut RichText, words: &str, discussion: &str) -> bool {
-    for at in 0..spans.len() {
-        let Some(span) = spans.get(at) else { return false };
-        let Content::Text(text) = &span.content else { continue };
-        let Some(start) = text.find(words) else { continue };
-        let part = |piece: &str, anchored: bool| {
-            let mut part: Span = span.clone();
-            part.content = Content::Text(piece.to_owned());
-            if anchored {
-                part.discussions.push(discussion.to_owned());
-            }
-            part
-        };
-        let end = start + words.len();
-        let parts =
-            [part(&text[..start], false), part(&text[start..end], true), part(&text[end..], false)];
-        spans.splice(at..=at, parts);
-        *spans = rich::merged(std::mem::take(spans));
-        return true;
-    }
-    false
 }

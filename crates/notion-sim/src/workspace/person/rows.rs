@@ -64,6 +64,27 @@ impl Workspace {
         Ok(())
     }
 
+    /// Sets what a formula or rollup shows, as the API writes it without the outer key, e.g.
+    /// `{"type": "number", "number": 3}`. The simulator computes neither.
+    ///
+    /// # Errors
+    /// If there is no such page, or no such property of these types.
+    pub fn set_computed(&mut self, page: &str, name: &str, value: Value) -> Done<()> {
+        let page = self.known_page(page)?;
+        let found = self.pages.get(&page).ok_or_else(|| no("page", &page))?;
+        let source = self.data_source_of(found).ok_or_else(|| no("property", name))?;
+        let property = source.lookup(name).ok_or_else(|| no("property", name))?;
+        if !matches!(property.kind, PropertyKind::Formula { .. } | PropertyKind::Rollup { .. }) {
+            return Err(PersonError(format!("{name:?} is neither a formula nor a rollup")));
+        }
+        let id = property.id.clone();
+        // What is computed does not move the time of last edit (notion-api.md 7.1).
+        if let Some(page) = self.pages.get_mut(&page) {
+            page.values.insert(id, values::PropertyValue::Raw(value));
+        }
+        Ok(())
+    }
+
     /// Moves a page to the trash.
     ///
     /// # Errors
@@ -193,6 +214,35 @@ impl Workspace {
             .options_mut()
             .ok_or_else(|| no("select", property))?
             .push(option);
+        Ok(())
+    }
+
+    /// Adds a property to a database (id or title), defined as the API does, e.g. `{"people": {}}`; also
+    /// `{"button": {}}` and `{"verification": {}}`, which connections cannot make.
+    ///
+    /// # Errors
+    /// If there is no such database or the definition is refused.
+    pub fn add_property(&mut self, database: &str, name: &str, definition: &Value) -> Done<()> {
+        let source = self.resolve_source(database).ok_or_else(|| no("database", database))?;
+        let source = source.id.clone();
+        let obj = Obj::new(definition, "property")?;
+        let (kind, description) = if obj.has("button") {
+            (PropertyKind::Button, None)
+        } else if obj.has("verification") {
+            (PropertyKind::Verification, None)
+        } else {
+            let read = schema::definition(&obj, &mut self.ids, None)?;
+            (read.kind, read.description)
+        };
+        if let Some(source) = self.data_sources.get_mut(&source) {
+            let id = schema::unused_id(&mut self.ids, &source.properties);
+            source.properties.push(schema::Property {
+                id,
+                name: name.to_owned(),
+                description,
+                kind,
+            });
+        }
         Ok(())
     }
 
