@@ -4,21 +4,26 @@ use std::ops::Range;
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
-use super::Edit;
 use super::block::{Block, LocalUnit, Marker, Node};
 use super::inline::Inline;
 use super::local_inline::{self, Place};
+use super::{Edit, Local};
 
 /// The edits that make a unit's text that of `node`, or nothing where only the whole block can be written.
-pub(super) fn change(text: &str, unit: &LocalUnit, node: &Node, words: bool) -> Option<Vec<Edit>> {
+pub(super) fn change(
+    local: &Local<'_>,
+    unit: &LocalUnit,
+    node: &Node,
+    words: bool,
+) -> Option<Vec<Edit>> {
     match (&unit.node.block, &node.block) {
         (Block::Paragraph(old), Block::Paragraph(new)) => {
             let range = unit.inline.clone()?;
-            Some(inline(text, range, old, new, Place::Flow, &unit.indent, words))
+            Some(inline(local, range, old, new, Place::Flow, &unit.indent, words))
         }
         (Block::Heading(a, old), Block::Heading(b, new)) if a == b => {
             let range = unit.inline.clone()?;
-            Some(inline(text, range, old, new, Place::Line, &unit.indent, words))
+            Some(inline(local, range, old, new, Place::Line, &unit.indent, words))
         }
         (Block::Item(a, old), Block::Item(b, new)) => {
             let mut out = Vec::new();
@@ -32,21 +37,21 @@ pub(super) fn change(text: &str, unit: &LocalUnit, node: &Node, words: bool) -> 
             }
             if old != new {
                 let range = unit.inline.clone().filter(|_| !new.is_empty())?;
-                out.extend(inline(text, range, old, new, Place::Flow, &unit.child_indent, words));
+                out.extend(inline(local, range, old, new, Place::Flow, &unit.child_indent, words));
             }
             Some(out)
         }
-        (Block::Row(old), Block::Row(new)) => cells(text, unit, old, new, words),
+        (Block::Row(old), Block::Row(new)) => cells(local, unit, old, new, words),
         (Block::Table(Some(old), n), Block::Table(Some(new), m)) if n == m => {
-            cells(text, unit, old, new, words)
+            cells(local, unit, old, new, words)
         }
-        (Block::Code(a, _), Block::Code(b, new)) if a == b => code(text, unit, new),
+        (Block::Code(a, _), Block::Code(b, new)) if a == b => code(local.text, unit, new),
         _ => None,
     }
 }
 
 fn cells(
-    text: &str,
+    local: &Local<'_>,
     unit: &LocalUnit,
     old: &[Inline],
     new: &[Inline],
@@ -59,14 +64,14 @@ fn cells(
     Some(
         changed
             .flat_map(|(range, (old, new))| {
-                inline(text, range.clone(), old, new, Place::Cell, "", words)
+                inline(local, range.clone(), old, new, Place::Cell, "", words)
             })
             .collect(),
     )
 }
 
 fn inline(
-    text: &str,
+    local: &Local<'_>,
     range: Range<usize>,
     old: &Inline,
     new: &Inline,
@@ -74,20 +79,43 @@ fn inline(
     indent: &str,
     words: bool,
 ) -> Vec<Edit> {
-    let source = text.get(range.clone()).unwrap_or_default();
-    let to = local_inline::render(new, place);
+    let source = local.text.get(range.clone()).unwrap_or_default();
+    let to = local_inline::render(new, place, local.links);
     if words {
-        let from = local_inline::render(old, place);
+        let from = local_inline::render(old, place, local.links);
         return word_edits(source, range.start, &from, &to, indent);
     }
     vec![Edit { at: range, new: to.replace('\n', &format!("\n{indent}")) }]
 }
 
-/// A text as words, each with the white space before it.
+/// Where the target of a link that begins at `at` ends, title included.
+fn target_end(text: &str, at: usize) -> usize {
+    let mut depth = 0_usize;
+    let tail = text.get(at..).unwrap_or_default();
+    let end = tail.char_indices().find_map(|(n, c)| {
+        match c {
+            '(' => depth += 1,
+            ')' if depth == 0 => return Some(n),
+            ')' => depth -= 1,
+            _ => {}
+        }
+        None
+    });
+    end.map_or(at, |end| at + end)
+}
+
+/// A text as words, each with the white space before it. White space in the target of a link parts no words.
 fn split(text: &str) -> Vec<(&str, Range<usize>)> {
     let mut out = Vec::new();
     let mut start = None;
+    let mut target = 0;
     for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        if at < target {
+            continue;
+        }
+        if text.get(at..).is_some_and(|rest| rest.starts_with("](")) {
+            target = target_end(text, at + 2);
+        }
         match (c.is_whitespace(), start) {
             (true, Some(from)) => {
                 out.push((text.get(from..at).unwrap_or_default(), from..at));
