@@ -308,10 +308,7 @@ fn sets_merge_by_their_members() {
     repo.replace(&path, "- ADR-2\n", "- ADR-3\n");
     let page = lab.page("Stories", "INFRA-1");
     let [one, two, four] = [1, 2, 4].map(|n| lab.page("ADRs", &format!("ADR-{n}")));
-    lab.sim
-        .workspace()
-        .set_property(&page, "Linked ADRs", [one, two, four].join(","))
-        .unwrap();
+    lab.sim.workspace().set_property(&page, "Linked ADRs", [one, two, four].join(",")).unwrap();
     lab.minutes(2);
     repo.run(&["sync"]).expect(0);
     let text = repo.read(&path);
