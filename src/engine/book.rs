@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::links::Led;
 use crate::backend::Place;
 use crate::state::{Snapshot, StateError, Store};
 
@@ -56,6 +57,9 @@ pub(super) struct Record {
     /// nobody else's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pushed_by: BTreeMap<String, String>,
+    /// Where the links of that file led that are paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Led>,
     /// When the page was edited and read.
     #[serde(default)]
     pub seen: Seen,
@@ -102,6 +106,7 @@ impl Record {
             url: url.to_owned(),
             path: None,
             clean: None,
+            links: Vec::new(),
             bases: BTreeMap::new(),
             proposed: BTreeMap::new(),
             pushed_by: BTreeMap::new(),
@@ -220,6 +225,9 @@ pub(super) struct Meta {
     /// Hash of what decides the meaning of the records.
     #[serde(default)]
     pub mapping: String,
+    /// The repository's address on the web as the last run knew it, so that runs elsewhere send the same links.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web: Option<String>,
     /// By name.
     #[serde(default)]
     pub backends: BTreeMap<String, BackendMeta>,

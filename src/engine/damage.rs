@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use agent_sync_core::kind::Kinds;
 use agent_sync_core::markdown::{self, Dialect};
 use agent_sync_core::model::{Key, Side, Stretch};
 use agent_sync_core::plan::{Conflict, Content, Pair};
@@ -29,13 +28,13 @@ pub(super) async fn halved(
         else {
             continue;
         };
-        let path = artifact.path.as_deref().unwrap_or_default();
+        let links = world.links(artifact.path.as_deref().unwrap_or_default());
         if let Some(Some(Pair { local: Some(Content::Body { text, .. }), .. })) =
             task.push.get(&Stretch::Body)
         {
-            let old = FileText::new(kind, key, path, book.text(text).await?);
+            let old = FileText::new(kind, key, links.clone(), book.text(text).await?);
             let lost = artifact.file.as_ref().is_some_and(|file| {
-                markdown::local_removes_more_than_half(&old.local(), &file.body(kind))
+                markdown::local_removes_more_than_half(&old.local(), &file.body(kind, &links))
             });
             if lost {
                 halved.insert(key.clone());
@@ -61,7 +60,7 @@ pub(super) async fn halved(
 pub(super) async fn three_texts(
     dialect: Dialect,
     book: &Book,
-    kinds: &Kinds,
+    world: &World,
     artifact: &Artifact,
     conflict: &Conflict,
 ) -> Result<[Option<String>; 3], RunError> {
@@ -76,11 +75,11 @@ pub(super) async fn three_texts(
             value(conflict.remote.as_ref()),
         ]);
     }
-    let Some(kind) = kinds.get(&artifact.key.kind) else { return Ok([None, None, None]) };
-    let path = artifact.path.as_deref().unwrap_or_default();
+    let Some(kind) = world.kinds.get(&artifact.key.kind) else { return Ok([None, None, None]) };
+    let links = world.links(artifact.path.as_deref().unwrap_or_default());
     let base = match &conflict.base {
         Some(Pair { local: Some(Content::Body { text: local, .. }), remote, .. }) => {
-            let local = FileText::new(kind, &artifact.key, path, book.text(local).await?);
+            let local = FileText::new(kind, &artifact.key, links.clone(), book.text(local).await?);
             let remote = match remote.as_ref().and_then(Content::text) {
                 Some(id) => book.text(id).await?,
                 None => String::new(),
@@ -93,7 +92,7 @@ pub(super) async fn three_texts(
         .file
         .as_ref()
         .filter(|_| conflict.deleted != Some(Side::Local))
-        .map(|file| markdown::body_text(&file.body(kind)));
+        .map(|file| markdown::body_text(&file.body(kind, &links)));
     let remote = match &artifact.body {
         Some(body) => {
             let text = match &body.text {
@@ -110,10 +109,10 @@ pub(super) async fn three_texts(
                         &text,
                     );
                     let new = markdown::apply_edits(&old.text, &edits);
-                    let new = FileText::new(kind, &artifact.key, path, new);
+                    let new = FileText::new(kind, &artifact.key, links, new);
                     markdown::body_text(&new.local())
                 }
-                None => markdown::render_local(dialect, &text, kind.format),
+                None => markdown::render_local(dialect, &text, kind.format, Some(&links)),
             })
         }
         None => None,

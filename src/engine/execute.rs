@@ -109,14 +109,15 @@ async fn agree(
         else {
             continue;
         };
-        let Some(merge) = BodyMerge::load(hands.book, kind, artifact, &plan.base).await? else {
+        let links = hands.world.links(artifact.path.as_deref().unwrap_or_default());
+        let Some(merge) = BodyMerge::load(hands.book, kind, artifact, &links, &plan.base).await?
+        else {
             continue;
         };
         let merge = merge.with_choices(choices);
-        let path = artifact.path.as_deref().unwrap_or_default();
-        let made = merge.run(dialect, Writes { push: false, pull: false }).and_then(|merged| {
-            merge.pair(dialect, &merged, kind, path, &merge.local, &merge.remote)
-        });
+        let made = merge
+            .run(dialect, Writes { push: false, pull: false })
+            .and_then(|merged| merge.pair(dialect, &merged, kind, &merge.local, &merge.remote));
         if let Some(made) = made {
             made.texts.iter().for_each(|text| drop(hands.book.keep(text)));
             executed.pairs.insert(key.clone(), made);

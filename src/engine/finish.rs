@@ -9,6 +9,7 @@ use super::RunError;
 use super::book::{Book, Cursor, Decision, Record, Seen, stretch_name};
 use super::execute::Executed;
 use super::history::{self, HeldFile, Published};
+use super::links;
 use super::observe::{World, local_contents, minute};
 use super::work::{Action, Task};
 use crate::backend::Backend;
@@ -252,9 +253,12 @@ async fn publish(pen: &mut Pen<'_>, executed: &Executed, name: &str) -> Result<(
         };
         let path = record.path.clone().unwrap_or_default();
         let contents = local_contents(pen.world, kind, key, &path, &file.text);
+        let links = pen.world.links(&path);
+        let local = file.body(kind, &links);
         let agreed = !artifact.blocked
             && record.proposed.is_empty()
             && file.document.findings.is_empty()
+            && links::findings(key, &path, &local).is_empty()
             && artifact.local_only.is_empty()
             && contents.iter().all(|(stretch, content)| {
                 let base = record.base(stretch).cloned().unwrap_or_default();
@@ -262,6 +266,7 @@ async fn publish(pen: &mut Pen<'_>, executed: &Executed, name: &str) -> Result<(
             })
             && contents.keys().all(|stretch| artifact.stretches.contains_key(stretch));
         record.clean = agreed.then(|| super::book::text_id(file.text.as_bytes()));
+        record.links = if agreed { links::led(&local) } else { Vec::new() };
     }
     Ok(())
 }

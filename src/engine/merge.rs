@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use agent_sync_core::kind::{Format, Kind};
-use agent_sync_core::markdown::{self, Choice, Clash, Dialect, Local, Merged, Sides};
+use agent_sync_core::markdown::{self, Choice, Clash, Dialect, Links, Local, Merged, Sides};
 use agent_sync_core::model::{Key, Stretch};
 use agent_sync_core::plan::{self, Conflict, Content, Merge, Observed, Pair};
 
@@ -53,7 +53,7 @@ pub(super) async fn pair_texts(
     book: &Book,
     kind: &Kind,
     key: &Key,
-    path: &str,
+    links: &Links,
     pair: &Pair,
 ) -> Result<(FileText, String), RunError> {
     let local = match pair.local.as_ref().and_then(Content::text) {
@@ -64,7 +64,7 @@ pub(super) async fn pair_texts(
         Some(id) => book.text(id).await?,
         None => String::new(),
     };
-    Ok((FileText::new(kind, key, path, local), remote))
+    Ok((FileText::new(kind, key, links.clone(), local), remote))
 }
 
 impl BodyMerge {
@@ -76,6 +76,7 @@ impl BodyMerge {
         book: &Book,
         kind: &Kind,
         artifact: &Artifact,
+        links: &Links,
         from: &Pair,
     ) -> Result<Option<Self>, RunError> {
         let (Some(file), Some(body), Some(seen)) =
@@ -87,10 +88,9 @@ impl BodyMerge {
             return Ok(None);
         }
         let key = &artifact.key;
-        let path = artifact.path.as_deref().unwrap_or_default();
         let mut agreed = Vec::new();
         for pair in seen.base.iter().chain(&seen.proposed).filter(|pair| *pair != from) {
-            agreed.push(pair_texts(book, kind, key, path, pair).await?);
+            agreed.push(pair_texts(book, kind, key, links, pair).await?);
         }
         let remote = match &body.text {
             Some(text) => text.clone(),
@@ -99,12 +99,13 @@ impl BodyMerge {
         Ok(Some(Self {
             key: key.clone(),
             seen: seen.clone(),
-            base: pair_texts(book, kind, key, path, from).await?,
+            base: pair_texts(book, kind, key, links, from).await?,
             agreed,
             local: FileText {
                 text: file.text.clone(),
                 excluded: file.document.excluded.clone(),
                 format: kind.format,
+                links: links.clone(),
             },
             remote,
             choices: BTreeMap::new(),
@@ -195,7 +196,6 @@ impl BodyMerge {
         dialect: Dialect,
         merged: &Merged,
         kind: &Kind,
-        path: &str,
         file: &FileText,
         remote: &str,
     ) -> Option<MadePair> {
@@ -210,8 +210,11 @@ impl BodyMerge {
         let digest = markdown::remote_digest(dialect, &remote);
         let id = super::book::text_id(remote.as_bytes());
         let then = body_content(&digest, &id, digest == markdown::empty_digest());
-        let base = FileText::new(kind, &self.key, path, local.clone());
-        let content = base.content();
+        let base = FileText::new(kind, &self.key, file.links.clone(), local.clone());
+        // Links that the page does not have yet are still to be sent.
+        let agreed = markdown::agreed_digest(&base.local(), dialect, &remote);
+        let empty = agreed == markdown::empty_digest();
+        let content = body_content(&agreed, &super::book::text_id(local.as_bytes()), empty);
         let now = file.content();
         Some(MadePair {
             pair: Pair {

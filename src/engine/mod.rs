@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agent_sync_core::kind::{Kind, Kinds, PropertyType};
+use agent_sync_core::markdown::Web;
 use agent_sync_core::model::{Key, Selector, Side};
 
 use crate::backend::{Backend, BackendError, Connected};
@@ -23,6 +24,7 @@ mod finish;
 mod history;
 mod init;
 pub mod lease;
+mod links;
 mod log;
 mod merge;
 mod observe;
@@ -236,6 +238,8 @@ struct Session<'a> {
     progress: &'a dyn Progress,
     stop: Stop,
     work_tree: Option<String>,
+    /// Name of the default branch.
+    branch: String,
 }
 
 /// Runs a command once.
@@ -290,8 +294,20 @@ async fn attempt(
         .map_err(|error| RunError::Usage(format!("{} cannot be read: {error}.", root.display())))?;
     let work_tree = git.work_tree_id().await?;
     let (run, stop) = (run.to_owned(), stop.clone());
-    let mut session =
-        Session { request, config, git, tree, store, remote, refs, run, stop, work_tree, progress };
+    let mut session = Session {
+        request,
+        config,
+        git,
+        tree,
+        store,
+        remote,
+        refs,
+        run,
+        stop,
+        work_tree,
+        branch: branch.clone(),
+        progress,
+    };
     if let Command::Log { limit } = request.command {
         return log::log(&session, limit).await;
     }
@@ -425,6 +441,7 @@ async fn all_backends(
     let mut report = Report::new(session.request.command.name(), session.request.dry_run);
     let mut book = book::Book::load(session.store.clone()).await?;
     let published = published(session, &book).await?;
+    let web = links::web(session, &mut book.meta.web).await?;
     for config in &session.config.backends {
         let asked = session.request.backends.iter().any(|name| name == config.name());
         if !session.request.backends.is_empty() && !asked {
@@ -462,6 +479,7 @@ async fn all_backends(
             kinds,
             book: &mut book,
             published: &published,
+            web: web.as_ref(),
             report: &mut report,
             gate: gate.clone(),
             assign_ids: config.assigns_ids(),
@@ -524,6 +542,8 @@ struct Turn<'a> {
     kinds: Kinds,
     book: &'a mut book::Book,
     published: &'a Published,
+    /// The repository's address on the web.
+    web: Option<&'a Web>,
     report: &'a mut Report,
     gate: Option<Arc<lease::Gate>>,
     /// Whether pages without an id get one.

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use agent_sync_core::document::Document;
 use agent_sync_core::kind::{Kind, Kinds};
-use agent_sync_core::markdown::Local;
+use agent_sync_core::markdown::{Links, Local, Web};
 use agent_sync_core::model::{Finding, Key, Severity, Stretch};
 use agent_sync_core::plan::{Content, Existence, Observed, RemotePresence, Step};
 use jiff::Timestamp;
 
 use super::book::{Book, Seen};
 use super::history::Published;
+use super::links::Paths;
 use super::{Progress, RunError};
 use crate::backend::{Backend, Identity, Place, RemotePage};
 use crate::repo::git::Git;
@@ -55,8 +56,13 @@ pub struct LocalFile {
 
 impl LocalFile {
     /// The file's body for the Markdown functions.
-    pub fn body<'a>(&'a self, kind: &Kind) -> Local<'a> {
-        Local { text: &self.text, excluded: &self.document.excluded, format: kind.format }
+    pub fn body<'a>(&'a self, kind: &Kind, links: &'a Links) -> Local<'a> {
+        Local {
+            text: &self.text,
+            excluded: &self.document.excluded,
+            format: kind.format,
+            links: Some(links),
+        }
     }
 }
 
@@ -158,6 +164,8 @@ pub(super) struct World {
     pub unnamed: BTreeMap<String, Vec<(String, String)>>,
     /// Files that this run made.
     pub made: BTreeMap<Key, String>,
+    /// What the links of the files need.
+    pub paths: Paths,
 }
 
 /// What [`observe`] needs.
@@ -192,6 +200,8 @@ pub(super) struct Eyes<'a> {
     pub progress: &'a dyn Progress,
     /// This working tree; see [`Git::work_tree_id`].
     pub work_tree: Option<&'a str>,
+    /// The repository's address on the web.
+    pub web: Option<&'a Web>,
 }
 
 /// Cuts a time to its minute.
@@ -236,6 +246,18 @@ fn finding(
     }
 }
 
+/// Artifacts with a file and no page yet.
+fn pending(world: &World, matched: &BTreeMap<Key, Artifact>) -> BTreeSet<Key> {
+    let new = |artifact: &&Artifact| {
+        artifact.presence == RemotePresence::Absent
+            && artifact.file_digest.is_some()
+            && !artifact.blocked
+            && !world.page_of.contains_key(&artifact.key)
+            && world.places.contains_key(&artifact.key.kind)
+    };
+    matched.values().filter(new).map(|artifact| artifact.key.clone()).collect()
+}
+
 /// Reads both sides and decides every stretch.
 ///
 /// # Errors
@@ -256,10 +278,15 @@ pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
         loose_titles: BTreeMap::new(),
         unnamed: BTreeMap::new(),
         made: BTreeMap::new(),
+        paths: Paths::new(eyes.tree, eyes.web, eyes.book, eyes.backend.name(), |key| {
+            eyes.kinds.contains_key(&key.kind)
+        }),
     };
     let pages = list(&eyes, &mut world).await?;
     let matched = identify(&eyes, &mut world, pages).await?;
     guard_emptiness(&eyes, &world)?;
+    world.paths.pending = pending(&world, &matched);
+    world.refresh_links();
     let name = eyes.backend.name().to_owned();
     let open: BTreeSet<Key> = matched
         .keys()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use agent_sync_core::canonical::Date;
 use agent_sync_core::document;
 use agent_sync_core::kind::{Format, Kind, PropertyType};
-use agent_sync_core::markdown::{self, Dialect, Hunk, Local, Merged};
+use agent_sync_core::markdown::{self, Dialect, Hunk, Links, Local, Merged};
 use agent_sync_core::model::{Key, Properties, Stretch, Value};
 use agent_sync_core::plan::{Content, Pair};
 
@@ -35,18 +35,25 @@ pub(super) struct FileText {
     pub excluded: Vec<std::ops::Range<usize>>,
     /// Its form.
     pub format: Format,
+    /// Where its links lead.
+    pub links: Links,
 }
 
 impl FileText {
     /// Reads a file's text for its body.
-    pub(super) fn new(kind: &Kind, key: &Key, path: &str, text: String) -> Self {
-        let excluded = document::parse(kind, &key.id, path, &text).excluded;
-        Self { text, excluded, format: kind.format }
+    pub(super) fn new(kind: &Kind, key: &Key, links: Links, text: String) -> Self {
+        let excluded = document::parse(kind, &key.id, links.path(), &text).excluded;
+        Self { text, excluded, format: kind.format, links }
     }
 
     /// For the Markdown functions.
     pub(super) fn local(&self) -> Local<'_> {
-        Local { text: &self.text, excluded: &self.excluded, format: self.format }
+        Local {
+            text: &self.text,
+            excluded: &self.excluded,
+            format: self.format,
+            links: Some(&self.links),
+        }
     }
 
     /// The body as content of a stretch.
@@ -77,8 +84,6 @@ pub(super) struct BodyJob {
     pub before: String,
     /// What to send.
     pub write: BodyWrite,
-    /// Path of the file.
-    pub path: String,
     /// Where both sides come from, to plan again when somebody edits the page meanwhile.
     pub merge: Option<BodyMerge>,
     /// The plan, where both sides changed: only a part of the texts may be agreed by it.

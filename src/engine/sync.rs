@@ -141,6 +141,7 @@ async fn look(
         allow_delete: turn.session.request.allow.delete,
         forget: turn.session.request.allow.history,
         work_tree: turn.session.work_tree.as_deref(),
+        web: turn.web,
         progress: turn.session.progress,
     };
     let observation = observe::observe(eyes);
@@ -324,7 +325,7 @@ async fn report(
         let path = outcome.path.clone().or_else(|| artifact.path.clone());
         let open = if resolving { &[][..] } else { task.conflicts.as_slice() };
         for conflict in open {
-            let texts = texts(turn, artifact, conflict).await?;
+            let texts = texts(turn, world, artifact, conflict).await?;
             turn.report.conflicts.push(ConflictReport::new(
                 conflict,
                 turn.backend.label(),
@@ -350,7 +351,7 @@ async fn report(
             continue;
         }
         if turn.session.request.command == Command::Diff {
-            let texts = difference(turn, artifact, task).await?;
+            let texts = difference(turn, world, artifact, task).await?;
             turn.report.diffs.extend(texts);
         }
         turn.report.artifacts.push(entry);
@@ -428,6 +429,7 @@ fn reason(label: &str, artifact: &Artifact, task: &Task, stale: &BTreeSet<Stretc
 /// Base, local and remote of a conflict as text for people.
 async fn texts(
     turn: &Turn<'_>,
+    world: &World,
     artifact: &Artifact,
     conflict: &Conflict,
 ) -> Result<[Option<String>; 3], RunError> {
@@ -435,11 +437,12 @@ async fn texts(
         let text = |text: &String| (!text.is_empty()).then(|| text.clone());
         return Ok([text(&block.base), text(&block.local), text(&block.remote)]);
     }
-    damage::three_texts(turn.backend.dialect(), turn.book, &turn.kinds, artifact, conflict).await
+    damage::three_texts(turn.backend.dialect(), turn.book, world, artifact, conflict).await
 }
 
 async fn difference(
     turn: &Turn<'_>,
+    world: &World,
     artifact: &Artifact,
     task: &Task,
 ) -> Result<Vec<crate::report::Difference>, RunError> {
@@ -458,8 +461,7 @@ async fn difference(
         let Some(seen) = artifact.stretches.get(&stretch) else { continue };
         let shown = plan::conflict(&artifact.key, &stretch, seen, None);
         let texts =
-            damage::three_texts(turn.backend.dialect(), turn.book, &turn.kinds, artifact, &shown)
-                .await?;
+            damage::three_texts(turn.backend.dialect(), turn.book, world, artifact, &shown).await?;
         let conflict = task.conflicts.iter().any(|conflict| conflict.stretch == stretch);
         all.push(crate::report::Difference {
             key: artifact.key.clone(),

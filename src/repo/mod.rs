@@ -9,6 +9,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use agent_sync_core::markdown::Entry;
 use sha2::{Digest, Sha256};
 
 pub use paths::{PathError, new_path};
@@ -86,6 +87,25 @@ impl Tree {
     /// The tree's root, absolute and without links.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// What stands at a path; the empty path is the root. A link inside the repository is followed; `None` for one
+    /// that leaves it, and for what is neither a file nor a folder.
+    pub fn entry(&self, path: &str) -> Option<Entry> {
+        if path.is_empty() {
+            return Some(Entry::Folder);
+        }
+        let full = self.resolve(path)?;
+        let full = match fs::symlink_metadata(&full).ok()?.is_symlink() {
+            true => self.target(&full).ok()??,
+            false => full,
+        };
+        let found = fs::metadata(full).ok()?;
+        match (found.is_file(), found.is_dir()) {
+            (true, _) => Some(Entry::File),
+            (_, true) => Some(Entry::Folder),
+            _ => None,
+        }
     }
 
     /// Reads a file as text. A link to a file inside the repository is followed, one that leaves it is not.

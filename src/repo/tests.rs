@@ -329,3 +329,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_entry_is_what_stands_inside_of_the_tree() {
+    let repo = repo(&[("docs/a.md", b"a"), (".git/config", b"x")]);
+    symlink("/etc", repo.folder.path().join("docs/etc")).unwrap();
+    symlink("a.md", repo.folder.path().join("docs/b.md")).unwrap();
+    symlink("../..", repo.folder.path().join("docs/up")).unwrap();
+    let entry = |path: &str| repo.tree.entry(path);
+    for path in ["docs/a.md", "docs/b.md"] {
+        assert_eq!(entry(path), Some(Entry::File), "{path}");
+    }
+    for path in ["", "docs"] {
+        assert_eq!(entry(path), Some(Entry::Folder), "{path}");
+    }
+    for path in [
+        "no",
+        "docs/",
+        "/docs",
+        "docs/../docs",
+        "docs/etc",
+        "docs/etc/passwd",
+        "docs/up",
+        ".git/config",
+        ".git",
+        "..",
+    ] {
+        assert_eq!(entry(path), None, "{path}");
+    }
+}

@@ -142,7 +142,8 @@ impl Scene {
 
     /// What both sides hold now.
     pub fn end(&self, repo: &Repo<'_>) -> End {
-        End { workspace: self.lab.sim.workspace().snapshot(), files: repo.files() }
+        let workspace = self.lab.sim.workspace();
+        End { workspace: named_links(&workspace, &workspace.snapshot()), files: repo.files() }
     }
 
     /// Plays the scene without any trouble; the end and the number of requests.
@@ -199,6 +200,26 @@ impl Scene {
     }
 }
 
+/// Page links by the document's id instead of the page's, which is another in every run.
+fn named_links(workspace: &Workspace, text: &str) -> String {
+    const PAGE: &str = "https://app.notion.com/p/";
+    let mut parts = text.split(PAGE);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (hex, rest) = part.split_at(32);
+        let cut = |from: usize, to: usize| &hex[from..to];
+        let id = [cut(0, 8), cut(8, 12), cut(12, 16), cut(16, 20), cut(20, 32)].join("-");
+        let id = workspace.property_text(&id, "ID").unwrap_or_default();
+        out.push_str(&format!("<page {id}>{rest}"));
+    }
+    out
+}
+
+/// A link from one document to another.
+fn link(kind: &str, id: &str) -> String {
+    format!("\nSee [{id}](../../{}).\n", path(kind, id).trim_start_matches(".agent/cache/"))
+}
+
 /// A difference of lines, for messages.
 fn diff(old: &str, new: &str) -> String {
     similar::TextDiff::from_lines(old, new).unified_diff().to_string()
@@ -220,18 +241,24 @@ fn write_documents(repo: &Repo<'_>) {
     };
     repo.write(
         &path("stories", "INFRA-1"),
-        &(text("INFRA-1", "DRAFT", &body("infra one"))
+        &(text("INFRA-1", "DRAFT", &(body("infra one") + &link("plans", "PLAN-1")))
             + &linked("Linked Plans", &["PLAN-1", "PLAN-2"])
             + &linked("Linked ADRs", &["ADR-1"])),
     );
     repo.write(
         &path("stories", "INFRA-2"),
-        &(text("INFRA-2", "TO_DO", &body("infra two")) + &linked("Linked Plans", &["PLAN-1"])),
+        // The second one has no page until the other changes are made.
+        &(text(
+            "INFRA-2",
+            "TO_DO",
+            &(body("infra two") + &link("stories", "INFRA-1") + &link("plans", "PLAN-9")),
+        ) + &linked("Linked Plans", &["PLAN-1"])),
     );
     repo.write(&path("stories", "INFRA-3"), &text("INFRA-3", "DONE", &body("infra three")));
     repo.write(
         &path("plans", "PLAN-1"),
-        &(text("PLAN-1", "DRAFT", &body("plan one")) + &linked("Linked Stories", &["INFRA-1"])),
+        &(text("PLAN-1", "DRAFT", &(body("plan one") + &link("stories", "INFRA-1")))
+            + &linked("Linked Stories", &["INFRA-1"])),
     );
     repo.write(&path("plans", "PLAN-2"), &text("PLAN-2", "PROPOSED", NORMALISED));
     repo.write(&path("plans", "PLAN-3"), &text("PLAN-3", "APPROVED", &body("plan three")));
@@ -257,12 +284,17 @@ fn change(lab: &Lab, repo: &Repo<'_>) {
     // New on either side; the new file is in a circle with the plan.
     repo.write(
         &path("stories", "INFRA-9"),
-        &(story("INFRA-9", "New story", "DRAFT", "## Why\n\nA new file.\n\nIt has a body.\n")
-            + &linked("Linked Plans", &["PLAN-9", "PLAN-1"])),
+        &(story(
+            "INFRA-9",
+            "New story",
+            "DRAFT",
+            &("## Why\n\nA new file.\n\nIt has a body.\n".to_owned() + &link("plans", "PLAN-9")),
+        ) + &linked("Linked Plans", &["PLAN-9", "PLAN-1"])),
     );
     repo.write(
         &path("plans", "PLAN-9"),
         &(story("PLAN-9", "New plan", "DRAFT", "## How\n\nAnother new file, unlike the first.\n")
+            + &link("stories", "INFRA-9")
             + &linked("Linked Stories", &["INFRA-9"])),
     );
     let properties =

@@ -32,7 +32,7 @@ impl Chance {
 }
 
 fn md(text: &str) -> Local<'_> {
-    Local { text, excluded: &[], format: Format::Markdown }
+    Local { text, excluded: &[], format: Format::Markdown, links: None }
 }
 
 /// What the backend makes of a text that it is given. It is no canonical form of ours.

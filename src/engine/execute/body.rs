@@ -23,11 +23,12 @@ pub(super) async fn body_job(
     file: &LocalFile,
 ) -> Result<Result<BodyJob, String>, RunError> {
     let dialect = hands.backend.dialect();
-    let path = artifact.path.clone().unwrap_or_default();
+    let links = hands.world.links(artifact.path.as_deref().unwrap_or_default());
     let local = FileText {
         text: file.text.clone(),
         excluded: file.document.excluded.clone(),
         format: kind.format,
+        links: links.clone(),
     };
     let before = match &artifact.body {
         Some(body) => match &body.text {
@@ -38,11 +39,11 @@ pub(super) async fn body_job(
     };
     if verb == Verb::Create {
         let write = BodyWrite::Whole(markdown::render_remote(&local.local(), dialect));
-        return Ok(Ok(BodyJob { local, before, write, path, merge: None, merged: None }));
+        return Ok(Ok(BodyJob { local, before, write, merge: None, merged: None }));
     }
     let pair = task.push.get(&Stretch::Body).cloned().flatten();
     if let (Some(choices), Some(pair)) = (&task.merge, &pair) {
-        let Some(merge) = BodyMerge::load(hands.book, kind, artifact, pair).await? else {
+        let Some(merge) = BodyMerge::load(hands.book, kind, artifact, &links, pair).await? else {
             return Ok(Err("its text is not there any more".to_owned()));
         };
         let merge = merge.with_choices(choices);
@@ -51,20 +52,13 @@ pub(super) async fn body_job(
             return Ok(Err("both sides cannot be brought together any more".to_owned()));
         };
         let text = markdown::apply_edits(&merge.local.text, &merged.pull);
-        let local = FileText::new(kind, &artifact.key, &path, text);
+        let local = FileText::new(kind, &artifact.key, links, text);
         let write = write(&merged.push);
         let merged = Some(Arc::new(merged));
-        return Ok(write.map(|write| BodyJob {
-            local,
-            before,
-            write,
-            path,
-            merge: Some(merge),
-            merged,
-        }));
+        return Ok(write.map(|write| BodyJob { local, before, write, merge: Some(merge), merged }));
     }
     let base = match &pair {
-        Some(pair) => Some(pair_texts(hands.book, kind, &artifact.key, &path, pair).await?),
+        Some(pair) => Some(pair_texts(hands.book, kind, &artifact.key, &links, pair).await?),
         None => None,
     };
     let texts = base.as_ref().map(|(file, text)| (file.local(), text.as_str()));
@@ -72,7 +66,7 @@ pub(super) async fn body_job(
     let push = markdown::plan_push(dialect, texts, &local.local(), &before);
     let merge =
         base.map(|base| BodyMerge::of_texts(&artifact.key, base, local.clone(), before.clone()));
-    Ok(write(&push).map(|write| BodyJob { local, before, write, path, merge, merged: None }))
+    Ok(write(&push).map(|write| BodyJob { local, before, write, merge, merged: None }))
 }
 
 /// How a plan is sent; `Err` says why it cannot be.

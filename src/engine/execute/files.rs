@@ -43,22 +43,22 @@ pub(super) async fn local(
         // What a force overwrites may be nowhere else: it is stored before it is gone.
         hands.book.commit(hands.run, &partial("what is about to be replaced", hands.run)).await?;
     }
-    let mut taken: BTreeSet<String> =
-        hands.world.scan.files.values().map(|entry| entry.path.clone()).collect();
     let wanted: Vec<_> = tasks.iter().filter(|(_, task)| task.local != Action::None).collect();
+    name_files(hands, &wanted, executed);
     for (n, &(key, task)) in wanted.iter().enumerate() {
         hands.progress.at(Phase::Files, n, wanted.len());
         let Some(artifact) = hands.world.artifacts.get(key).cloned() else { continue };
         let Some(kind) = hands.world.kinds.get(&key.kind).cloned() else { continue };
         let result = match task.local {
             Action::Delete => delete_file(hands, &artifact),
-            Action::Create => create_file(hands, &kind, &artifact, &mut taken).await?,
+            Action::Create => create_file(hands, &kind, &artifact).await?,
             _ => edit_file(hands, &kind, &artifact, task, executed).await?,
         };
         match result {
             Ok(None) => {}
             Ok(Some((path, text))) => {
-                written(hands, &kind, &artifact, task, path, text, executed);
+                let page = page_text(hands, &artifact).await?;
+                written(hands, &kind, &artifact, task, &page, (path, text), executed);
             }
             Err(FileTrouble::Write(WriteError::Changed { .. })) => {
                 let outcome = executed.outcomes.entry(key.clone()).or_default();
@@ -122,29 +122,53 @@ async fn page_text(hands: &Hands<'_>, artifact: &Artifact) -> Result<String, Run
     })
 }
 
+/// Gives every file that is to be made its path, so that each can link to all others.
+fn name_files(hands: &mut Hands<'_>, wanted: &[(&Key, &Task)], executed: &mut Executed) {
+    let mut taken: BTreeSet<String> =
+        hands.world.scan.files.values().map(|entry| entry.path.clone()).collect();
+    for (key, _) in wanted.iter().filter(|(_, task)| task.local == Action::Create) {
+        let (Some(artifact), Some(kind)) =
+            (hands.world.artifacts.get(key), hands.world.kinds.get(&key.kind))
+        else {
+            continue;
+        };
+        let values = page_values(artifact);
+        let title = kind.title().and_then(|title| values.get(&title.name)).map(Value::to_string);
+        let path = match artifact.path.clone().filter(|path| !taken.contains(path)) {
+            Some(path) => Ok(path),
+            None => {
+                let title = title.unwrap_or_default();
+                new_path(kind, &key.id, &title, &|path| taken.contains(path))
+            }
+        };
+        match path {
+            Ok(path) => {
+                taken.insert(path.clone());
+                hands.world.paths.planned.insert((*key).clone(), path);
+            }
+            Err(error) => {
+                let error = FileTrouble::Path(error);
+                executed.findings.push(trouble(key, Some(artifact), format!("{error}.")));
+            }
+        }
+    }
+    hands.world.refresh_links();
+}
+
 async fn create_file(
     hands: &Hands<'_>,
     kind: &Kind,
     artifact: &Artifact,
-    taken: &mut BTreeSet<String>,
 ) -> Result<Written, RunError> {
-    let values = page_values(artifact);
-    let title = kind.title().and_then(|title| values.get(&title.name)).map(Value::to_string);
-    let remembered = artifact.path.clone().filter(|path| !taken.contains(path));
-    let path = match remembered {
-        Some(path) => path,
-        None => {
-            let title = title.unwrap_or_default();
-            match new_path(kind, &artifact.key.id, &title, &|path| taken.contains(path)) {
-                Ok(path) => path,
-                Err(error) => return Ok(Err(FileTrouble::Path(error))),
-            }
-        }
+    let Some(path) = hands.world.paths.planned.get(&artifact.key).cloned() else {
+        return Ok(Ok(None));
     };
+    let values = page_values(artifact);
     let remote = page_text(hands, artifact).await?;
-    let body = markdown::render_local(hands.backend.dialect(), &remote, kind.format);
+    let links = hands.world.links(&path);
+    let dialect = hands.backend.dialect();
+    let body = markdown::render_local(dialect, &remote, kind.format, Some(&links));
     let text = document::new_file(kind, &artifact.key.id, &values, &body);
-    taken.insert(path.clone());
     Ok(hands
         .tree
         .write(&path, &text, None)
@@ -166,8 +190,9 @@ async fn edit_file(
     };
     let mut text = file.text.clone();
     let dialect = hands.backend.dialect();
+    let links = hands.world.links(&path);
     if let (Some(Some(pair)), Some(choices)) = (task.pull.get(&Stretch::Body), &task.merge) {
-        let merge = BodyMerge::load(hands.book, kind, artifact, pair).await?;
+        let merge = BodyMerge::load(hands.book, kind, artifact, &links, pair).await?;
         let writes = Writes { push: task.push.contains_key(&Stretch::Body), pull: true };
         let merge = merge.map(|merge| merge.with_choices(choices));
         let merged = merge.as_ref().and_then(|merge| merge.run(dialect, writes));
@@ -176,32 +201,31 @@ async fn edit_file(
         };
         text = markdown::apply_edits(&file.text, &merged.pull);
         if !writes.push {
-            let now = FileText::new(kind, &artifact.key, &path, text.clone());
-            let made = merge.pair(dialect, &merged, kind, &path, &now, &merge.remote);
+            let now = FileText::new(kind, &artifact.key, links.clone(), text.clone());
+            let made = merge.pair(dialect, &merged, kind, &now, &merge.remote);
             executed.pairs.extend(made.map(|made| (artifact.key.clone(), made)));
         }
     } else if let Some(pair) = task.pull.get(&Stretch::Body) {
         let remote = page_text(hands, artifact).await?;
         let base = match pair {
-            Some(pair) => Some(pair_texts(hands.book, kind, &artifact.key, &path, pair).await?),
+            Some(pair) => Some(pair_texts(hands.book, kind, &artifact.key, &links, pair).await?),
             None => None,
         };
         let texts = base.as_ref().map(|(file, text)| (file.local(), text.as_str()));
         let texts = texts.as_ref().map(|(local, text)| (local, *text));
-        let edits = markdown::plan_pull(dialect, texts, &file.body(kind), &remote);
-        let wanted = markdown::remote_digest(dialect, &remote);
+        let edits = markdown::plan_pull(dialect, texts, &file.body(kind, &links), &remote);
         // Where the agreed pair was equal in content, so must be the new one; elsewhere the backend put our text
         // into a form that nobody foresaw, and having carried over what changed is all that can be asked.
-        let equal = base.as_ref().is_none_or(|(file, text)| {
-            markdown::local_digest(&file.local()) == markdown::remote_digest(dialect, text)
-        });
+        let equal = base
+            .as_ref()
+            .is_none_or(|(file, text)| markdown::is_pulled(&file.local(), dialect, text));
         let arrived = |text: &str| {
-            let new = FileText::new(kind, &artifact.key, &path, text.to_owned());
-            markdown::local_digest(&new.local()) == wanted
+            let new = FileText::new(kind, &artifact.key, links.clone(), text.to_owned());
+            markdown::is_pulled(&new.local(), dialect, &remote)
         };
         text = markdown::apply_edits(&file.text, &edits);
         if !arrived(&text) && (equal || edits.is_empty()) {
-            let whole = markdown::plan_pull(dialect, None, &file.body(kind), &remote);
+            let whole = markdown::plan_pull(dialect, None, &file.body(kind, &links), &remote);
             text = markdown::apply_edits(&file.text, &whole);
             if !arrived(&text) {
                 return Ok(Err(FileTrouble::Body));
@@ -245,11 +269,12 @@ pub(super) fn written(
     kind: &Kind,
     artifact: &Artifact,
     task: &Task,
-    path: String,
-    text: String,
+    remote: &str,
+    (path, text): (String, String),
     executed: &mut Executed,
 ) {
     let name = hands.backend.name().to_owned();
+    let dialect = hands.backend.dialect();
     let document = document::parse(kind, &artifact.key.id, &path, &text);
     let file = LocalFile { text, document };
     let id = hands.book.keep(&file.text);
@@ -294,7 +319,10 @@ pub(super) fn written(
                 .map(|value| without(value, artifact.local_only.get(name)))
                 .and_then(|value| value.map(Content::Value)),
             Stretch::Body => {
-                let digest = markdown::local_digest(&file.body(kind));
+                // Links that the page does not have yet are still to be sent.
+                let links = hands.world.links(&path);
+                let local = file.body(kind, &links);
+                let digest = markdown::agreed_digest(&local, dialect, remote);
                 let empty = digest == markdown::empty_digest();
                 body_content(&digest, &id, empty)
             }

@@ -50,6 +50,9 @@ fn with(value: Option<Value>, foreign: BTreeSet<String>) -> Option<Value> {
     }
 }
 
+/// Waves in which links are waited for; a longer chain costs less as second writes.
+const LINK_WAVES: usize = 6;
+
 /// Makes the request-ready form of a task.
 pub(super) async fn prepare(
     hands: &mut Hands<'_>,
@@ -181,8 +184,13 @@ pub(super) fn reason(task: &Task, deletes: bool, usual: &str) -> String {
     .to_owned()
 }
 
-/// Creates in an order in which relation targets come first; a circle is closed by a second write.
-pub(super) fn waves(world: &World, jobs: Vec<Job>) -> Vec<Vec<Job>> {
+/// Creates in an order in which targets of relations and, as far as that goes, of links (`awaited`) come first; a
+/// circle is closed by a second write.
+pub(super) fn waves(
+    world: &World,
+    awaited: &BTreeMap<Key, BTreeSet<Key>>,
+    jobs: Vec<Job>,
+) -> Vec<Vec<Job>> {
     let mut waves = Vec::new();
     let (mut open, rest): (Vec<Job>, Vec<Job>) =
         jobs.into_iter().partition(|job| job.verb == Verb::Create);
@@ -193,14 +201,26 @@ pub(super) fn waves(world: &World, jobs: Vec<Job>) -> Vec<Vec<Job>> {
         let pending: BTreeSet<Key> = open.iter().map(|job| job.key.clone()).collect();
         let needs =
             |job: &Job| wanted(world, job).any(|key| key != job.key && pending.contains(&key));
-        let (ready, later): (Vec<Job>, Vec<Job>) = open.into_iter().partition(|job| !needs(job));
-        match ready.is_empty() {
-            true => {
-                waves.push(later);
-                break;
-            }
-            false => waves.push(ready),
+        let links = |job: &Job| {
+            let awaited = awaited.get(&job.key);
+            waves.len() < LINK_WAVES
+                && awaited.is_some_and(|keys| keys.iter().any(|key| pending.contains(key)))
+        };
+        let (mut ready, mut later): (Vec<Job>, Vec<Job>) =
+            open.into_iter().partition(|job| !needs(job) && !links(job));
+        if ready.is_empty() {
+            // A circle of links: first the pages that others link to.
+            let targets: BTreeSet<&Key> =
+                later.iter().filter_map(|job| awaited.get(&job.key)).flatten().collect();
+            let first = |job: &Job| !needs(job) && targets.contains(&job.key);
+            let any = later.iter().any(first);
+            (ready, later) = later.into_iter().partition(|job| !needs(job) && (!any || first(job)));
         }
+        if ready.is_empty() {
+            waves.push(later);
+            break;
+        }
+        waves.push(ready);
         open = later;
     }
     waves

@@ -1,9 +1,9 @@
 //! Sending of jobs in batches with intents, and what came of them (rules 12 and 16).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use agent_sync_core::model::Key;
+use agent_sync_core::model::{Key, Stretch};
 use futures::stream::{self, StreamExt};
 use tokio::time::Instant;
 
@@ -11,9 +11,10 @@ use super::prepare::{intended, local_value, prepare, relations, resolve, waves};
 use super::{BATCH, Executed, Hands, WIDTH, trouble};
 use crate::backend::BackendError;
 use crate::engine::book::{Intent, Record};
+use crate::engine::observe::World;
 use crate::engine::remote::{BodyJob, BodyWrite, Done, Job, Sender, Verb};
 use crate::engine::work::{Action, Task};
-use crate::engine::{Phase, RunError, partial};
+use crate::engine::{Phase, RunError, links, partial};
 
 pub(super) async fn remote(
     hands: &mut Hands<'_>,
@@ -21,30 +22,80 @@ pub(super) async fn remote(
     executed: &mut Executed,
 ) -> Result<(), RunError> {
     let mut jobs = Vec::new();
+    let mut later = Vec::new();
     for (key, task) in tasks {
-        if let Some(job) = prepare(hands, key, task, executed).await? {
+        let awaits = !awaited(hands.world, key).is_empty();
+        if awaits && task.remote == Action::Edit && task.push.contains_key(&Stretch::Body) {
+            later.push((key, task));
+        } else if let Some(job) = prepare(hands, key, task, executed).await? {
             jobs.push(job);
         }
     }
-    if jobs.is_empty() {
+    if jobs.is_empty() && later.is_empty() {
         return Ok(());
     }
-    let mut sent = Count { done: 0, total: jobs.len() };
+    let mut sent = Count { done: 0, total: jobs.len() + later.len() };
+    let mut early = Vec::new();
     let mut unanswered: Vec<(Job, Instant)> = Vec::new();
     let mut circles: Vec<Job> = Vec::new();
-    for wave in waves(hands.world, jobs) {
+    let awaited = jobs.iter().map(|job| (job.key.clone(), awaited(hands.world, &job.key)));
+    let awaited: BTreeMap<Key, BTreeSet<Key>> = awaited.collect();
+    for wave in waves(hands.world, &awaited, jobs) {
         for batch in wave.chunks(BATCH) {
             if executed.stop.is_some() {
                 break;
             }
-            let batch = resolve(hands.world, batch, &mut circles);
+            hands.world.refresh_links();
+            let mut batch = resolve(hands.world, batch, &mut circles);
+            for job in batch.iter_mut().filter(|job| job.verb == Verb::Create) {
+                let body = job.body.as_mut();
+                if body.is_some_and(|body| links::renew(hands.world, hands.backend, body)) {
+                    early.push(job.key.clone());
+                }
+            }
             send_batch(hands, batch, executed, &mut unanswered, &mut sent).await?;
         }
     }
-    for (job, asked) in unanswered {
+    for (job, asked) in unanswered.drain(..) {
         again(hands, job, asked, executed).await?;
     }
-    close_circles(hands, circles, executed).await
+    close_circles(hands, circles, executed).await?;
+    // What links to pages that were made only now.
+    hands.world.refresh_links();
+    let mut jobs = Vec::new();
+    for (key, task) in later {
+        jobs.extend(prepare(hands, key, task, executed).await?);
+    }
+    for key in &early {
+        jobs.extend(links::second(hands.book, hands.backend, hands.world, key).await?);
+    }
+    for batch in jobs.chunks(BATCH) {
+        if executed.stop.is_some() {
+            break;
+        }
+        let done: BTreeMap<Key, Action> = batch
+            .iter()
+            .filter_map(|job| Some((job.key.clone(), executed.outcomes.get(&job.key)?.remote)))
+            .collect();
+        let batch = resolve(hands.world, batch, &mut Vec::new());
+        send_batch(hands, batch, executed, &mut unanswered, &mut sent).await?;
+        for (key, remote) in done {
+            executed.outcomes.entry(key).or_default().remote = remote;
+        }
+    }
+    Ok(())
+}
+
+/// Artifacts whose pages are to be made that the file of this one links to.
+fn awaited(world: &World, key: &Key) -> BTreeSet<Key> {
+    let parts = world.artifacts.get(key).and_then(|artifact| {
+        let kind = world.kinds.get(&key.kind)?;
+        Some((kind, artifact.path.as_deref()?, artifact.file.as_ref()?))
+    });
+    let awaited = parts.map(|(kind, path, file)| links::awaited(world, kind, path, file));
+    let mut awaited = awaited.unwrap_or_default();
+    awaited.remove(key);
+    awaited
 }
 
 /// How many of how many.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use agent_sync_core::document;
 use agent_sync_core::kind::Kind;
-use agent_sync_core::markdown::{self};
+use agent_sync_core::markdown::{self, Links};
 use agent_sync_core::model::{Key, Severity, Side, Stretch};
 use agent_sync_core::plan::{self, Content, Existence, LocalPresence, RemotePresence};
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -15,7 +15,7 @@ use super::trace::{follow, recover};
 use super::{Artifact, Eyes, LocalFile, READS, RemoteBody, World, finding, settled};
 use crate::backend::{BackendError, Life, Presence};
 use crate::engine::book::{Intent, Record, text_id};
-use crate::engine::{Phase, RunError};
+use crate::engine::{Phase, RunError, links};
 
 /// Reads the bodies and files that are needed, and decides.
 pub(super) async fn compare(
@@ -107,13 +107,23 @@ pub(super) async fn compare(
             began: Some(read.began),
         });
     }
-    for (key, artifact) in &mut artifacts {
-        let Some(kind) = eyes.kinds.get(&key.kind).cloned() else { continue };
-        if artifact.blocked {
-            continue;
+    // A file that goes with its page is no target of a link any more; so these are decided first.
+    for trashed in [true, false] {
+        for (key, artifact) in &mut artifacts {
+            let Some(kind) = eyes.kinds.get(&key.kind).cloned() else { continue };
+            let first = artifact.presence == RemotePresence::Trashed;
+            if artifact.blocked || first != trashed {
+                continue;
+            }
+            let intents = eyes.book.intents(&name, key);
+            decide(eyes, world, &kind, artifact, &intents).await?;
+            if artifact.existence == Existence::DeleteLocal {
+                world.paths.doomed.insert(key.clone());
+            }
         }
-        let intents = eyes.book.intents(&name, key);
-        decide(eyes, world, &kind, artifact, &intents).await?;
+        if trashed && !world.paths.doomed.is_empty() {
+            world.refresh_links();
+        }
     }
     identity_changes(eyes, world, &mut artifacts).await?;
     for (key, artifact) in artifacts {
@@ -159,6 +169,7 @@ async fn decide(
             && intents.is_empty()
             && artifact.presence == RemotePresence::Present
             && remote_unchanged(record, kind, artifact, world)
+            && links::unmoved(&record.links, &links_of(world, artifact).planned())
     });
     if calm {
         artifact.existence = Existence::Both;
@@ -192,7 +203,11 @@ async fn decide(
         };
         let document = document::parse(kind, &artifact.key.id, path, &text);
         world.findings.extend(document.findings.iter().cloned());
-        artifact.file = Some(LocalFile { text, document });
+        let file = LocalFile { text, document };
+        let local = world.links(path);
+        let broken = links::findings(&artifact.key, path, &file.body(kind, &local));
+        world.findings.extend(broken);
+        artifact.file = Some(file);
     }
     if artifact.page.is_none() && artifact.presence == RemotePresence::Absent {
         let title = artifact.file.as_ref().and_then(|file| file.document.title.clone());
@@ -225,6 +240,8 @@ async fn decide(
                 Side::Remote => seen.remote.as_ref(),
             };
             match &seen.base {
+                // Links that lead elsewhere now are no edit of a file.
+                Some(base) if side == Side::Local && is_text_of(base.local.as_ref(), now) => false,
                 Some(base) => !base.holds(side, now),
                 None => now.is_some(),
             }
@@ -245,8 +262,19 @@ async fn decide(
             .map(|(stretch, seen)| (stretch.clone(), plan::step(&artifact.key, stretch, seen)))
             .collect();
         follow(eyes, world, kind, artifact, record.as_ref()).await?;
+        links::settle(eyes.book, eyes.backend, world, kind, artifact).await?;
     }
     Ok(())
+}
+
+/// Whether both are bodies of the very same text.
+fn is_text_of(base: Option<&Content>, now: Option<&Content>) -> bool {
+    let text = |content: Option<&Content>| content.and_then(Content::text).map(str::to_owned);
+    text(base).is_some_and(|base| text(now) == Some(base))
+}
+
+fn links_of(world: &World, artifact: &Artifact) -> Links {
+    world.links(artifact.path.as_deref().unwrap_or_default())
 }
 
 fn wanted_title(world: &World, kind: &Kind, title: &str) -> Option<String> {

@@ -185,7 +185,8 @@ pub(in crate::engine) fn local_contents(
         let (value, _) = linked(world, kind, property, value);
         contents.insert(Stretch::Property(property.name.clone()), value.map(Content::Value));
     }
-    let local = Local { text, excluded: &document.excluded, format: kind.format };
+    let (excluded, format) = (&document.excluded, kind.format);
+    let local = Local { text, excluded, format, links: Some(&world.links(path)) };
     let digest = markdown::local_digest(&local);
     let empty = digest == markdown::empty_digest();
     contents.insert(Stretch::Body, body_content(&digest, &text_id(text.as_bytes()), empty));
@@ -324,7 +325,9 @@ pub(super) fn stretches(
     }
     artifact.remote_only = foreign;
     let local = artifact.file.as_ref().and_then(|file| {
-        let digest = markdown::local_digest(&file.body(kind));
+        // As if the pages were made already that this run makes: then these links are to be sent, too.
+        let links = world.links(artifact.path.as_deref().unwrap_or_default()).planned();
+        let digest = markdown::local_digest(&file.body(kind, &links));
         let empty = digest == dialect_empty;
         body_content(&digest, &text_id(file.text.as_bytes()), empty)
     });

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use agent_sync_core::kind::Kind;
-use agent_sync_core::markdown::{self, Hunk};
+use agent_sync_core::markdown::{self, Hunk, Links};
 use agent_sync_core::model::{Key, Side, Stretch};
 use agent_sync_core::plan::{self, Content, Pair, Step};
 
@@ -52,9 +52,9 @@ pub(super) async fn recover(
         (Some(before), _) => (eyes.book.text(before).await?, intent.hunks.clone()),
         // A body that was sent whole, to a page that had none.
         (None, Some(id)) => {
-            let path = artifact.path.as_deref().unwrap_or_default();
-            let sent = FileText::new(kind, &artifact.key, path, eyes.book.text(id).await?);
-            let new = markdown::render_remote(&sent.local(), dialect);
+            let links = world.links(artifact.path.as_deref().unwrap_or_default());
+            let sent = FileText::new(kind, &artifact.key, links, eyes.book.text(id).await?);
+            let new = markdown::render_agreed(&sent.local(), dialect, text);
             (String::new(), vec![Hunk { at: 0..0, old: String::new(), new }])
         }
         (None, None) => return Ok(()),
@@ -117,7 +117,8 @@ pub(super) async fn follow(
             }
         }
     }
-    merge(eyes, kind, artifact, from).await
+    let links = world.links(artifact.path.as_deref().unwrap_or_default()).planned();
+    merge(eyes, kind, artifact, &links, from).await
 }
 
 /// A body that both sides changed is merged block by block, where it can be.
@@ -125,12 +126,13 @@ async fn merge(
     eyes: &Eyes<'_>,
     kind: &Kind,
     artifact: &mut Artifact,
+    links: &Links,
     from: Option<Pair>,
 ) -> Result<(), RunError> {
     let (Some(Step::Conflict(_)), Some(from)) = (artifact.steps.get(&Stretch::Body), from) else {
         return Ok(());
     };
-    let Some(merge) = BodyMerge::load(eyes.book, kind, artifact, &from).await? else {
+    let Some(merge) = BodyMerge::load(eyes.book, kind, artifact, links, &from).await? else {
         return Ok(());
     };
     if let Some(merge) = merge.plan(eyes.backend.dialect(), &from) {

@@ -20,9 +20,7 @@ impl Sender<'_> {
     /// Proposes what the file and the page hold now; of a merge only what both are known to hold.
     pub(super) fn answer(&self, kind: &Kind, done: &mut Done, body: &BodyJob, base: &str) {
         if let (Some(merge), Some(merged)) = (&body.merge, &body.merged) {
-            if let Some(made) =
-                merge.pair(self.dialect(), merged, kind, &body.path, &body.local, base)
-            {
+            if let Some(made) = merge.pair(self.dialect(), merged, kind, &body.local, base) {
                 done.texts.extend(made.texts);
                 done.pairs.insert(Stretch::Body, made.pair);
             }
@@ -133,7 +131,6 @@ impl Sender<'_> {
             local: merge.local.clone(),
             before: now.to_owned(),
             write: write(&merged.push).ok()?,
-            path: job.path.clone(),
             merged: Some(Arc::new(merged)),
             merge: Some(merge),
         })

@@ -7,6 +7,7 @@ use pulldown_cmark::{Options, Parser};
 
 use super::align::{self, Link};
 use super::block::{Block, Keyed, LocalUnit, Node};
+use super::links::Links;
 use super::{Edit, Local, local_parse, pull};
 use crate::kind::Format;
 
@@ -34,7 +35,8 @@ struct Inside {
 }
 
 /// The edits inside of a container that make its content that of `node`, if it can be told apart from its frame.
-pub(super) fn change(text: &str, unit: &LocalUnit, node: &Node) -> Option<Vec<Edit>> {
+pub(super) fn change(local: &Local<'_>, unit: &LocalUnit, node: &Node) -> Option<Vec<Edit>> {
+    let (text, links) = (local.text, local.links);
     let (old, new, inside) = match (&unit.node.block, &node.block) {
         (Block::Quote(old), Block::Quote(new)) => (old, new, quoted(text, unit.inline.clone()?, 0)),
         (Block::Callout(a, old), Block::Callout(b, new)) if a == b => {
@@ -47,18 +49,18 @@ pub(super) fn change(text: &str, unit: &LocalUnit, node: &Node) -> Option<Vec<Ed
     };
     let length = inside.text.len();
     let mut source = inside.text.clone();
-    if !holds(&source, old) {
+    if !holds(&source, old, links) {
         // References may be defined outside.
         source.push_str(&definitions(text));
-        if !holds(&source, old) {
+        if !holds(&source, old, links) {
             return None;
         }
     }
-    let units = local_parse::parse_text(&source);
+    let units = local_parse::parse_text(&source, links);
     let wanted: Vec<Wanted<'_>> = new.iter().map(|node| Wanted { node, key: node.key() }).collect();
     let steps = align::steps(&units, &wanted);
     let slots = align::transfer(&steps, &Link::identity(units.len()), &wanted, units.len()).ok()?;
-    let local = Local { text: &source, excluded: &[], format: Format::Markdown };
+    let local = Local { text: &source, excluded: &[], format: Format::Markdown, links };
     let mut out = Vec::new();
     for edit in pull::edits(&local, &units, &slots) {
         if edit.at.end > length {
@@ -73,8 +75,8 @@ pub(super) fn change(text: &str, unit: &LocalUnit, node: &Node) -> Option<Vec<Ed
     Some(out)
 }
 
-fn holds(source: &str, nodes: &[Node]) -> bool {
-    let units = local_parse::parse_text(source);
+fn holds(source: &str, nodes: &[Node], links: Option<&Links>) -> bool {
+    let units = local_parse::parse_text(source, links);
     let counted = units.iter().filter(|unit| unit.node.counts()).map(|unit| unit.key.as_str());
     counted.eq(nodes.iter().filter(|node| node.counts()).map(Node::key))
 }

@@ -249,9 +249,14 @@ fn regroup(cells: Vec<(Cell, usize)>, table: &[Marks]) -> Vec<Run> {
 }
 
 /// Resolves links that are plain text in the normal form.
-fn literal_links(runs: Vec<Run>) -> Vec<Run> {
+fn literal_links(mut runs: Vec<Run>) -> Vec<Run> {
     if runs.iter().all(|run| run.marks.link.is_none()) {
         return runs;
+    }
+    for link in runs.iter_mut().filter_map(|run| run.marks.link.as_mut()) {
+        if let Some(settled) = url::settled(link) {
+            *link = settled;
+        }
     }
     let mut out = Vec::with_capacity(runs.len());
     let mut rest = runs.into_iter().peekable();
@@ -266,13 +271,17 @@ fn literal_links(runs: Vec<Run>) -> Vec<Run> {
         }
         if !url::is_sendable(&target) {
             let unlinked = |run: &Run| Marks { link: None, ..run.marks.clone() };
-            let open = group.first().map(unlinked).unwrap_or_default();
-            let close = group.last().map(unlinked).unwrap_or_default();
-            out.push(Run { piece: Piece::Text("[".to_owned()), marks: open });
+            // Marks of a part of its text stay inside of the brackets.
+            let around = group
+                .iter()
+                .map(unlinked)
+                .reduce(|around, marks| around.both(&marks))
+                .unwrap_or_default();
+            out.push(Run { piece: Piece::Text("[".to_owned()), marks: around.clone() });
             out.extend(
                 group.into_iter().map(|run| Run { marks: unlinked(&run), piece: run.piece }),
             );
-            out.push(Run { piece: Piece::Text(format!("]({target})")), marks: close });
+            out.push(Run { piece: Piece::Text(format!("]({target})")), marks: around });
             continue;
         }
         let shown: String = group

@@ -2,10 +2,11 @@
 
 use pulldown_cmark::{Options, Parser};
 
-use super::block::Block;
+use super::block::{Block, Node};
 use super::inline::{Inline, Marks, Piece};
+use super::links::Links;
 use super::v1_inline::{Mark, lasting_first, link_target, marks_of, write_code};
-use super::{local_parse, url};
+use super::{local_parse, relink, url};
 
 /// Where the text will stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +30,12 @@ enum Style {
 }
 
 /// Inline Markdown; lines after a hard break have no indentation yet.
-pub(super) fn render(text: &Inline, place: Place) -> String {
+pub(super) fn render(text: &Inline, place: Place, links: Option<&Links>) -> String {
     for style in [Style::Bare, Style::Markdown] {
-        let markdown = write(text, place, style);
+        let markdown = write(text, place, style, links);
         let read = match place {
-            Place::Cell => reads_as(&markdown.replace("\\|", "|"), text),
-            _ => reads_as(&markdown, text),
+            Place::Cell => reads_as(&markdown.replace("\\|", "|"), text, links),
+            _ => reads_as(&markdown, text, links),
         };
         if read {
             return markdown;
@@ -43,19 +44,23 @@ pub(super) fn render(text: &Inline, place: Place) -> String {
             break;
         }
     }
-    write(text, place, Style::Tags)
+    write(text, place, Style::Tags, links)
 }
 
 fn holds_address(text: &Inline) -> bool {
     text.runs().iter().any(|run| matches!(&run.piece, Piece::Text(part) if part.contains("://")))
 }
 
-fn reads_as(markdown: &str, text: &Inline) -> bool {
-    let units = local_parse::parse_text(markdown);
+fn reads_as(markdown: &str, text: &Inline, links: Option<&Links>) -> bool {
+    let units = local_parse::parse_text(markdown, links);
     match units.as_slice() {
         [] => text.is_empty(),
         [unit] => match &unit.node.block {
-            Block::Paragraph(found) => found == text,
+            Block::Paragraph(found) if found == text => true,
+            Block::Paragraph(_) => {
+                let wanted = Node { depth: 0, block: Block::Paragraph(text.clone()) };
+                links.is_some() && relink::is_held(&unit.node, &wanted, links)
+            }
             // One image alone is a block there, and a link in a text.
             Block::Image(..) | Block::Equation(_) => true,
             _ => false,
@@ -64,7 +69,7 @@ fn reads_as(markdown: &str, text: &Inline) -> bool {
     }
 }
 
-fn write(text: &Inline, place: Place, style: Style) -> String {
+fn write(text: &Inline, place: Place, style: Style, links: Option<&Links>) -> String {
     let mut raw = raw_positions(text);
     if style == Style::Bare {
         add_addresses(text, &mut raw);
@@ -76,10 +81,10 @@ fn write(text: &Inline, place: Place, style: Style) -> String {
         let rest = text.runs().get(n..).unwrap_or_default();
         let (shared, opened) = lasting_first(&open, marks_of(&run.marks), rest);
         for mark in open.drain(shared..).rev() {
-            close(&mark, style, &mut out);
+            close(&mark, style, links, &mut out);
         }
         for mark in opened {
-            start(&mark, style, &mut out);
+            start(&mark, style, links, &mut out);
             open.push(mark);
         }
         match &run.piece {
@@ -108,13 +113,14 @@ fn write(text: &Inline, place: Place, style: Style) -> String {
         }
     }
     for mark in open.drain(..).rev() {
-        close(&mark, style, &mut out);
+        close(&mark, style, links, &mut out);
     }
     if place == Place::Cell { out } else { guard_lines(&out) }
 }
 
-fn start(mark: &Mark, style: Style, out: &mut String) {
+fn start(mark: &Mark, style: Style, links: Option<&Links>, out: &mut String) {
     match (mark, style) {
+        (Mark::Link(target), _) if is_image(target, links) => out.push_str("!["),
         (Mark::Link(_), _) => {
             if out.ends_with('!') {
                 out.pop();
@@ -137,16 +143,16 @@ fn start(mark: &Mark, style: Style, out: &mut String) {
     }
 }
 
-fn close(mark: &Mark, style: Style, out: &mut String) {
+fn close(mark: &Mark, style: Style, links: Option<&Links>, out: &mut String) {
     match (mark, style) {
         (Mark::Link(target), _) => {
             out.push_str("](");
-            out.push_str(&link_target(target));
+            out.push_str(&file_target(target, is_image(target, links), links));
             out.push(')');
         }
         (Mark::Color(_), _) => out.push_str("</span>"),
         (Mark::Underline, _) => out.push_str("</u>"),
-        (mark, Style::Bare | Style::Markdown) => start(mark, style, out),
+        (mark, Style::Bare | Style::Markdown) => start(mark, style, links, out),
         (Mark::Bold, Style::Tags) => out.push_str("</b>"),
         (Mark::Italic, Style::Tags) => out.push_str("</i>"),
         (Mark::Strike, Style::Tags) => out.push_str("</s>"),
@@ -173,6 +179,16 @@ fn add_addresses(text: &Inline, raw: &mut Vec<usize>) {
     }
     raw.sort_unstable();
     raw.dedup();
+}
+
+/// Inside of text Notion has no images; one of the repository is known by its address.
+fn is_image(target: &str, links: Option<&Links>) -> bool {
+    links.is_some_and(|links| links.is_of_an_image(target))
+}
+
+/// What stands in the parentheses of a link or an image.
+pub(super) fn file_target(target: &str, image: bool, links: Option<&Links>) -> String {
+    links.and_then(|links| links.to_local(target, image)).unwrap_or_else(|| link_target(target))
 }
 
 /// Positions (bytes of the text pieces, one for any other) of punctuation that is to be written as it is: the

@@ -9,6 +9,7 @@ use super::Local;
 use super::block::{Alert, Block, LocalUnit, Marker, Node, code};
 use super::html;
 use super::inline::{Inline, Marks, Piece, Run};
+use super::links::Links;
 use super::local_text::{self, Found};
 
 /// Quotes and lists deeper than this are read as text; nobody writes them, and recursion must end.
@@ -21,11 +22,11 @@ pub(super) type Spanned<'a> = (Event<'a>, Range<usize>);
 /// exist only in the file.
 pub(super) fn parse(local: &Local<'_>) -> Vec<LocalUnit> {
     let masked = mask(local.text, local.excluded);
-    parse_text(&masked)
+    parse_text(&masked, local.links)
 }
 
 /// The text with the excluded ranges blanked, so that all offsets stay.
-fn mask(text: &str, excluded: &[Range<usize>]) -> String {
+pub(super) fn mask(text: &str, excluded: &[Range<usize>]) -> String {
     let mut bytes = text.as_bytes().to_vec();
     for range in excluded {
         for byte in bytes.get_mut(range.clone()).unwrap_or_default() {
@@ -37,13 +38,18 @@ fn mask(text: &str, excluded: &[Range<usize>]) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-pub(super) fn parse_text(text: &str) -> Vec<LocalUnit> {
+/// The events of a text in the grammar of files.
+pub(super) fn events(text: &str) -> Vec<Spanned<'_>> {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_GFM;
-    let events: Vec<Spanned<'_>> = Parser::new_ext(text, options).into_offset_iter().collect();
+    Parser::new_ext(text, options).into_offset_iter().collect()
+}
+
+pub(super) fn parse_text(text: &str, links: Option<&Links>) -> Vec<LocalUnit> {
+    let events = events(text);
     let mut ends = vec![0; events.len()];
     let mut open = Vec::new();
     for (n, (event, _)) in events.iter().enumerate() {
@@ -57,13 +63,14 @@ pub(super) fn parse_text(text: &str) -> Vec<LocalUnit> {
             _ => {}
         }
     }
-    let mut reader = Reader { text, events: &events, ends: &ends, units: Vec::new() };
+    let mut reader = Reader { text, links, events: &events, ends: &ends, units: Vec::new() };
     reader.blocks(0..events.len(), 0, "", 0);
     reader.units
 }
 
 struct Reader<'a, 'e> {
     text: &'a str,
+    links: Option<&'e Links>,
     events: &'e [Spanned<'a>],
     /// For each start event, where it ends.
     ends: &'e [usize],
@@ -357,7 +364,7 @@ impl<'a> Reader<'a, '_> {
         if let Some((title, close)) = self.details(at, end, &source).filter(|_| level < MAX_DEPTH) {
             let content = self.nodes(after..close, level + 1);
             let close_end = self.event(close).map_or(span.end, |(_, range)| range.end);
-            let title = super::v1_inline::parse_html(&title);
+            let title = super::v1_inline::parse_html(&title, self.links);
             let node = Node { depth, block: Block::Toggle(title, content) };
             self.push(node, span.start..close_end, indent);
             return self.after(close);
@@ -457,7 +464,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn inline(&self, range: Range<usize>) -> Found {
-        local_text::read(self.events.get(range).unwrap_or_default())
+        local_text::read(self.events.get(range).unwrap_or_default(), self.links)
     }
 
     fn push(&mut self, node: Node, span: Range<usize>, indent: &str) {

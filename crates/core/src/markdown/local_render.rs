@@ -2,6 +2,7 @@
 
 use super::block::{Block, Marker, Node};
 use super::inline::{Inline, Piece};
+use super::links::Links;
 use super::local_inline::{self, Place};
 
 /// Where a run of blocks will stand.
@@ -26,7 +27,7 @@ impl Default for Surroundings {
 }
 
 /// A run of blocks, without a final newline.
-pub(super) fn render(nodes: &[Node], place: &Surroundings) -> String {
+pub(super) fn render(nodes: &[Node], place: &Surroundings, links: Option<&Links>) -> String {
     let mut out = String::new();
     let mut indents = place.indents.clone();
     // The next number at each depth; a missing one is 1.
@@ -55,12 +56,12 @@ pub(super) fn render(nodes: &[Node], place: &Surroundings) -> String {
             };
             indents.push(format!("{indent}{}", " ".repeat(mark.len() + 1)));
             numbers.push(1);
-            write_block(&node.block, &indent, &mark, &mut out);
+            write_block(&node.block, &indent, &mark, links, &mut out);
         } else {
             if let Some(number) = numbers.last_mut() {
                 *number = 1;
             }
-            write_block(&node.block, &indent, "", &mut out);
+            write_block(&node.block, &indent, "", links, &mut out);
         }
         previous = Some(node);
     }
@@ -81,8 +82,14 @@ pub(super) fn separator(previous: &Node, node: &Node, loose: bool) -> String {
 }
 
 /// The lines of one block, the first with its indentation. `marker` is that of a list item.
-pub(super) fn write_block(block: &Block, indent: &str, marker: &str, out: &mut String) {
-    let text = |text: &Inline, place| local_inline::render(text, place);
+pub(super) fn write_block(
+    block: &Block,
+    indent: &str,
+    marker: &str,
+    links: Option<&Links>,
+    out: &mut String,
+) {
+    let text = |text: &Inline, place| local_inline::render(text, place, links);
     let mut lines: Vec<String> = Vec::new();
     match block {
         Block::Paragraph(inline) => {
@@ -112,13 +119,13 @@ pub(super) fn write_block(block: &Block, indent: &str, marker: &str, out: &mut S
                 });
             }
         }
-        Block::Quote(content) => quoted(None, content, &mut lines),
-        Block::Callout(alert, content) => quoted(Some(alert.word()), content, &mut lines),
+        Block::Quote(content) => quoted(None, content, links, &mut lines),
+        Block::Callout(alert, content) => quoted(Some(alert.word()), content, links, &mut lines),
         Block::Toggle(title, content) => {
             lines.push("<details>".to_owned());
-            lines.push(format!("<summary>{}</summary>", html_title(title)));
+            lines.push(format!("<summary>{}</summary>", html_title(title, links)));
             lines.push(String::new());
-            let content = render(content, &Surroundings::default());
+            let content = render(content, &Surroundings::default(), links);
             if !content.is_empty() {
                 lines.extend(content.split('\n').map(str::to_owned));
                 lines.push(String::new());
@@ -134,14 +141,14 @@ pub(super) fn write_block(block: &Block, indent: &str, marker: &str, out: &mut S
                 Some(cells) => cells.clone(),
                 None => vec![Inline::default(); *columns],
             };
-            lines.push(row(&cells));
+            lines.push(row(&cells, links));
             lines.push(format!("|{}", " --- |".repeat(cells.len().max(1))));
         }
-        Block::Row(cells) => lines.push(row(cells)),
+        Block::Row(cells) => lines.push(row(cells, links)),
         Block::Divider => lines.push("---".to_owned()),
         Block::Image(caption, target) => {
             let caption = text(caption, Place::Line);
-            lines.push(format!("![{caption}]({})", super::v1_inline::link_target(target)));
+            lines.push(format!("![{caption}]({})", local_inline::file_target(target, true, links)));
         }
         Block::Opaque(name, _) => lines.push(format!("<!-- notion: {name} -->")),
         Block::TableEnd | Block::Empty => return,
@@ -157,11 +164,11 @@ pub(super) fn write_block(block: &Block, indent: &str, marker: &str, out: &mut S
     }
 }
 
-fn quoted(alert: Option<&str>, content: &[Node], lines: &mut Vec<String>) {
+fn quoted(alert: Option<&str>, content: &[Node], links: Option<&Links>, lines: &mut Vec<String>) {
     if let Some(word) = alert {
         lines.push(format!("> [!{word}]"));
     }
-    let content = render(content, &Surroundings::default());
+    let content = render(content, &Surroundings::default(), links);
     if content.is_empty() && alert.is_some() {
         return;
     }
@@ -182,24 +189,26 @@ fn fenced(word: &str, code: &str, lines: &mut Vec<String>) {
     lines.push(fence);
 }
 
-pub(super) fn row(cells: &[Inline]) -> String {
+pub(super) fn row(cells: &[Inline], links: Option<&Links>) -> String {
     let mut out = "|".to_owned();
     for cell in cells {
         out.push(' ');
-        out.push_str(&local_inline::render(cell, Place::Cell));
+        out.push_str(&local_inline::render(cell, Place::Cell, links));
         out.push_str(" |");
     }
     out
 }
 
 /// A summary is HTML, where Markdown is not read.
-fn html_title(title: &Inline) -> String {
+fn html_title(title: &Inline, links: Option<&Links>) -> String {
     let mut out = String::new();
     let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     for run in title.runs() {
         let marks = &run.marks;
         let mut tags: Vec<(String, &str)> = Vec::new();
         if let Some(target) = &marks.link {
+            let local = links.and_then(|links| links.to_local(target, false));
+            let target = local.as_ref().unwrap_or(target);
             tags.push((format!("<a href=\"{}\">", target.replace('"', "%22")), "</a>"));
         }
         if let Some(color) = &marks.color {

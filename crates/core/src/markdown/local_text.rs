@@ -6,6 +6,7 @@ use pulldown_cmark::{Event, Tag as MdTag, TagEnd};
 
 use super::html::{self, Effect, TagMarks};
 use super::inline::{Inline, Marks, Piece, Run};
+use super::links::{Fate, Links};
 use super::local_parse::Spanned;
 use super::url;
 
@@ -22,7 +23,7 @@ pub(super) struct Found {
 }
 
 /// Runs of inline events, with the range of their source.
-pub(super) fn read(events: &[Spanned<'_>]) -> Found {
+pub(super) fn read(events: &[Spanned<'_>], links: Option<&Links>) -> Found {
     let mut found = Found::default();
     let mut marks = Marks::default();
     let mut tags = TagMarks::default();
@@ -131,7 +132,14 @@ pub(super) fn read(events: &[Spanned<'_>]) -> Found {
                     // A link around the image is not part of its caption.
                     inside.iter_mut().for_each(|run| run.marks.link = None);
                     let caption = Inline::normal(inside);
-                    if images.is_empty() && marks.link.is_none() && url::is_sendable(&target) {
+                    let fate = links.map(|links| links.fate(&target, true));
+                    let (target, shown) = match fate {
+                        Some(Fate::Remote(address)) => (address, true),
+                        Some(Fate::Private(address)) => (address, false),
+                        _ => (target, true),
+                    };
+                    let alone = images.is_empty() && marks.link.is_none();
+                    if alone && shown && url::is_sendable(&target) {
                         found.image = Some((caption.clone(), target.clone()));
                     }
                     image_runs(&caption.plain(), &target, &marks, &mut found.runs);
@@ -143,10 +151,22 @@ pub(super) fn read(events: &[Spanned<'_>]) -> Found {
     if let Some((raw, _)) = mention {
         found.runs.push(Run { piece: Piece::Text(raw), marks });
     }
+    if let Some(links) = links {
+        resolve(&mut found.runs, links);
+    }
     if top_level != 1 {
         found.image = None;
     }
     found
+}
+
+/// Gives links that are paths the addresses that they lead to.
+pub(super) fn resolve(runs: &mut [Run], links: &Links) {
+    for link in runs.iter_mut().filter_map(|run| run.marks.link.as_mut()) {
+        if let Some(address) = links.to_remote(link, false) {
+            *link = address;
+        }
+    }
 }
 
 /// Inside of text Notion has no images: one is a link named by its caption, or the literal text where Notion

@@ -9,9 +9,10 @@ use std::ops::Range;
 
 use super::align::{Step, are_similar, steps};
 use super::block::{Block, LocalUnit, Node, RemoteUnit};
+use super::links::Links;
 use super::{
     Dialect, Edit, Local, Push, apply_edits, apply_hunks, is_visible, local_units, pull,
-    push_slots, remote_units,
+    push_slots, relink, remote_units,
 };
 use hold::Sequence;
 use spine::{Picked, Spot, Way};
@@ -62,6 +63,7 @@ pub struct Merged {
     pub pull: Vec<Edit>,
     local: Sequence,
     remote: Sequence,
+    links: Option<Links>,
 }
 
 /// What is to be merged.
@@ -105,10 +107,9 @@ impl Merged {
             return Some(after.to_owned());
         }
         let units = remote_units(dialect, after);
-        let shown: Vec<RemoteUnit> =
-            units.iter().filter(|unit| is_visible(unit)).cloned().collect();
+        let shown = as_in_files(&units, self.links.as_ref());
         let slots = self.remote.held_back(&shown)?;
-        match push_slots(dialect, after, &units, slots) {
+        match push_slots(dialect, after, &units, slots, &BTreeSet::new()) {
             Push::Nothing => Some(after.to_owned()),
             Push::Edit(hunks) => Some(apply_hunks(after, &hunks)),
             // A blank line parts blocks in every dialect.
@@ -122,14 +123,11 @@ impl Merged {
 /// Merges a body. `choose` is asked about each clash. Nothing where the sides cannot be brought together block by block:
 /// then the body as a whole is in conflict.
 pub fn merge(sides: &Sides<'_>, choose: &dyn Fn(&Clash) -> Choice) -> Option<Merged> {
-    let old_local = local_units(sides.base.0);
     let new_local = local_units(sides.local);
-    let visible = |text: &str| -> Vec<RemoteUnit> {
-        let mut units = remote_units(sides.dialect, text);
-        units.retain(is_visible);
-        units
-    };
+    let visible = |text: &str| as_in_files(&remote_units(sides.dialect, text), sides.local.links);
     let (old_remote, new_remote) = (visible(sides.base.1), visible(sides.remote));
+    // Links that lead elsewhere by now are changes of the file.
+    let old_local = relink::as_agreed(local_units(sides.base.0), &old_remote, sides.base.0.links);
     let spots = spine::spots(&old_local, &old_remote);
     let (local, remote) = spine::ways(&spots, (&old_local, &new_local), (&old_remote, &new_remote));
     let mut table = Table {
@@ -146,14 +144,25 @@ pub fn merge(sides: &Sides<'_>, choose: &dyn Fn(&Clash) -> Choice) -> Option<Mer
     write::write(&table, sides, choose)
 }
 
+/// The units that a file can hold, as it holds them: mentions of pages that are files are links.
+fn as_in_files(units: &[RemoteUnit], links: Option<&Links>) -> Vec<RemoteUnit> {
+    let mut units: Vec<RemoteUnit> =
+        units.iter().filter(|unit| is_visible(unit)).cloned().collect();
+    for unit in units.iter_mut().filter(|unit| unit.node.counts()) {
+        let Some(links) = links else { break };
+        unit.node = relink::without_mentions(&unit.node, links, None);
+        unit.key = unit.node.key();
+    }
+    units
+}
+
 /// Pairs of canonical forms that were agreed although they are not equal (the law of rule 3).
 fn equal_pairs(sides: &Sides<'_>) -> BTreeSet<(String, String)> {
     let base = [(*sides.base.0, sides.base.1)];
     let mut out = BTreeSet::new();
     for (local, remote) in base.iter().chain(sides.agreed) {
-        let local = local_units(local);
-        let mut remote = remote_units(sides.dialect, remote);
-        remote.retain(is_visible);
+        let remote = as_in_files(&remote_units(sides.dialect, remote), local.links);
+        let local = relink::as_agreed(local_units(local), &remote, local.links);
         for step in steps(&local, &remote) {
             if let Step::Change(a, b) = step
                 && let (Some(a), Some(b)) = (local.get(a), remote.get(b))

@@ -8,6 +8,7 @@
 //! exist only in the file. Blocks that only Notion has are a line `<!-- notion: name -->` in a file; deleting
 //! that line does nothing to them. Other HTML in a file is sent as the literal text that it is.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -22,6 +23,7 @@ mod container;
 mod html;
 mod inline;
 mod language;
+mod links;
 mod local_inline;
 mod local_parse;
 mod local_render;
@@ -29,6 +31,7 @@ mod local_text;
 mod merge;
 mod pull;
 mod push;
+mod relink;
 mod splice;
 #[cfg(test)]
 mod tests;
@@ -40,6 +43,7 @@ mod whole;
 mod words;
 mod yaml;
 
+pub use links::{Entry, Fate, FileLink, Links, Site, Web, file_links};
 pub use merge::{Choice, Clash, Merged, Sides, merge};
 pub use whole::{body_text, empty_digest, has_children, plan_restore};
 
@@ -73,6 +77,8 @@ pub struct Local<'a> {
     pub excluded: &'a [Range<usize>],
     /// Form of the file.
     pub format: Format,
+    /// Where its relative links lead; without it they are sent as text.
+    pub links: Option<&'a Links>,
 }
 
 /// A replacement in a file.
@@ -181,6 +187,34 @@ pub fn remote_digest(dialect: Dialect, text: &str) -> String {
     digest(remote_units(dialect, text).iter().map(|unit| &unit.node))
 }
 
+/// The digest of a file's body as a backend's body was written from it: where a link leads elsewhere since, it is
+/// still the content of that body.
+pub fn agreed_digest(local: &Local<'_>, dialect: Dialect, remote: &str) -> String {
+    let units = relink::as_agreed(local_units(local), &remote_units(dialect, remote), local.links);
+    digest(units.iter().map(|unit| &unit.node))
+}
+
+/// Whether a file holds what a backend's body holds, as far as a file can: a mention is a link there, and text
+/// that is a link in a file is one.
+pub fn is_pulled(local: &Local<'_>, dialect: Dialect, remote: &str) -> bool {
+    let (found, wanted) = (local_units(local), remote_units(dialect, remote));
+    let found: Vec<&Node> = found.iter().map(|u| &u.node).filter(|node| node.counts()).collect();
+    let wanted: Vec<&Node> = wanted.iter().map(|u| &u.node).filter(|node| node.counts()).collect();
+    found.len() == wanted.len()
+        && found.iter().zip(wanted).all(|(a, b)| relink::is_held(a, b, local.links))
+}
+
+/// Whether a file's body is what we write into a file for a backend's body, though their digests differ: mentions
+/// are links in a file.
+pub fn is_rendering(local: &Local<'_>, dialect: Dialect, remote: &str) -> bool {
+    let Some(links) = local.links else { return false };
+    let written = remote_units(dialect, remote)
+        .into_iter()
+        .map(|unit| relink::without_mentions(&unit.node, links, None))
+        .collect::<Vec<Node>>();
+    digest(written.iter()) == local_digest(local)
+}
+
 /// Whether a file has no body: nothing that would be sent.
 pub fn local_is_empty(local: &Local<'_>) -> bool {
     !local_units(local).iter().any(|unit| unit.node.counts())
@@ -199,14 +233,33 @@ pub fn render_remote(local: &Local<'_>, dialect: Dialect) -> String {
     }
 }
 
+/// The whole body as [`render_remote`] wrote it when a body was made from it that came back as `remote`: links that
+/// lead elsewhere since are as they were.
+pub fn render_agreed(local: &Local<'_>, dialect: Dialect, remote: &str) -> String {
+    let units = relink::as_agreed(local_units(local), &remote_units(dialect, remote), local.links);
+    let nodes: Vec<Node> = units.into_iter().map(|unit| unit.node).collect();
+    match dialect {
+        Dialect::NotionV1 => v1_render::render(&nodes),
+    }
+}
+
 /// The whole body as it stands in a new file: LF, with a final newline unless it is empty.
-pub fn render_local(dialect: Dialect, remote: &str, format: Format) -> String {
+pub fn render_local(
+    dialect: Dialect,
+    remote: &str,
+    format: Format,
+    links: Option<&Links>,
+) -> String {
     let units = remote_units(dialect, remote);
     let mut out = match format {
         Format::Yaml => yaml::text(&units),
         Format::Markdown => {
-            let nodes: Vec<Node> = units.into_iter().map(|unit| unit.node).collect();
-            local_render::render(&nodes, &local_render::Surroundings::default())
+            let as_links = |node: Node| match links {
+                Some(links) => relink::without_mentions(&node, links, None),
+                None => node,
+            };
+            let nodes: Vec<Node> = units.into_iter().map(|unit| as_links(unit.node)).collect();
+            local_render::render(&nodes, &local_render::Surroundings::default(), links)
         }
     };
     if !out.is_empty() {
@@ -229,11 +282,14 @@ pub fn plan_push(
     let target = remote_units(dialect, remote);
     let new = local_units(local);
     let shown: Vec<RemoteUnit> = target.iter().filter(|unit| is_visible(unit)).cloned().collect();
+    let mut labels = BTreeSet::new();
     let (steps, link) = match base {
         Some((base_local, base_remote)) => {
             let old = local_units(base_local);
+            labels = relink::labels(&old);
             let mut agreed = remote_units(dialect, base_remote);
             agreed.retain(is_visible);
+            let old = relink::as_agreed(old, &agreed, base_local.links);
             let link = Link::agreed(&old, &agreed);
             let link = if base_remote == remote { link } else { link.followed(&agreed, &shown) };
             (align::steps(&old, &new), link)
@@ -248,7 +304,7 @@ pub fn plan_push(
         return append(&nodes);
     }
     match align::transfer(&steps, &link, &new, shown.len()) {
-        Ok(slots) => push_slots(dialect, remote, &target, slots),
+        Ok(slots) => push_slots(dialect, remote, &target, slots, &labels),
         Err(align::Lost) => {
             Push::Impossible("the text that would change is not there any more".to_owned())
         }
@@ -265,8 +321,14 @@ fn append(nodes: &[Node]) -> Push {
     if text.is_empty() { Push::Nothing } else { Push::Append(text) }
 }
 
-/// What brings slots over the visible units of a body about.
-fn push_slots(_: Dialect, text: &str, units: &[RemoteUnit], slots: Vec<Slot<'_>>) -> Push {
+/// What brings slots over the visible units of a body about. `labels` are links of the file that nobody changed.
+fn push_slots(
+    _: Dialect,
+    text: &str,
+    units: &[RemoteUnit],
+    slots: Vec<Slot<'_>>,
+    labels: &BTreeSet<(String, String)>,
+) -> Push {
     if slots.iter().all(|slot| matches!(slot, Slot::Kept(_))) {
         return Push::Nothing;
     }
@@ -282,7 +344,9 @@ fn push_slots(_: Dialect, text: &str, units: &[RemoteUnit], slots: Vec<Slot<'_>>
     }
     let visible: Vec<usize> =
         (0..units.len()).filter(|at| units.get(*at).is_some_and(is_visible)).collect();
-    match push::hunks(text, units, with_hidden(slots, &visible, units.len())) {
+    let slots = with_hidden(slots, &visible, units.len());
+    let nodes = relink::pushed(&slots, units, labels);
+    match push::hunks(text, units, relink::replaced(slots, &nodes, units)) {
         Ok(hunks) if hunks.is_empty() => Push::Nothing,
         Ok(hunks) => Push::Edit(hunks),
         Err(reason) => Push::Impossible(reason),
@@ -340,16 +404,22 @@ pub fn plan_pull(
         Some((base_local, base_remote)) => {
             let mut old = remote_units(dialect, base_remote);
             old.retain(is_visible);
-            let agreed = local_units(base_local);
+            let agreed = relink::as_agreed(local_units(base_local), &old, base_local.links);
             let link = Link::agreed(&old, &agreed);
-            let link =
-                if base_local.text == local.text { link } else { link.followed(&agreed, &target) };
+            let link = if base_local.text == local.text {
+                link
+            } else {
+                link.followed(&agreed, &relink::as_agreed(target.clone(), &old, local.links))
+            };
             (align::steps(&old, &new), link)
         }
         None => (align::steps(&target, &new), Link::identity(target.len())),
     };
     match align::transfer(&steps, &link, &new, target.len()) {
-        Ok(slots) => pull::edits(local, &target, &slots),
+        Ok(slots) => {
+            let nodes = relink::pulled(&slots, &target, local.links);
+            pull::edits(local, &target, &relink::replaced(slots, &nodes, &target))
+        }
         Err(align::Lost) => Vec::new(),
     }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::align::Slot;
 use super::block::{Block, Keyed, LocalUnit, Marker, Node};
 use super::local_render::{self, Surroundings, separator};
+use super::relink::is_held;
 use super::splice::Grain;
 use super::{Edit, Local, apply_edits, local_parse, splice};
 
@@ -22,8 +23,7 @@ pub(super) fn edits(local: &Local<'_>, units: &[LocalUnit], slots: &[Slot<'_>]) 
     if slots.iter().all(|slot| matches!(slot, Slot::Kept(_))) {
         return Vec::new();
     }
-    let wanted: Vec<String> =
-        nodes(units, slots).filter(|node| node.counts()).map(Node::key).collect();
+    let wanted: Vec<&Node> = nodes(units, slots).filter(|node| node.counts()).collect();
     let writer = Writer { local, units };
     let parts = [Grain::Word, Grain::Link, Grain::Text].map(Care::Part);
     for care in parts.into_iter().chain([Care::Block]) {
@@ -46,15 +46,14 @@ fn nodes<'a>(units: &'a [LocalUnit], slots: &'a [Slot<'_>]) -> impl Iterator<Ite
     })
 }
 
-fn yields(local: &Local<'_>, edits: &[Edit], wanted: &[String]) -> bool {
+fn yields(local: &Local<'_>, edits: &[Edit], wanted: &[&Node]) -> bool {
     let text = apply_edits(local.text, edits);
     let excluded = shifted(local.excluded, edits);
-    let after = Local { text: &text, excluded: &excluded, format: local.format };
-    local_parse::parse(&after)
-        .iter()
-        .filter(|unit| unit.node.counts())
-        .map(|unit| unit.key.as_str())
-        .eq(wanted)
+    let after = Local { text: &text, excluded: &excluded, ..*local };
+    let mut found = local_parse::parse(&after);
+    found.retain(|unit| unit.node.counts());
+    found.len() == wanted.len()
+        && found.iter().zip(wanted).all(|(unit, node)| is_held(&unit.node, node, local.links))
 }
 
 /// The excluded ranges after the edits, which never touch them.
@@ -142,7 +141,7 @@ impl Writer<'_> {
             let position = run.removed.first().copied().or(before.map(|at| at + 1)).unwrap_or(0);
             let depth = added.first().map_or(0, |node| node.depth);
             let place = self.surroundings(position, depth, before, after);
-            let text = local_render::render(&added, &place);
+            let text = local_render::render(&added, &place, self.local.links);
             match rest.next() {
                 Some(span) => {
                     out.push(self.replacement(span, &text, &added, before, after, &place))
@@ -393,7 +392,7 @@ impl Writer<'_> {
     fn change(&self, at: usize, node: &Node, care: Care, out: &mut Vec<Edit>) {
         let Some(unit) = self.units.get(at) else { return };
         if let Care::Part(grain) = care
-            && let Some(edits) = splice::change(self.local.text, unit, node, grain)
+            && let Some(edits) = splice::change(self.local, unit, node, grain)
         {
             out.extend(edits);
             return;
@@ -404,7 +403,7 @@ impl Writer<'_> {
             _ => "-",
         };
         let mut new = String::new();
-        local_render::write_block(&node.block, &unit.indent, marker, &mut new);
+        local_render::write_block(&node.block, &unit.indent, marker, self.local.links, &mut new);
         out.extend(splice::lines(self.local.text, unit.span.clone(), &new));
     }
 }

@@ -7,7 +7,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 use super::block::{Block, LocalUnit, Marker, Node};
 use super::inline::{Inline, Marks, Piece};
 use super::local_inline::{self, Place};
-use super::{Edit, words};
+use super::{Edit, Local, words};
 
 /// What is replaced as a whole inside of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,18 +21,23 @@ pub(super) enum Grain {
 }
 
 /// The edits that make a unit's text that of `node`, or nothing where only the whole block can be written.
-pub(super) fn change(text: &str, unit: &LocalUnit, node: &Node, grain: Grain) -> Option<Vec<Edit>> {
+pub(super) fn change(
+    local: &Local<'_>,
+    unit: &LocalUnit,
+    node: &Node,
+    grain: Grain,
+) -> Option<Vec<Edit>> {
     match (&unit.node.block, &node.block) {
         (Block::Paragraph(old), Block::Paragraph(new)) if unit.inline.is_none() => {
-            html(text, unit, old, new)
+            html(local.text, unit, old, new)
         }
         (Block::Paragraph(old), Block::Paragraph(new)) => {
             let range = unit.inline.clone()?;
-            Some(inline(text, range, old, new, Place::Flow, &unit.indent, grain))
+            Some(inline(local, range, old, new, Place::Flow, &unit.indent, grain))
         }
         (Block::Heading(a, old), Block::Heading(b, new)) if a == b => {
             let range = unit.inline.clone()?;
-            Some(inline(text, range, old, new, Place::Line, &unit.indent, grain))
+            Some(inline(local, range, old, new, Place::Line, &unit.indent, grain))
         }
         (Block::Item(a, old), Block::Item(b, new)) => {
             let mut out = Vec::new();
@@ -46,23 +51,23 @@ pub(super) fn change(text: &str, unit: &LocalUnit, node: &Node, grain: Grain) ->
             }
             if old != new {
                 let range = unit.inline.clone().filter(|_| !new.is_empty())?;
-                out.extend(inline(text, range, old, new, Place::Flow, &unit.child_indent, grain));
+                out.extend(inline(local, range, old, new, Place::Flow, &unit.child_indent, grain));
             }
             Some(out)
         }
-        (Block::Row(old), Block::Row(new)) => cells(text, unit, old, new, grain),
+        (Block::Row(old), Block::Row(new)) => cells(local, unit, old, new, grain),
         (Block::Table(Some(old), n), Block::Table(Some(new), m)) if n == m => {
-            cells(text, unit, old, new, grain)
+            cells(local, unit, old, new, grain)
         }
-        (Block::Code(a, old), Block::Code(b, new)) if a == b => code(text, unit, old, new),
+        (Block::Code(a, old), Block::Code(b, new)) if a == b => code(local.text, unit, old, new),
         // Finer grains of what is inside are tried there.
-        _ if grain == Grain::Word => super::container::change(text, unit, node),
+        _ if grain == Grain::Word => super::container::change(local, unit, node),
         _ => None,
     }
 }
 
 fn cells(
-    text: &str,
+    local: &Local<'_>,
     unit: &LocalUnit,
     old: &[Inline],
     new: &[Inline],
@@ -75,14 +80,14 @@ fn cells(
     Some(
         changed
             .flat_map(|(range, (old, new))| {
-                inline(text, range.clone(), old, new, Place::Cell, "", grain)
+                inline(local, range.clone(), old, new, Place::Cell, "", grain)
             })
             .collect(),
     )
 }
 
 fn inline(
-    text: &str,
+    local: &Local<'_>,
     range: Range<usize>,
     old: &Inline,
     new: &Inline,
@@ -90,10 +95,10 @@ fn inline(
     indent: &str,
     grain: Grain,
 ) -> Vec<Edit> {
-    let source = text.get(range.clone()).unwrap_or_default();
-    let to = local_inline::render(new, place);
+    let source = local.text.get(range.clone()).unwrap_or_default();
+    let to = local_inline::render(new, place, local.links);
     if grain != Grain::Text {
-        let from = local_inline::render(old, place);
+        let from = local_inline::render(old, place, local.links);
         return words::edits(source, range.start, &from, &to, indent, grain);
     }
     vec![Edit { at: range, new: to.replace('\n', &format!("\n{indent}")) }]

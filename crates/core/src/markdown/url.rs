@@ -57,9 +57,55 @@ pub(super) fn encoded(target: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Hosts of Notion's pages.
+const PAGE_HOSTS: [&str; 3] = ["www.notion.so/", "notion.so/", "app.notion.com/"];
+
+/// The 32 lower-case hexadecimal digits of an id, with or without dashes.
+pub(super) fn bare_id(id: &str) -> Option<String> {
+    let dashed =
+        id.len() == 36 && [8, 13, 18, 23].iter().all(|at| id.as_bytes().get(*at) == Some(&b'-'));
+    let hex = if dashed { id.replace('-', "") } else { id.to_owned() };
+    (hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .then(|| hex.to_ascii_lowercase())
+}
+
+/// The address of a page in the form that we send.
+pub(super) fn page_address(id: &str) -> String {
+    format!("https://app.notion.com/p/{id}")
+}
+
+/// The id of the page that an address leads to, and the fragment with its sign. Both hosts, with and without a
+/// title in front of the id; `p=` names a page that is open over another.
+pub(super) fn page_of(target: &str) -> Option<(String, &str)> {
+    let rest = target.strip_prefix("https://").or_else(|| target.strip_prefix("http://"))?;
+    let rest = PAGE_HOSTS.iter().find_map(|host| rest.strip_prefix(host))?;
+    let (rest, fragment) = rest.split_at(rest.find('#').unwrap_or(rest.len()));
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let over = query.split('&').find_map(|pair| bare_id(pair.strip_prefix("p=")?));
+    // The view of a database is more than its page.
+    if over.is_none() && query.split('&').any(|pair| pair.starts_with("v=")) {
+        return None;
+    }
+    let last = path.trim_end_matches('/').rsplit('/').next()?;
+    let at_end = |len: usize| {
+        let (title, id) = last.split_at_checked(last.len().checked_sub(len)?)?;
+        (title.is_empty() || title.ends_with('-')).then(|| bare_id(id)).flatten()
+    };
+    Some((over.or_else(|| at_end(36)).or_else(|| at_end(32))?, fragment))
+}
+
+/// The one form of an address that is used in the block tree.
+pub(super) fn settled(target: &str) -> Option<String> {
+    let (id, fragment) = page_of(target)?;
+    Some(format!("{}{fragment}", page_address(&id)))
+}
+
 /// The target without what changes by itself: the query of a signed link, the slash after a bare host, the
-/// encoding of brackets.
+/// encoding of brackets, the title in the address of a page.
 pub(super) fn canonical(target: &str) -> String {
+    if let Some(settled) = settled(target) {
+        return settled;
+    }
     let target = encoded(target);
     let target = if is_signed(&target) {
         target.split_once('?').map_or(target.as_ref(), |(path, _)| path)

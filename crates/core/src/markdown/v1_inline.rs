@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::html::{self, Effect, Tag, TagMarks};
 use super::inline::{Inline, Marks, Piece, Run};
-use super::local_text::image_runs;
+use super::links::Links;
+use super::local_text::{image_runs, resolve};
 use super::url;
 
 /// Characters that v1 wants escaped outside of code.
@@ -19,7 +20,7 @@ pub(super) fn parse(source: &str) -> Inline {
 }
 
 /// Reads the title of a `<summary>` of a file, which is HTML.
-pub(super) fn parse_html(source: &str) -> Inline {
+pub(super) fn parse_html(source: &str, links: Option<&Links>) -> Inline {
     let mut runs: Vec<Run> = Vec::new();
     let mut marks = Marks::default();
     let mut tags = TagMarks::default();
@@ -55,6 +56,9 @@ pub(super) fn parse_html(source: &str) -> Inline {
                 runs.push(Run { piece: Piece::Text(raw.to_owned()), marks: marks.clone() });
             }
         }
+    }
+    if let Some(links) = links {
+        resolve(&mut runs, links);
     }
     Inline::normal(runs)
 }

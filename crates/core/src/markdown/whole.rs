@@ -1,5 +1,7 @@
 //! Questions about whole bodies, and bringing an old one back.
 
+use std::collections::BTreeSet;
+
 use super::align::{self, Link};
 use super::block::{Block, RemoteUnit};
 use super::{Dialect, Local, Push, is_visible, push_slots, remote_units};
@@ -40,7 +42,7 @@ pub fn plan_restore(dialect: Dialect, now: &str, old: &str) -> Push {
     let shown: Vec<RemoteUnit> = target.iter().filter(|unit| is_visible(unit)).cloned().collect();
     let steps = align::steps(&shown, &wanted);
     match align::transfer(&steps, &Link::identity(shown.len()), &wanted, shown.len()) {
-        Ok(slots) => push_slots(dialect, now, &target, slots),
+        Ok(slots) => push_slots(dialect, now, &target, slots, &BTreeSet::new()),
         Err(align::Lost) => {
             Push::Impossible("the text that would change is not there any more".to_owned())
         }
@@ -71,7 +73,8 @@ mod tests {
     fn the_body_is_the_file_without_its_properties() {
         let text = "# A-1: T\n\n## Why\n\nx\n";
         let excluded = std::iter::once(0..8).collect::<Vec<_>>();
-        let local = Local { text, excluded: &excluded, format: crate::kind::Format::Markdown };
+        let local =
+            Local { text, excluded: &excluded, format: crate::kind::Format::Markdown, links: None };
         assert_eq!(body_text(&local), "## Why\n\nx\n");
     }
 }

@@ -85,7 +85,23 @@ fn edit(source: &str, own: &Words<'_>, words: Range<usize>, text: String) -> Opt
     })
 }
 
-/// A text as words without the white space between them.
+/// Where the target of a link that begins at `at` ends, title included.
+fn target_end(text: &str, at: usize) -> usize {
+    let mut depth = 0_usize;
+    let tail = text.get(at..).unwrap_or_default();
+    let end = tail.char_indices().find_map(|(n, c)| {
+        match c {
+            '(' => depth += 1,
+            ')' if depth == 0 => return Some(n),
+            ')' => depth -= 1,
+            _ => {}
+        }
+        None
+    });
+    end.map_or(at, |end| at + end)
+}
+
+/// A text as words without the white space between them. White space in the target of a link parts no words.
 fn split(text: &str, grain: Grain) -> Words<'_> {
     let mut out = Vec::new();
     let mut start = None;
@@ -94,6 +110,9 @@ fn split(text: &str, grain: Grain) -> Words<'_> {
     for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
         if grain == Grain::Link && c == '[' && at >= closes {
             closes = text.get(at..).and_then(|rest| rest.find(']')).map_or(closes, |n| at + n);
+        }
+        if text.get(at..).is_some_and(|rest| rest.starts_with("](")) {
+            closes = closes.max(target_end(text, at + 2));
         }
         match (c.is_whitespace() && (at >= closes || at == text.len()), start) {
             (true, Some(from)) => {

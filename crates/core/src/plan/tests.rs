@@ -117,6 +117,27 @@ fn rule_15_the_newest_version_that_a_proposal_holds_becomes_the_base() {
 }
 
 #[test]
+fn rule_15_a_text_is_held_even_where_its_links_lead_elsewhere_now() {
+    let body = |digest: &str, text: &str| {
+        Some(Content::Body { digest: digest.to_owned(), text: text.to_owned() })
+    };
+    let proposal = Pair::new(body("d1", "t1"), body("r1", "x"));
+    for (version, held) in [
+        (body("d2", "t1"), true),
+        (body("d1", "t2"), true),
+        (body("d2", "t2"), false),
+        (None, false),
+    ] {
+        let (mut base, mut open) = (None, vec![proposal.clone()]);
+        assert_eq!(
+            adopt(&mut base, &mut open, std::slice::from_ref(&version)),
+            held,
+            "{version:?}"
+        );
+    }
+}
+
+#[test]
 fn rules_5_7_8_existence() {
     use Existence as E;
     use LocalPresence::{Absent as NoFile, Present as File};

@@ -60,9 +60,9 @@ impl Sequence {
         self.holds.is_empty()
     }
 
-    /// Canonical forms of what takes part in equality.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.units.iter().filter(|unit| unit.node.counts()).map(|unit| unit.key.as_str())
+    /// What takes part in equality.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.units.iter().map(|unit| &unit.node).filter(|node| node.counts())
     }
 
     /// Slots that put the old bases back into the units of the side as it is after the merge; nothing if a unit that

@@ -7,7 +7,7 @@ use super::super::*;
 const V1: Dialect = Dialect::NotionV1;
 
 fn md(text: &str) -> Local<'_> {
-    Local { text, excluded: &[], format: Format::Markdown }
+    Local { text, excluded: &[], format: Format::Markdown, links: None }
 }
 
 /// What a merge leaves behind.

@@ -3,7 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use super::super::align::Slot;
-use super::super::block::{Keyed, Node};
+use super::super::block::{LocalUnit, Node};
+use super::super::relink::{is_held, labels};
 use super::super::{
     Local, Push, apply_edits, is_visible, local_render, local_units, pull, push_slots, remote_units,
 };
@@ -319,7 +320,11 @@ impl<'t> Writer<'t> {
             line: 1 + before.matches('\n').count() + same,
             base,
             local: text,
-            remote: local_render::render(&nodes, &local_render::Surroundings::default()),
+            remote: local_render::render(
+                &nodes,
+                &local_render::Surroundings::default(),
+                local.links,
+            ),
         }
     }
 
@@ -333,14 +338,19 @@ impl<'t> Writer<'t> {
         };
         let after = apply_edits(text.text, &pull);
         let excluded = pull::shifted(text.excluded, &pull);
-        let merged = local_units(&Local { text: &after, excluded: &excluded, ..*text });
-        let found = merged.iter().filter(|unit| unit.node.counts()).map(Keyed::key);
-        if !found.eq(local.keys()) {
+        let mut merged = local_units(&Local { text: &after, excluded: &excluded, ..*text });
+        merged.retain(|unit| unit.node.counts());
+        let wanted: Vec<&Node> = local.nodes().collect();
+        let held = |(unit, node): (&LocalUnit, &Node)| is_held(&unit.node, node, text.links);
+        if merged.len() != wanted.len() || !merged.iter().zip(wanted).all(held) {
             return None;
         }
         let target = remote_units(self.sides.dialect, self.sides.remote);
         let push = match self.sides.push {
-            true => push_slots(self.sides.dialect, self.sides.remote, &target, remote_slots),
+            true => {
+                let known = labels(self.table.local.old);
+                push_slots(self.sides.dialect, self.sides.remote, &target, remote_slots, &known)
+            }
             false => Push::Nothing,
         };
         if matches!(push, Push::Impossible(_)) {
@@ -350,7 +360,8 @@ impl<'t> Writer<'t> {
             target.iter().filter(|unit| is_visible(unit)).count(),
             self.table.remote.new.len()
         );
-        Some(Merged { clashes: self.clashes, push, pull, local, remote })
+        let links = text.links.cloned();
+        Some(Merged { clashes: self.clashes, push, pull, local, remote, links })
     }
 }
 

@@ -167,11 +167,11 @@ fn an_empty_body_is_empty_on_both_sides() {
 fn yaml_is_one_code_block() {
     let text = "title: A\nstate: DONE\nsteps:\n  - a\n";
     let excluded = [0..9, 9..21];
-    let local = Local { text, excluded: &excluded, format: Format::Yaml };
+    let local = Local { text, excluded: &excluded, format: Format::Yaml, links: None };
     let remote = "```yaml\nsteps:\n  - a\n```";
     assert_eq!(render_remote(&local, V1), remote);
     assert_eq!(local_digest(&local), remote_digest(V1, remote));
-    assert_eq!(render_local(V1, remote, Format::Yaml), "steps:\n  - a\n");
+    assert_eq!(render_local(V1, remote, Format::Yaml, None), "steps:\n  - a\n");
 }
 
 /// Hostile input neither panics nor takes long: each of these is done in far less than the limit.

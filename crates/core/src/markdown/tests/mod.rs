@@ -5,12 +5,14 @@ use super::*;
 mod answers;
 mod constructs;
 mod laws;
+mod links;
+mod relink;
 mod surgery;
 
 const V1: Dialect = Dialect::NotionV1;
 
 fn md(text: &str) -> Local<'_> {
-    Local { text, excluded: &[], format: Format::Markdown }
+    Local { text, excluded: &[], format: Format::Markdown, links: None }
 }
 
 /// The file as it is sent.
@@ -20,7 +22,7 @@ fn sent(text: &str) -> String {
 
 /// The body as a new file.
 fn filed(remote: &str) -> String {
-    render_local(V1, remote, Format::Markdown)
+    render_local(V1, remote, Format::Markdown, None)
 }
 
 fn pushed(base: Option<(&str, &str)>, local: &str, remote: &str) -> String {

@@ -189,8 +189,12 @@ fn deleting_the_marker_of_an_opaque_block_does_nothing() {
 fn what_is_only_in_the_file_stays() {
     let local = "---\ntitle: x\n---\n\n<!-- top -->\n\na[^1]\n\n<!-- mid -->\n\nb\n\n[^1]: note\n\n[r]: https://a.b\n";
     let excluded = 0..17;
-    let local =
-        Local { text: local, excluded: std::slice::from_ref(&excluded), format: Format::Markdown };
+    let local = Local {
+        text: local,
+        excluded: std::slice::from_ref(&excluded),
+        format: Format::Markdown,
+        links: None,
+    };
     let remote = render_remote(&local, V1);
     assert_eq!(remote, "a\\[\\^1\\]\nb");
     let edits = plan_pull(V1, Some((&local, &remote)), &local, "c");
@@ -287,7 +291,7 @@ fn yaml_edits_only_the_lines_that_differ() {
     let text = "title: A\r\nsteps:\r\n  - a\r\nstate: DONE\r\n  - b\r\n";
     let state = text.find("state").unwrap();
     let excluded = [0..10, state..state + 13];
-    let local = Local { text, excluded: &excluded, format: Format::Yaml };
+    let local = Local { text, excluded: &excluded, format: Format::Yaml, links: None };
     let edits = plan_pull(V1, None, &local, "```yaml\nsteps:\n  - x\n  - b\n  - c\n```");
     assert_eq!(
         apply_edits(text, &edits),
@@ -330,7 +334,7 @@ fn edits_stay_out_of_excluded_ranges() {
     let text = "---\nk: v\n---\n# X-1: T\n\nintro\n\n## State\n\nDONE\n\n## Impact\n\ntext\n";
     let range = |part: &str| text.find(part).map(|at| at..at + part.len()).unwrap();
     let excluded = [range("---\nk: v\n---\n# X-1: T\n"), range("## State\n\nDONE\n")];
-    let local = Local { text, excluded: &excluded, format: Format::Markdown };
+    let local = Local { text, excluded: &excluded, format: Format::Markdown, links: None };
     let remote = render_remote(&local, V1);
     assert_eq!(remote, "intro\n## Impact\ntext");
     for (now, wanted) in [
@@ -355,7 +359,11 @@ fn edits_stay_out_of_excluded_ranges() {
     }
     let empty = "# X-1: T\n";
     let title = 0..empty.len();
-    let local =
-        Local { text: empty, excluded: std::slice::from_ref(&title), format: Format::Markdown };
+    let local = Local {
+        text: empty,
+        excluded: std::slice::from_ref(&title),
+        format: Format::Markdown,
+        links: None,
+    };
     assert_eq!(apply_edits(empty, &plan_pull(V1, None, &local, "a\nb")), "# X-1: T\n\na\n\nb\n");
 }
