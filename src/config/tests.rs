@@ -254,6 +254,7 @@ fn rules_of_values_have_lines() {
             "repository: {default_branch: main}\nstate:\n  ref: refs/heads/main\n",
             ":3: The state cannot live",
         ),
+        ("state:\n  ref: refs/tags/v1\n", ":2: The state cannot live"),
         ("repository:\n  url: git@github.com:a/b\n", ":2: The repository's address"),
         (
             "backends:\n  n:\n    type: notion\n    share: [storry]\n",
