@@ -145,6 +145,17 @@ pub struct Requests {
     pub waited_ms: u64,
 }
 
+impl Requests {
+    /// Adds other requests to these.
+    pub fn add(&mut self, other: &Self) {
+        for (endpoint, count) in &other.by_endpoint {
+            *self.by_endpoint.entry(endpoint.clone()).or_default() += count;
+        }
+        self.retries += other.retries;
+        self.waited_ms += other.waited_ms;
+    }
+}
+
 /// Why a backend did not do what was asked.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum BackendError {

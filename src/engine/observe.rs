@@ -11,6 +11,8 @@ use jiff::Timestamp;
 
 use super::book::{Book, Seen};
 use super::history::Published;
+use super::relabel::{Claim, Relabel};
+use super::resolve::Question;
 use super::{Progress, RunError};
 use crate::backend::{Backend, Identity, Place, RemotePage};
 use crate::repo::git::Git;
@@ -18,6 +20,7 @@ use crate::repo::{Scan, Tree};
 use compare::compare;
 use identify::{forget, guard_emptiness, identify, list};
 
+mod claims;
 mod compare;
 mod identify;
 mod stretches;
@@ -148,6 +151,12 @@ pub(super) struct World {
     pub loose_titles: BTreeMap<String, Vec<(String, String)>>,
     /// Pages without an id that are no artifact's, by kind: (page, address).
     pub unnamed: BTreeMap<String, Vec<(String, String)>>,
+    /// Pages that have to get the id of their artifact.
+    pub claims: BTreeMap<Key, Claim>,
+    /// Relabels that are not applied yet.
+    pub pending: Vec<Relabel>,
+    /// Questions about identity, by artifact.
+    pub questions: BTreeMap<Key, Question>,
     /// Files that this run made.
     pub made: BTreeMap<Key, String>,
 }
@@ -247,9 +256,14 @@ pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
         identity: eyes.identity.clone(),
         loose_titles: BTreeMap::new(),
         unnamed: BTreeMap::new(),
+        claims: BTreeMap::new(),
+        pending: Vec::new(),
+        questions: BTreeMap::new(),
         made: BTreeMap::new(),
     };
-    let pages = list(&eyes, &mut world).await?;
+    let mut pages = list(&eyes, &mut world).await?;
+    claims::relabels(&mut eyes, &mut world, &mut pages).await?;
+    claims::share_out(&eyes, &world, &mut pages);
     let matched = identify(&eyes, &mut world, pages).await?;
     guard_emptiness(&eyes, &world)?;
     let name = eyes.backend.name().to_owned();

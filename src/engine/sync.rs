@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use agent_sync_core::model::{Finding, Key, Selector, Side, Stretch};
 use agent_sync_core::plan::{self, Conflict};
 
-use super::book::{Decision, Keep, Record};
+use super::book::Record;
 use super::damage;
 use super::execute::{self, Executed, Hands};
 use super::finish::{self, Pen};
 use super::init;
 use super::observe::{self, Artifact, Eyes, World};
+use super::relabel;
+use super::resolve;
 use super::stop::Stop;
 use super::work::{self, Action, Mode, Task};
 use super::{Command, RunError, Turn, assign};
@@ -48,7 +50,15 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     }
     check_selected(turn, &world)?;
     let mode = mode(&turn.session.request.command, turn.session.request.force);
-    let decisions = turn.book.meta.decisions.clone();
+    let resolving = match &turn.session.request.command {
+        Command::Resolve { keep, targets } => Some((*keep, targets.clone())),
+        _ => None,
+    };
+    // An answer may be given again while it has not taken effect.
+    let decisions = match &resolving {
+        Some(_) => Vec::new(),
+        None => turn.book.meta.decisions.clone(),
+    };
     let tasks: BTreeMap<Key, Task> = world
         .artifacts
         .iter()
@@ -56,10 +66,8 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
         .collect();
     let mut executed = Executed::default();
     let writes = turn.session.request.command.writes() && !turn.session.request.dry_run;
-    if let Command::Resolve(keep) = turn.session.request.command {
-        if writes {
-            resolve(turn, &tasks, keep)?;
-        }
+    if let Some((keep, targets)) = &resolving {
+        resolve::resolve(turn, &world, &tasks, *keep, targets)?;
     } else if turn.session.request.command.writes() {
         match guard(turn, &world, &tasks).await {
             // The plan is what a person has to look at now.
@@ -68,6 +76,9 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
         }
         if writes {
             check_schema(turn, &mut world, &tasks).await?;
+            if mode.push {
+                relabel::send(turn, &mut world).await?;
+            }
             let mut hands = Hands {
                 tree: &turn.session.tree,
                 backend: turn.backend,
@@ -90,9 +101,11 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
             world: &world,
             published: turn.published,
             run: &turn.session.run,
-            whole: turn.session.request.artifacts.is_empty(),
+            // Answers take nothing up.
+            whole: turn.session.request.artifacts.is_empty() && resolving.is_none(),
         };
         finish::finish(&mut pen, &tasks, &executed).await?;
+        resolve::tidy(turn.book, &world, turn.backend.name());
     }
     report(turn, &world, &tasks, &executed, writes).await?;
     if writes {
@@ -274,25 +287,6 @@ async fn check_schema(
     Ok(())
 }
 
-/// Records a person's answer to the open conflicts that were named.
-fn resolve(turn: &mut Turn<'_>, tasks: &BTreeMap<Key, Task>, keep: Keep) -> Result<(), RunError> {
-    let conflicts: Vec<&Conflict> = tasks.values().flat_map(|task| &task.conflicts).collect();
-    if conflicts.is_empty() {
-        return Err(RunError::Usage("There is no open conflict of that artifact.".to_owned()));
-    }
-    for conflict in conflicts {
-        turn.book.meta.decisions.retain(|old| old.fingerprint != conflict.fingerprint);
-        turn.book.meta.decisions.push(Decision {
-            fingerprint: conflict.fingerprint.clone(),
-            key: conflict.key.clone(),
-            stretch: conflict.stretch.clone(),
-            keep,
-            run: turn.session.run.clone(),
-        });
-    }
-    Ok(())
-}
-
 /// Puts what was planned or done into the report.
 async fn report(
     turn: &mut Turn<'_>,
@@ -307,7 +301,7 @@ async fn report(
     findings.dedup();
     turn.report.findings.extend(findings);
     turn.report.unchanged += world.unchanged;
-    let resolving = matches!(turn.session.request.command, Command::Resolve(_));
+    let resolving = matches!(turn.session.request.command, Command::Resolve { .. });
     for (key, artifact) in &world.artifacts {
         let Some(task) = tasks.get(key) else { continue };
         let outcome = executed.outcomes.get(key).cloned().unwrap_or_default();
@@ -334,15 +328,24 @@ async fn report(
                 texts,
             ));
         }
+        let claim = world.claims.get(key).filter(|claim| claim.done || !wrote);
+        let action = match action(remote, local, !open.is_empty(), !outcome.stale.is_empty(), task)
+        {
+            "unchanged" if claim.is_some() => "relabel",
+            action => action,
+        };
+        let mut reason = reason(turn.backend.label(), artifact, task, &outcome.stale);
+        if let Some(old) = claim.and_then(|claim| claim.old.as_ref()) {
+            reason = format!("was {old}; {reason}");
+        }
         let entry = ArtifactReport {
             backend: turn.backend.name().to_owned(),
             kind: key.kind.clone(),
             id: key.id.clone(),
             path,
             url,
-            action: action(remote, local, !open.is_empty(), !outcome.stale.is_empty(), task)
-                .to_owned(),
-            reason: reason(turn.backend.label(), artifact, task, &outcome.stale),
+            action: action.to_owned(),
+            reason,
             sides: Sides { remote, local },
         };
         if entry.action == "unchanged" {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-pub use paths::{PathError, new_path};
+pub use paths::{PathError, is_id, new_path};
 pub use scan::{FileEntry, FolderState, Scan};
 pub use write::WriteError;
 

@@ -9,6 +9,7 @@ use agent_sync_core::model::{Key, Severity, Side, Stretch};
 use agent_sync_core::plan::{self, Content, Existence, LocalPresence, RemotePresence};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
+use super::claims::hold_back;
 use super::identify::{classified, identity_changes};
 use super::stretches::{Remote, remote_value, stretches, synced_properties};
 use super::trace::{follow, recover};
@@ -116,6 +117,7 @@ pub(super) async fn compare(
         decide(eyes, world, &kind, artifact, &intents).await?;
     }
     identity_changes(eyes, world, &mut artifacts).await?;
+    hold_back(world, &mut artifacts);
     for (key, artifact) in artifacts {
         let quiet = artifact.stretches.is_empty() && artifact.existence == Existence::Both;
         match quiet && !artifact.blocked {

@@ -1,0 +1,339 @@
+//! Who is who: renames, deletions, new ids, and the answers of people (rules 5, 7, 8, 15 and 17).
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
+mod common;
+
+use common::{Lab, Repo, Run, story};
+use serde_json::{Value, json};
+
+const BODY: &str = "The first paragraph.\n\nThe second one.\n\nThe third one.\n\nThe fourth one.\n";
+
+/// A remote with these stories, synced and agreed; their paths.
+fn published(lab: &Lab, count: usize) -> (Repo<'_>, Vec<String>) {
+    let repo = lab.remote();
+    let paths = (1..=count)
+        .map(|n| repo.story(&format!("INFRA-{n}"), &format!("Story {n}"), "DRAFT", BODY))
+        .collect();
+    repo.publish("stories");
+    repo.init();
+    repo.settle();
+    (repo, paths)
+}
+
+/// Syncs when two minutes have passed.
+#[track_caller]
+fn sync(lab: &Lab, repo: &Repo<'_>, code: i32) -> Run {
+    lab.minutes(2);
+    lab.sim.reset_requests();
+    repo.run(&["sync"]).expect(code)
+}
+
+/// Requests that wrote to a body since the last reset.
+fn body_writes(lab: &Lab) -> usize {
+    let requests = lab.sim.requests();
+    requests.iter().filter(|request| request.endpoint == "PATCH /v1/pages/{id}/markdown").count()
+}
+
+fn move_file(repo: &Repo<'_>, from: &str, to: &str) {
+    std::fs::create_dir_all(repo.path.join(to).parent().unwrap()).unwrap();
+    repo.git(&["mv", from, to]);
+}
+
+/// Gives a story a new id: in the file's name and in its heading.
+fn rename_id(repo: &Repo<'_>, path: &str, old: &str, new: &str) -> String {
+    let to = path.replace(old, new);
+    move_file(repo, path, &to);
+    repo.replace(&to, old, new);
+    to
+}
+
+fn meta(repo: &Repo<'_>) -> Value {
+    serde_json::from_str(&repo.git(&["show", "refs/agent-sync/state:meta.json"])).unwrap()
+}
+
+fn fingerprints(run: &Run) -> Vec<String> {
+    let json = run.json();
+    let conflicts = json["conflicts"].as_array().unwrap();
+    conflicts.iter().map(|c| c["fingerprint"].as_str().unwrap().to_owned()).collect()
+}
+
+// Rule 17: resolve.
+
+#[test]
+fn rule_17_one_conflict_is_answered_by_its_fingerprint() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 2);
+    for (n, path) in paths.iter().enumerate() {
+        lab.edit("Stories", &format!("INFRA-{}", n + 1), "first", "By a person.");
+        repo.replace(path, "The first paragraph.", "By a commit.");
+        repo.replace(path, "DRAFT", "DONE");
+        let page = lab.page("Stories", &format!("INFRA-{}", n + 1));
+        lab.sim.workspace().set_property(&page, "Status", "REVIEW").unwrap();
+    }
+    repo.publish("commits");
+    let run = sync(&lab, &repo, 1);
+    let open = fingerprints(&run);
+    assert_eq!(open.len(), 4);
+    assert!(open.iter().all(|print| print.len() == 16), "{open:?}");
+    let human = repo.human(&["check"]).expect(1).stderr;
+    assert!(open.iter().all(|print| human.contains(print)), "{human}");
+    let conflicts = run.json()["conflicts"].clone();
+    let body = |n: usize| {
+        let all = conflicts.as_array().unwrap();
+        let id = format!("INFRA-{n}");
+        let one = all.iter().find(|c| c["id"] == json!(id) && c["block"] == json!("body"));
+        one.unwrap()["fingerprint"].as_str().unwrap().to_owned()
+    };
+    repo.run(&["resolve", &body(1), "--keep", "local"]).expect(0);
+    // The beginning is enough where it is clear, in any case.
+    repo.run(&["resolve", &body(2)[..8].to_uppercase(), "--keep", "remote"]).expect(0);
+    assert_eq!(lab.writes(), 0);
+    let run = sync(&lab, &repo, 1);
+    assert_eq!(fingerprints(&run).len(), 2, "{run:?}");
+    assert!(lab.body("Stories", "INFRA-1").contains("By a commit."));
+    assert!(repo.read(&paths[1]).contains("By a person."));
+    assert!(repo.read(&paths[0]).contains("DONE") && repo.read(&paths[1]).contains("DONE"));
+    // By artifact: all that is open of it.
+    repo.run(&["resolve", "story/INFRA-1", "INFRA-2", "--keep", "skip"]).expect(0);
+    assert_eq!(sync(&lab, &repo, 0).json()["conflicts"], json!([]));
+    // An answer may be changed while it waits.
+    repo.run(&["resolve", "INFRA-1", "--keep", "local"]).expect(0);
+    assert_eq!(sync(&lab, &repo, 0).actions(), ["story/INFRA-1 push"]);
+    assert_eq!(lab.property("Stories", "INFRA-1", "Status").as_deref(), Some("DONE"));
+}
+
+#[test]
+fn rule_17_what_is_not_open_cannot_be_answered() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 1);
+    let wrong = |args: &[&str], words: &[&str]| {
+        let (state, run) = (repo.state(), repo.human(args).expect(2));
+        assert!(words.iter().all(|word| run.stderr.contains(word)), "{args:?}: {}", run.stderr);
+        assert_eq!(repo.state(), state);
+    };
+    wrong(&["resolve", "0123456789abcdef", "--keep", "local"], &["No conflict is open"]);
+    lab.edit("Stories", "INFRA-1", "first", "By a person.");
+    repo.replace(&paths[0], "The first paragraph.", "By a commit.");
+    repo.publish("a commit");
+    let open = fingerprints(&sync(&lab, &repo, 1)).remove(0);
+    wrong(
+        &["resolve", "0123456789abcdef", "--keep", "local"],
+        &["0123456789abcdef", &open, "story/INFRA-1"],
+    );
+    wrong(&["resolve", &open[..5], "--keep", "local"], &[&open, "first 6"]);
+    wrong(&["resolve", &format!("{open}0"), "--keep", "local"], &[&open]);
+    // All or nothing.
+    wrong(&["resolve", &open, "INFRA-77", "--keep", "local"], &["INFRA-77"]);
+    // An old version's fingerprint is not open any more.
+    lab.edit("Stories", "INFRA-1", "By a person.", "By a person, again.");
+    lab.minutes(2);
+    wrong(&["resolve", &open, "--keep", "local"], &[&open, "story/INFRA-1, body"]);
+}
+
+#[test]
+fn a_name_that_fits_several_kinds_is_listed_where_one_is_needed() {
+    let lab = Lab::new();
+    let (repo, _) = published(&lab, 1);
+    repo.write(
+        ".agent/cache/plans/INFRA/INFRA-1-plan.md",
+        &story("INFRA-1", "Plan", "DRAFT", "A plan.\n"),
+    );
+    repo.publish("a plan");
+    repo.settle();
+    for args in [
+        &["resolve", "INFRA-1", "--keep", "local"][..],
+        &["restore", "INFRA-1", "--side", "local"],
+        &["relabel", "INFRA-1", "INFRA-9"],
+    ] {
+        let run = repo.human(args).expect(2);
+        assert!(
+            run.stderr.contains("plan/INFRA-1") && run.stderr.contains("story/INFRA-1"),
+            "{args:?}: {}",
+            run.stderr
+        );
+    }
+}
+
+// Rule 8: identity.
+
+#[test]
+fn rule_8_a_relabelled_artifact_keeps_its_page() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 2);
+    let page = lab.page("Stories", "INFRA-1");
+    lab.sim.workspace().comment(&page, "A word.").unwrap();
+    let new = rename_id(&repo, &paths[0], "INFRA-1", "OPS-7");
+    let new = {
+        let to = new.replace("/INFRA/", "/OPS/");
+        move_file(&repo, &new, &to);
+        to
+    };
+    repo.publish("a new id");
+    let run = sync(&lab, &repo, 0);
+    assert_eq!((run.rules(), lab.writes()), (vec!["id-changed".to_owned()], 0));
+    let fix = run.json()["findings"][0]["fix"].as_str().unwrap().to_owned();
+    assert!(fix.contains("agent-sync relabel story/INFRA-1 story/OPS-7"), "{fix}");
+    let run = repo.run(&["relabel", "INFRA-1", "OPS-7"]).expect(0);
+    assert!(run.json()["notices"][0].as_str().unwrap().contains("story/OPS-7"), "{run:?}");
+    assert_eq!(lab.writes(), 0, "only recorded");
+    let check = repo.run(&["check"]).expect(0);
+    assert_eq!(check.actions(), ["story/OPS-7 relabel"]);
+    let run = sync(&lab, &repo, 0);
+    assert_eq!(run.actions(), ["story/OPS-7 relabel"]);
+    assert_eq!((body_writes(&lab), lab.writes()), (0, 1));
+    assert_eq!(lab.page("Stories", "OPS-7"), page);
+    assert_eq!(lab.sim.workspace().comments(&page).len(), 1);
+    assert_eq!(lab.find_page("Stories", "INFRA-1"), None);
+    repo.settle();
+    assert!(meta(&repo).get("relabels").is_none());
+    // It goes on from the bases that it had.
+    lab.edit("Stories", "OPS-7", "second", "By a person.");
+    assert_eq!(sync(&lab, &repo, 0).actions(), ["story/OPS-7 pull"]);
+    assert!(repo.read(&new).contains("By a person."));
+}
+
+/// Recorded on a branch, it waits for the default branch; until then the default branch goes on as before.
+#[test]
+fn rule_8_a_relabel_waits_for_the_default_branch() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 2);
+    let page = lab.page("Stories", "INFRA-1");
+    repo.git(&["checkout", "-q", "-b", "new-id"]);
+    // Nothing in common with the old one: only the person's word says that they are one.
+    let new = paths[0].replace("INFRA-1", "INFRA-9");
+    move_file(&repo, &paths[0], &new);
+    repo.write(&new, &story("INFRA-9", "Quite another", "DRAFT", "Written anew.\n"));
+    repo.commit("a new id");
+    repo.run(&["relabel", "story/INFRA-1", "INFRA-9"]).expect(0);
+    lab.minutes(2);
+    lab.sim.reset_requests();
+    let run = repo.run(&["push", "--any-branch"]).expect(0);
+    assert_eq!((run.rules(), lab.writes()), (vec!["relabel-pending".to_owned()], 0), "{run:?}");
+    let nightly = lab.nightly("nightly");
+    lab.edit("Stories", "INFRA-1", "second", "By a person.");
+    assert_eq!(sync(&lab, &nightly, 0).actions(), ["story/INFRA-1 pull"]);
+    nightly.publish("from Notion");
+    repo.git(&["checkout", "-q", "main"]);
+    repo.git(&["pull", "-q", "--no-rebase", "-X", "ours", "origin", "main"]);
+    lab.minutes(2);
+    repo.run(&["sync"]).expect(0);
+    repo.git(&["rm", "-q", &paths[0]]);
+    repo.write(&new, &story("INFRA-9", "Quite another", "DRAFT", "Written anew.\n"));
+    repo.publish("merged");
+    let run = sync(&lab, &repo, 0);
+    assert_eq!(run.actions(), ["story/INFRA-9 push"]);
+    assert_eq!(lab.page("Stories", "INFRA-9"), page);
+    assert!(lab.body("Stories", "INFRA-9").contains("Written anew."));
+    repo.settle();
+}
+
+#[test]
+fn rule_8_a_pull_takes_a_relabel_up_and_a_push_gives_the_page_its_id() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 1);
+    let page = lab.page("Stories", "INFRA-1");
+    repo.story("INFRA-2", "Another", "DRAFT", "Quite another one.\n");
+    let new = rename_id(&repo, &paths[0], "INFRA-1", "INFRA-9");
+    repo.publish("a new id");
+    repo.run(&["relabel", "INFRA-1", "INFRA-9"]).expect(0);
+    lab.edit("Stories", "INFRA-1", "second", "By a person.");
+    for _ in 0..2 {
+        lab.minutes(2);
+        lab.sim.reset_requests();
+        repo.run(&["pull"]).expect(0);
+        assert_eq!(lab.writes(), 0);
+        assert!(repo.read(&new).contains("By a person."));
+    }
+    assert_eq!(lab.page("Stories", "INFRA-1"), page);
+    repo.publish("pulled");
+    repo.settle();
+    assert_eq!(lab.page("Stories", "INFRA-9"), page);
+}
+
+#[test]
+fn rule_8_two_that_look_alike_may_be_two() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 3);
+    let old = lab.page("Stories", "INFRA-1");
+    rename_id(&repo, &paths[0], "INFRA-1", "INFRA-9");
+    repo.publish("another one");
+    assert_eq!(sync(&lab, &repo, 0).rules(), ["id-changed"]);
+    for args in [
+        &["resolve", "INFRA-9", "--keep", "local"][..],
+        &["resolve", "INFRA-1", "--keep", "remote"],
+    ] {
+        let run = repo.human(args).expect(2);
+        assert!(run.stderr.contains("agent-sync relabel story/INFRA-1 story/INFRA-9"), "{run:?}");
+    }
+    repo.run(&["resolve", "INFRA-1", "--keep", "local"]).expect(0);
+    let run = sync(&lab, &repo, 0);
+    assert_eq!(run.actions(), ["story/INFRA-1 trash-page", "story/INFRA-9 create-page"]);
+    assert!(lab.sim.workspace().page(&old).unwrap().in_trash);
+    assert_ne!(lab.page("Stories", "INFRA-9"), old);
+    repo.settle();
+    assert!(meta(&repo).get("distinct").is_none(), "{}", meta(&repo));
+}
+
+#[test]
+fn rule_8_an_id_that_changed_in_notion_is_answered_by_relabel() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 2);
+    let page = lab.page("Stories", "INFRA-1");
+    lab.sim.workspace().set_property(&page, "ID", "INFRA-9").unwrap();
+    let run = sync(&lab, &repo, 0);
+    assert_eq!((run.rules(), lab.writes()), (vec!["id-changed".to_owned()], 0));
+    let run = repo.human(&["resolve", "INFRA-1", "--keep", "local"]).expect(2);
+    assert!(run.stderr.contains("Set it back") && run.stderr.contains("relabel"), "{run:?}");
+    repo.run(&["relabel", "INFRA-1", "INFRA-9"]).expect(0);
+    assert_eq!(sync(&lab, &repo, 0).rules(), ["id-changed"], "the branch still holds the old one");
+    assert_eq!(lab.writes(), 0);
+    let new = rename_id(&repo, &paths[0], "INFRA-1", "INFRA-9");
+    repo.replace(&new, "The first paragraph.", "By a commit.");
+    repo.publish("a new id");
+    assert_eq!(sync(&lab, &repo, 0).actions(), ["story/INFRA-9 push"]);
+    assert_eq!(lab.page("Stories", "INFRA-9"), page);
+    repo.settle();
+}
+
+#[test]
+fn rule_8_a_kind_changes_inside_one_database_only() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 2);
+    let page = lab.page("Stories", "INFRA-1");
+    let plan = ".agent/cache/plans/INFRA/INFRA-1-story-1.md";
+    move_file(&repo, &paths[0], plan);
+    repo.publish("a plan now");
+    let run = repo.human(&["relabel", "story/INFRA-1", "plan/INFRA-1"]).expect(3);
+    assert!(run.stderr.contains("\"Plans\"") && run.stderr.contains("Move it there"), "{run:?}");
+    assert_eq!(sync(&lab, &repo, 0).rules(), ["id-changed"]);
+    // As told: the page goes to the other database, by hand.
+    let plans = lab.sim.workspace().database_by_title("Plans").unwrap();
+    lab.sim.workspace().move_to_database(&page, &plans.id).unwrap();
+    repo.run(&["relabel", "story/INFRA-1", "plan/INFRA-1"]).expect(0);
+    sync(&lab, &repo, 0);
+    assert_eq!(lab.page("Plans", "INFRA-1"), page);
+    assert_eq!(lab.find_page("Stories", "INFRA-1"), None);
+    repo.settle();
+}
+
+#[test]
+fn relabel_says_what_is_wrong_with_its_names() {
+    let lab = Lab::new();
+    let (repo, _) = published(&lab, 2);
+    let state = repo.state();
+    for (args, word) in [
+        (&["relabel", "INFRA-77", "INFRA-9"][..], "INFRA-77"),
+        (&["relabel", "INFRA-1", "INFRA-1"], "already"),
+        (&["relabel", "INFRA-1", "INFRA-2"], "page of its own"),
+        (&["relabel", "INFRA-1", "no id"], "look like"),
+        (&["relabel", "INFRA-1", "../../INFRA-9"], "kind"),
+        (&["relabel", "INFRA-1", "epic/INFRA-9"], "epic"),
+        (&["relabel", "INFRA-1"], "NEW"),
+    ] {
+        let run = repo.human(args).expect(2);
+        assert!(run.stderr.contains(word), "{args:?}: {}", run.stderr);
+    }
+    repo.run(&["relabel", "INFRA-1", "INFRA-9", "--dry-run"]).expect(0);
+    assert_eq!(repo.state(), state);
+}
