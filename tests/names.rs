@@ -337,3 +337,150 @@ fn relabel_says_what_is_wrong_with_its_names() {
     repo.run(&["relabel", "INFRA-1", "INFRA-9", "--dry-run"]).expect(0);
     assert_eq!(repo.state(), state);
 }
+
+// Renames.
+
+/// `rename: follow` for stories.
+fn follow(repo: &Repo<'_>) {
+    let text = repo.read("agent-sync.yml");
+    repo.write("agent-sync.yml", &format!("{text}kinds:\n  story: {{rename: follow}}\n"));
+    repo.publish("follow");
+}
+
+#[track_caller]
+fn rename(lab: &Lab, id: &str, title: &str) {
+    let page = lab.page("Stories", id);
+    lab.sim.workspace().rename(&page, title).unwrap();
+}
+
+#[test]
+fn a_file_that_moves_or_is_renamed_in_git_keeps_its_page() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 3);
+    let pages: Vec<_> = (1..=3).map(|n| lab.page("Stories", &format!("INFRA-{n}"))).collect();
+    // Another folder of scope, another name, out of any; the last one is edited as well.
+    let moved = [
+        ".agent/cache/stories/OPS/INFRA-1-story-1.md".to_owned(),
+        paths[1].replace("story-2", "any-other-name"),
+        ".agent/cache/stories/INFRA-3.md".to_owned(),
+    ];
+    for (from, to) in paths.iter().zip(&moved) {
+        move_file(&repo, from, to);
+    }
+    repo.replace(&moved[2], "DRAFT", "DONE");
+    repo.publish("moved");
+    let run = sync(&lab, &repo, 0);
+    assert_eq!((run.actions(), run.rules()), (vec!["story/INFRA-3 push".to_owned()], vec![]));
+    assert_eq!((body_writes(&lab), lab.writes()), (0, 1));
+    let now: Vec<_> = (1..=3).map(|n| lab.page("Stories", &format!("INFRA-{n}"))).collect();
+    assert_eq!(now, pages);
+    repo.settle();
+    lab.edit("Stories", "INFRA-1", "second", "By a person.");
+    assert_eq!(sync(&lab, &repo, 0).actions(), ["story/INFRA-1 pull"]);
+    assert!(repo.read(&moved[0]).contains("By a person.") && !repo.has(&paths[0]));
+}
+
+#[test]
+fn by_default_the_path_stays_whatever_the_title_says() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 1);
+    rename(&lab, "INFRA-1", "Quite another");
+    assert_eq!(sync(&lab, &repo, 0).actions(), ["story/INFRA-1 pull"]);
+    assert_eq!(repo.files().keys().collect::<Vec<_>>(), [&paths[0]]);
+    repo.publish("from Notion");
+    repo.replace(&paths[0], "Quite another", "From here");
+    repo.publish("a title");
+    sync(&lab, &repo, 0);
+    assert_eq!(repo.files().keys().collect::<Vec<_>>(), [&paths[0]]);
+}
+
+#[test]
+fn follow_renames_the_file_of_a_title_that_changed_in_notion() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 2);
+    follow(&repo);
+    repo.settle();
+    rename(&lab, "INFRA-1", "Quite: Another/../../Title");
+    lab.edit("Stories", "INFRA-1", "second", "By a person.");
+    let new = paths[0].replace("story-1", "quite-another-title");
+    let plan = repo.run(&["check"]).expect(0).json()["artifacts"][0].clone();
+    assert_eq!(plan["path"], json!(new), "{plan}");
+    assert!(plan["reason"].as_str().unwrap().contains(&paths[0]), "{plan}");
+    assert!(repo.has(&paths[0]) && !repo.has(&new));
+    let run = sync(&lab, &repo, 0);
+    assert_eq!(run.json()["artifacts"][0]["path"], json!(new));
+    assert_eq!(lab.writes(), 0);
+    assert!(!repo.has(&paths[0]));
+    let text = repo.read(&new);
+    assert!(text.starts_with("# INFRA-1: Quite: Another/../../Title\n"), "{text}");
+    assert!(text.contains("By a person."));
+    repo.publish("renamed");
+    repo.settle();
+    // A title that changed here leaves the path to its author, and one that makes the same words changes none.
+    repo.replace(&new, "Quite: Another/../../Title", "From here");
+    repo.publish("a title");
+    assert_eq!(sync(&lab, &repo, 0).actions(), ["story/INFRA-1 push"]);
+    rename(&lab, "INFRA-1", "From: HERE!");
+    assert_eq!(sync(&lab, &repo, 0).actions(), ["story/INFRA-1 pull"]);
+    assert!(repo.has(&new));
+}
+
+/// Rule 15: until the default branch holds the renamed file, every checkout of it gets the same change again.
+#[test]
+fn rule_15_a_rename_and_its_content_are_one_change() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 2);
+    follow(&repo);
+    repo.settle();
+    rename(&lab, "INFRA-1", "Another title");
+    lab.minutes(2);
+    repo.git(&["checkout", "-q", "-b", "agent-sync/pull"]);
+    repo.run(&["pull"]).expect(0);
+    repo.commit("from Notion");
+    let new = paths[0].replace("story-1", "another-title");
+    for night in ["one", "two"] {
+        let nightly = lab.nightly(night);
+        assert_eq!(sync(&lab, &nightly, 0).actions(), ["story/INFRA-1 pull"]);
+        assert!(nightly.has(&new) && !nightly.has(&paths[0]));
+        assert_eq!(lab.writes(), 0);
+    }
+    // Meanwhile the default branch edits the file under its old name; Git merges the two.
+    repo.git(&["checkout", "-q", "main"]);
+    repo.replace(&paths[0], "The fourth one.", "By a commit.");
+    repo.publish("an edit");
+    let nightly = lab.nightly("three");
+    assert_eq!(sync(&lab, &nightly, 0).actions(), ["story/INFRA-1 merge"]);
+    repo.git(&["merge", "-q", "-m", "merge", "agent-sync/pull"]);
+    repo.git(&["push", "-q"]);
+    assert!(repo.read(&new).contains("By a commit."));
+    repo.settle();
+    assert!(lab.body("Stories", "INFRA-1").contains("By a commit."));
+    let page = lab.page("Stories", "INFRA-1");
+    assert_eq!(lab.sim.workspace().page(&page).unwrap().title, "Another title");
+}
+
+#[test]
+fn follow_never_takes_another_files_place() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 2);
+    follow(&repo);
+    repo.settle();
+    // Not a document of the kind, since it is hidden from the scan by its ending; and a folder.
+    let taken = paths[0].replace("story-1", "taken");
+    std::fs::create_dir(repo.path.join(&taken)).unwrap();
+    repo.write(&format!("{taken}/keep.txt"), "A folder by that name.\n");
+    rename(&lab, "INFRA-1", "Taken");
+    sync(&lab, &repo, 0);
+    assert_eq!(repo.read(&format!("{taken}/keep.txt")), "A folder by that name.\n");
+    assert!(repo.read(&paths[0].replace("story-1", "taken-2")).contains("# INFRA-1: Taken"));
+    // A name that differs in case only is one that is taken, on many file systems.
+    let path = paths[1].replace("story-2", "Third");
+    move_file(&repo, &paths[1], &path);
+    repo.publish("names");
+    sync(&lab, &repo, 0);
+    rename(&lab, "INFRA-2", "third");
+    sync(&lab, &repo, 0);
+    let files = repo.files();
+    let names: Vec<_> = files.keys().filter(|name| name.contains("INFRA-2")).collect();
+    assert_eq!(names, [&paths[1].replace("story-2", "third")]);
+}

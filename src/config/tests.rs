@@ -519,3 +519,14 @@ proptest::proptest! {
         let _ = parse(&lines.join("\n"));
     }
 }
+
+#[test]
+fn files_keep_their_names_unless_told_otherwise() {
+    use agent_sync_core::kind::Rename;
+    let config = parse("kinds:\n  story: {rename: follow}\n  plan: {rename: keep}\n").unwrap();
+    let of = |name: &str| config.kinds[name].rename;
+    assert_eq!([of("story"), of("plan"), of("adr")], [Rename::Follow, Rename::Keep, Rename::Keep]);
+    let plain = parse("kinds:\n  plan: {}\n").unwrap();
+    assert_eq!(plain.mapping_hash, config.mapping_hash, "it changes no meaning of the state");
+    assert!(parse("kinds:\n  story: {rename: always}\n").is_err());
+}

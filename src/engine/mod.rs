@@ -28,6 +28,7 @@ mod observe;
 mod progress;
 mod relabel;
 mod remote;
+mod rename;
 mod resolve;
 mod restore;
 mod stop;

@@ -12,6 +12,7 @@ use super::finish::{self, Pen};
 use super::init;
 use super::observe::{self, Artifact, Eyes, World};
 use super::relabel;
+use super::rename;
 use super::resolve;
 use super::stop::Stop;
 use super::work::{self, Action, Mode, Task};
@@ -92,7 +93,8 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
             executed = execute::execute(&mut hands, &tasks).await?;
         }
     }
-    if writes {
+    // An answer takes nothing up: what was observed waits for a run that acts on it.
+    if writes && resolving.is_none() {
         let mut pen = Pen {
             git: &turn.session.git,
             tree: &turn.session.tree,
@@ -101,8 +103,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
             world: &world,
             published: turn.published,
             run: &turn.session.run,
-            // Answers take nothing up.
-            whole: turn.session.request.artifacts.is_empty() && resolving.is_none(),
+            whole: turn.session.request.artifacts.is_empty(),
         };
         finish::finish(&mut pen, &tasks, &executed).await?;
         resolve::tidy(turn.book, &world, turn.backend.name());
@@ -110,7 +111,11 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     report(turn, &world, &tasks, &executed, writes).await?;
     if writes {
         turn.book.meta.mapping.clone_from(&turn.session.config.mapping_hash);
-        if let super::Published::Branch { head: Some(head), .. } = turn.published {
+        let request = &turn.session.request;
+        // Whoever was not looked at may have proposals that the branch held in between.
+        let whole =
+            request.artifacts.is_empty() && request.kinds.is_empty() && request.backends.is_empty();
+        if let (true, super::Published::Branch { head: Some(head), .. }) = (whole, turn.published) {
             turn.book.meta.content = Some(head.to_string());
         }
         let message = turn.message(&format!(
@@ -315,7 +320,7 @@ async fn report(
             .as_ref()
             .map(|page| page.url.clone())
             .or_else(|| record.map(|record| record.url.clone()));
-        let path = outcome.path.clone().or_else(|| artifact.path.clone());
+        let mut path = outcome.path.clone().or_else(|| artifact.path.clone());
         let open = if resolving { &[][..] } else { task.conflicts.as_slice() };
         for conflict in open {
             let texts = texts(turn, artifact, conflict).await?;
@@ -337,6 +342,14 @@ async fn report(
         let mut reason = reason(turn.backend.label(), artifact, task, &outcome.stale);
         if let Some(old) = claim.and_then(|claim| claim.old.as_ref()) {
             reason = format!("was {old}; {reason}");
+        }
+        let moved = match wrote {
+            true => outcome.path.clone().filter(|path| artifact.path.as_ref() != Some(path)),
+            false => rename::target(&turn.session.tree, world, artifact, task),
+        };
+        if let (Some(moved), Some(from), Action::Edit) = (moved, &artifact.path, local) {
+            reason.push_str(&format!("; renamed from {from}"));
+            path = Some(moved);
         }
         let entry = ArtifactReport {
             backend: turn.backend.name().to_owned(),

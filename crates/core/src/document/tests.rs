@@ -28,6 +28,7 @@ fn kind(format: Format, properties: Vec<crate::kind::Property>) -> Kind {
         file: "{scope}/{id}-{slug}.md".to_owned(),
         id_pattern: r"[A-Z]+-\d+".to_owned(),
         file_id: Regex::new(r"^([A-Z]+-\d+)(?:[-_. ]|$)").unwrap(),
+        rename: crate::kind::Rename::Keep,
         database: "Stories".to_owned(),
         format,
         properties,
