@@ -484,3 +484,334 @@ fn follow_never_takes_another_files_place() {
     let names: Vec<_> = files.keys().filter(|name| name.contains("INFRA-2")).collect();
     assert_eq!(names, [&paths[1].replace("story-2", "third")]);
 }
+
+// Rule 5: files that name their page.
+
+/// Puts `notion_id:` at the head of a story's file.
+fn name_page(repo: &Repo<'_>, path: &str, page: &str) {
+    let text = repo.read(path);
+    let text = text
+        .strip_prefix("---\n")
+        .map(|rest| rest.split_once("---\n\n").unwrap().1.to_owned())
+        .unwrap_or(text);
+    repo.write(path, &format!("---\nnotion_id: {page}\n---\n\n{text}"));
+}
+
+fn lose_state(lab: &Lab, repo: &Repo<'_>) {
+    for dir in [repo.path.clone(), lab.dir.path().join("remote.git")] {
+        common::git_in(&dir, &["update-ref", "-d", "refs/agent-sync/state"]);
+    }
+}
+
+#[test]
+fn a_named_page_is_the_files_and_the_name_stays_in_the_file() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 1);
+    let page = lab.page("Stories", "INFRA-1");
+    let workspace = lab.sim.workspace().snapshot();
+    name_page(&repo, &paths[0], &page);
+    repo.publish("names");
+    let run = sync(&lab, &repo, 0);
+    assert_eq!((run.actions(), run.rules(), lab.writes()), (vec![], vec![], 0));
+    assert_eq!(lab.sim.workspace().snapshot(), workspace);
+    repo.settle();
+    lab.edit("Stories", "INFRA-1", "second", "By a person.");
+    sync(&lab, &repo, 0);
+    assert!(repo.read(&paths[0]).starts_with(&format!("---\nnotion_id: {page}\n---\n")));
+    repo.publish("pulled");
+    repo.settle();
+    // A new id: the file still says which page is its own, and nobody has to ask.
+    let new = rename_id(&repo, &paths[0], "INFRA-1", "INFRA-9");
+    repo.publish("a new id");
+    let run = sync(&lab, &repo, 0);
+    assert_eq!((run.actions(), run.rules()), (vec!["story/INFRA-9 relabel".to_owned()], vec![]));
+    assert_eq!((lab.page("Stories", "INFRA-9"), body_writes(&lab)), (page, 0));
+    assert!(repo.has(&new));
+    repo.settle();
+    assert!(meta(&repo).get("relabels").is_none());
+}
+
+#[test]
+fn a_new_id_of_a_named_page_waits_for_the_default_branch() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 2);
+    let page = lab.page("Stories", "INFRA-1");
+    name_page(&repo, &paths[0], &format!("https://www.notion.so/{}", page.replace('-', "")));
+    repo.publish("names");
+    repo.settle();
+    repo.git(&["checkout", "-q", "-b", "new-id"]);
+    rename_id(&repo, &paths[0], "INFRA-1", "INFRA-9");
+    repo.commit("a new id");
+    lab.minutes(2);
+    lab.sim.reset_requests();
+    let run = repo.run(&["push", "--any-branch"]).expect(0);
+    assert_eq!((run.rules(), lab.writes()), (vec!["relabel-pending".to_owned()], 0));
+    repo.git(&["checkout", "-q", "main"]);
+    repo.git(&["merge", "-q", "new-id"]);
+    repo.git(&["push", "-q"]);
+    // A pull gives no ids; it waits for a push.
+    lab.minutes(2);
+    repo.run(&["pull"]).expect(0);
+    repo.run(&["pull"]).expect(0);
+    assert_eq!(lab.page("Stories", "INFRA-1"), page);
+    repo.settle();
+    assert_eq!(lab.page("Stories", "INFRA-9"), page);
+}
+
+#[test]
+fn rule_5_without_state_a_name_finds_its_page() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 4);
+    let pages: Vec<_> = (1..=4).map(|n| lab.page("Stories", &format!("INFRA-{n}"))).collect();
+    for (path, page) in paths.iter().zip(&pages) {
+        name_page(&repo, path, page);
+    }
+    repo.publish("names");
+    repo.settle();
+    // 1 is as it was, 2 has a new id here, 3 lost its ID there, 4 is in the trash.
+    rename_id(&repo, &paths[1], "INFRA-2", "INFRA-9");
+    repo.publish("a new id");
+    lab.sim.workspace().set_property(&pages[2], "ID", "").unwrap();
+    lab.sim.workspace().trash(&pages[3]).unwrap();
+    lose_state(&lab, &repo);
+    let check = repo.run(&["check"]).expect(1);
+    assert_eq!(
+        check.actions(),
+        ["story/INFRA-3 relabel", "story/INFRA-4 conflict", "story/INFRA-9 relabel"]
+    );
+    // A pull alone knows them, and gives no ids.
+    lab.minutes(2);
+    lab.sim.reset_requests();
+    repo.run(&["pull"]).expect(1);
+    assert_eq!(lab.writes(), 0);
+    let run = sync(&lab, &repo, 1);
+    assert_eq!(run.actions(), check.actions());
+    assert_eq!((body_writes(&lab), lab.writes()), (0, 2));
+    assert_eq!(lab.page("Stories", "INFRA-1"), pages[0]);
+    assert_eq!(lab.page("Stories", "INFRA-9"), pages[1]);
+    assert_eq!(lab.page("Stories", "INFRA-3"), pages[2]);
+    assert!(repo.has(&paths[3]) && lab.find_page("Stories", "INFRA-4").is_none());
+    // The page that was trashed while nobody knew: a person says.
+    repo.run(&["resolve", "INFRA-4", "--keep", "local"]).expect(0);
+    sync(&lab, &repo, 0);
+    assert_eq!(lab.page("Stories", "INFRA-4"), pages[3]);
+    repo.settle();
+}
+
+#[test]
+fn rule_5_a_named_page_that_is_not_visible_stops_creations_of_its_kind() {
+    let lab = Lab::new();
+    let repo = lab.remote();
+    let path = repo.story("INFRA-1", "First", "DRAFT", BODY);
+    repo.story("INFRA-2", "Second", "DRAFT", BODY);
+    let plan = ".agent/cache/plans/INFRA/INFRA-1-plan.md";
+    repo.write(plan, &story("INFRA-1", "Plan", "DRAFT", "A plan.\n"));
+    let private = lab.sim.workspace().create_private_page("First");
+    name_page(&repo, &path, &private);
+    repo.publish("stories");
+    repo.init();
+    let database = stories(&lab);
+    for command in ["sync", "push"] {
+        let run = repo.run(&[command]).expect(0);
+        assert_eq!(run.rules(), ["page-not-visible"]);
+        assert_eq!(lab.sim.workspace().pages_of(&database, true).len(), 0);
+    }
+    assert!(lab.find_page("Plans", "INFRA-1").is_some(), "other kinds go on");
+    let run = repo.human(&["resolve", "story/INFRA-1", "--keep", "remote"]).expect(2);
+    assert!(run.stderr.contains("--keep local"), "{run:?}");
+    repo.run(&["resolve", "story/INFRA-1", "--keep", "local"]).expect(0);
+    let run = sync(&lab, &repo, 0);
+    assert_eq!(run.actions(), ["story/INFRA-1 create-page", "story/INFRA-2 create-page"]);
+    repo.settle();
+    assert!(repo.read(&path).contains(&private), "never written by us");
+}
+
+fn stories(lab: &Lab) -> String {
+    lab.sim.workspace().database_by_title("Stories").unwrap().id
+}
+
+#[test]
+fn names_that_contradict_each_other_are_findings_and_nothing_syncs() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 6);
+    let page = |n: usize| lab.page("Stories", &format!("INFRA-{n}"));
+    // 1 and 2 name one page; 3 names the page of 4; 5 names nothing that can be read; a new one names 6's.
+    name_page(&repo, &paths[0], &page(1));
+    name_page(&repo, &paths[1], &page(1));
+    name_page(&repo, &paths[2], &page(4));
+    name_page(&repo, &paths[4], "my page");
+    let new = repo.story("INFRA-7", "Seven", "DRAFT", BODY);
+    name_page(&repo, &new, &page(6));
+    for path in &paths {
+        repo.replace(path, "The second one.", "By a commit.");
+    }
+    repo.publish("names");
+    let workspace = lab.sim.workspace().snapshot();
+    let run = sync(&lab, &repo, 0);
+    assert_eq!(run.actions(), ["story/INFRA-4 push"]);
+    assert_eq!(
+        run.rules(),
+        ["page-name", "page-named-twice", "page-named-twice", "page-named-twice"]
+    );
+    let both = run.json()["findings"].as_array().unwrap().iter().any(|finding| {
+        let message = finding["message"].as_str().unwrap();
+        message.contains(&paths[0]) && message.contains(&paths[1])
+    });
+    assert!(both, "{run:?}");
+    assert_eq!(lab.find_page("Stories", "INFRA-7"), None);
+    assert_ne!(lab.sim.workspace().snapshot(), workspace);
+    assert!(!lab.body("Stories", "INFRA-6").contains("By a commit."));
+}
+
+// Rule 7: absence.
+
+#[test]
+fn rule_7_only_a_page_in_the_trash_is_deleted() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 6);
+    let pages: Vec<_> = (1..=6).map(|n| lab.page("Stories", &format!("INFRA-{n}"))).collect();
+    {
+        let plans = lab.sim.workspace().database_by_title("Plans").unwrap().id;
+        let mut ws = lab.sim.workspace();
+        ws.trash(&pages[0]).unwrap();
+        ws.archive(&pages[1], true).unwrap();
+        ws.move_to_database(&pages[2], &plans).unwrap();
+        ws.delete_forever(&pages[4]).unwrap();
+        let elsewhere = ws.create_private_page("Elsewhere");
+        ws.move_to_page(&pages[3], &elsewhere).unwrap();
+    }
+    for path in &paths[1..5] {
+        repo.replace(path, "The second one.", "By a commit.");
+    }
+    repo.publish("commits");
+    let run = sync(&lab, &repo, 0);
+    assert_eq!(run.actions(), ["story/INFRA-1 delete-file"], "{run:?}");
+    assert!(!repo.has(&paths[0]) && paths[1..].iter().all(|path| repo.has(path)));
+    let json = run.json();
+    let away: Vec<_> = json["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["rule"] == json!("page-away"))
+        .map(|finding| (finding["id"].clone(), finding["message"].as_str().unwrap().to_owned()))
+        .collect();
+    for (id, word) in [
+        ("INFRA-2", "is archived"),
+        ("INFRA-3", "was moved"),
+        ("INFRA-4", "is not visible"),
+        ("INFRA-5", "is not visible"),
+    ] {
+        let of = away.iter().find(|(other, _)| *other == json!(id));
+        assert!(of.is_some_and(|(_, message)| message.contains(word)), "{id}: {away:?}");
+    }
+    // Back again, it is what it was.
+    lab.sim.workspace().archive(&pages[1], false).unwrap();
+    assert!(sync(&lab, &repo, 0).actions().contains(&"story/INFRA-2 push".to_owned()));
+}
+
+#[test]
+fn rule_7_a_file_is_deleted_only_beside_others() {
+    let lab = Lab::new();
+    let (repo, paths) = published(&lab, 2);
+    // The folder is away, or there is nothing in it: a sparse checkout looks like that.
+    let folder = repo.path.join(".agent/cache/stories");
+    std::fs::rename(&folder, repo.path.join("aside")).unwrap();
+    lab.sim.reset_requests();
+    repo.run(&["sync"]).expect(5);
+    std::fs::create_dir_all(&folder).unwrap();
+    repo.run(&["sync"]).expect(5);
+    assert_eq!(lab.writes(), 0);
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::rename(repo.path.join("aside"), &folder).unwrap();
+    std::fs::remove_file(repo.path.join(&paths[0])).unwrap();
+    repo.publish("one less");
+    assert_eq!(sync(&lab, &repo, 0).actions(), ["story/INFRA-1 trash-page"]);
+    repo.settle();
+}
+
+// Rule 8: deletion against edit.
+
+#[test]
+fn rule_8_a_deletion_against_an_edit_is_a_conflict_with_two_answers() {
+    for (keep, deleted_here) in
+        [("local", true), ("remote", true), ("local", false), ("remote", false)]
+    {
+        let lab = Lab::new();
+        let (repo, paths) = published(&lab, 2);
+        let page = lab.page("Stories", "INFRA-1");
+        if deleted_here {
+            std::fs::remove_file(repo.path.join(&paths[0])).unwrap();
+            lab.edit("Stories", "INFRA-1", "second", "Edited meanwhile.");
+        } else {
+            lab.sim.workspace().trash(&page).unwrap();
+            repo.replace(&paths[0], "The second one.", "Edited meanwhile.");
+        }
+        repo.publish("changes");
+        let run = sync(&lab, &repo, 1);
+        assert_eq!((run.actions(), lab.writes()), (vec!["story/INFRA-1 conflict".to_owned()], 0));
+        let open = fingerprints(&run);
+        assert_eq!(
+            fingerprints(&sync(&lab, &repo, 1)),
+            open,
+            "rule 17: as long as nothing changes"
+        );
+        repo.run(&["resolve", &open[0], "--keep", keep]).expect(0);
+        assert_eq!(lab.writes(), 0);
+        let action = match (keep, deleted_here) {
+            ("local", true) => "trash-page",
+            ("remote", true) => "create-file",
+            ("local", false) => "restore-page",
+            _ => "delete-file",
+        };
+        let run = sync(&lab, &repo, 0);
+        assert_eq!(run.actions(), [format!("story/INFRA-1 {action}")]);
+        repo.publish("as decided");
+        for _ in 0..2 {
+            lab.minutes(2);
+            repo.run(&["sync"]).expect(0);
+            repo.publish("as decided");
+        }
+        repo.settle();
+        let kept = (keep == "local") != deleted_here;
+        assert_eq!(
+            (repo.has(&paths[0]), lab.find_page("Stories", "INFRA-1").is_some()),
+            (kept, kept)
+        );
+        if kept {
+            assert!(repo.read(&paths[0]).contains("Edited meanwhile."));
+            assert!(lab.body("Stories", "INFRA-1").contains("Edited meanwhile."));
+            assert_eq!(lab.page("Stories", "INFRA-1"), page);
+        }
+    }
+}
+
+/// Kinds may share a database; there a change of kind is a change of name.
+#[test]
+fn rule_8_a_kind_changes_inside_a_shared_database() {
+    let lab = Lab::new();
+    let repo = lab.remote();
+    let path = repo.story("INFRA-1", "First", "DRAFT", BODY);
+    repo.story("INFRA-2", "Second", "DRAFT", BODY);
+    repo.publish("stories");
+    repo.init();
+    let id = stories(&lab);
+    let text = repo.read("agent-sync.yml").replace(
+        "    type: notion\n",
+        &format!("    type: notion\n    share: [story, plan]\n    databases: {{story: {id}, plan: {id}}}\n"),
+    );
+    repo.write("agent-sync.yml", &text);
+    repo.publish("one database");
+    repo.init();
+    repo.settle();
+    let page = lab.page("Stories", "INFRA-1");
+    let plan = ".agent/cache/plans/INFRA/INFRA-1-first.md";
+    move_file(&repo, &path, plan);
+    repo.publish("a plan now");
+    assert_eq!(sync(&lab, &repo, 0).rules(), ["id-changed"]);
+    repo.run(&["relabel", "story/INFRA-1", "plan/INFRA-1"]).expect(0);
+    sync(&lab, &repo, 0);
+    repo.settle();
+    assert_eq!(lab.page("Stories", "INFRA-1"), page);
+    lab.edit("Stories", "INFRA-1", "second", "By a person.");
+    assert_eq!(sync(&lab, &repo, 0).actions(), ["plan/INFRA-1 pull"]);
+}

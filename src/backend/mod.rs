@@ -237,6 +237,10 @@ pub trait Backend: Send + Sync {
     /// Why no write may start now, if so: what the gate says.
     fn closed(&self) -> Option<String>;
 
+    /// The id of the page that a person means by an id or an address, in the form of [`RemotePage::page`]; none
+    /// where the text is neither. Sends nothing.
+    fn page_id(&self, text: &str) -> Option<String>;
+
     /// Who we are: 1 request.
     async fn identity(&self) -> Result<Identity, BackendError>;
 

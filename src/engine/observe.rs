@@ -19,10 +19,12 @@ use crate::repo::git::Git;
 use crate::repo::{Scan, Tree};
 use compare::compare;
 use identify::{forget, guard_emptiness, identify, list};
+use named::Named;
 
 mod claims;
 mod compare;
 mod identify;
+mod named;
 mod stretches;
 mod trace;
 
@@ -155,6 +157,8 @@ pub(super) struct World {
     pub claims: BTreeMap<Key, Claim>,
     /// Relabels that are not applied yet.
     pub pending: Vec<Relabel>,
+    /// Of files that name their page.
+    pub named: Named,
     /// Questions about identity, by artifact.
     pub questions: BTreeMap<Key, Question>,
     /// Files that this run made.
@@ -258,11 +262,13 @@ pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
         unnamed: BTreeMap::new(),
         claims: BTreeMap::new(),
         pending: Vec::new(),
+        named: Named::default(),
         questions: BTreeMap::new(),
         made: BTreeMap::new(),
     };
     let mut pages = list(&eyes, &mut world).await?;
-    claims::relabels(&mut eyes, &mut world, &mut pages).await?;
+    let by_name = named::follow(&eyes, &mut world, &mut pages).await?;
+    claims::relabels(&mut eyes, &mut world, &mut pages, by_name).await?;
     claims::share_out(&eyes, &world, &mut pages);
     let matched = identify(&eyes, &mut world, pages).await?;
     guard_emptiness(&eyes, &world)?;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use agent_sync_core::model::{Key, Selector, Value};
 use serde::{Deserialize, Serialize};
 
+use super::book::Book;
 use super::observe::World;
 use super::{RunError, Turn, names};
 use crate::backend::{BackendError, Life, Place, Presence};
@@ -19,7 +20,10 @@ pub(super) struct Relabel {
     pub old: Key,
     /// What it is.
     pub new: Key,
-    /// The run that recorded it.
+    /// Its page, for where the state has no record of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    /// The run that recorded it; empty where no person did, but the file itself still names its page.
     pub run: String,
 }
 
@@ -95,7 +99,8 @@ pub(super) async fn record(
     if !relabels.iter().any(same) {
         relabels.retain(|other| other.backend != name || (other.old != old && other.new != new));
         let run = turn.session.run.clone();
-        relabels.push(Relabel { backend: name.clone(), old: old.clone(), new: new.clone(), run });
+        let (backend, old, new) = (name.clone(), old.clone(), new.clone());
+        relabels.push(Relabel { backend, old, new, page: Some(page), run });
     }
     turn.book.meta.distinct.retain(|other| other.backend != name || other.key != old);
     let message = turn.message(&format!("relabel: {old} becomes {new}"));
@@ -229,4 +234,12 @@ pub(super) async fn send(turn: &mut Turn<'_>, world: &mut World) -> Result<(), R
     }
     world.claims = claims;
     Ok(())
+}
+
+/// Forgets what was recorded of a page that only its file claims and that has no id yet: known under a name that it
+/// does not bear, it would look like a page whose id was taken away.
+pub(super) fn forget_unnamed(book: &mut Book, world: &World, backend: &str) {
+    for (key, _) in world.claims.iter().filter(|(_, claim)| !claim.done && claim.old.is_none()) {
+        book.records.remove(&(backend.to_owned(), key.clone()));
+    }
 }

@@ -106,6 +106,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
             whole: turn.session.request.artifacts.is_empty(),
         };
         finish::finish(&mut pen, &tasks, &executed).await?;
+        relabel::forget_unnamed(turn.book, &world, turn.backend.name());
         resolve::tidy(turn.book, &world, turn.backend.name());
     }
     report(turn, &world, &tasks, &executed, writes).await?;

@@ -51,7 +51,7 @@ pub(super) fn share_out(
     }
 }
 
-/// Takes up what `relabel` recorded and the default branch holds: the record goes on under the new name, and its
+/// Takes up what `relabel` recorded, or files that still name their page say, and the default branch holds: the record goes on under the new name, and its
 /// page is the new artifact's from here on. What is not held yet stays a pending change.
 ///
 /// # Errors
@@ -60,10 +60,11 @@ pub(super) async fn relabels(
     eyes: &mut Eyes<'_>,
     world: &mut World,
     pages: &mut BTreeMap<String, Vec<RemotePage>>,
+    by_name: Vec<Relabel>,
 ) -> Result<(), RunError> {
     let name = eyes.backend.name().to_owned();
     let taking_part = |key: &Key| eyes.places.contains_key(&key.kind);
-    let relabels: Vec<Relabel> = eyes
+    let mut relabels: Vec<Relabel> = eyes
         .book
         .meta
         .relabels
@@ -72,6 +73,11 @@ pub(super) async fn relabels(
         .filter(|relabel| taking_part(&relabel.old) && taking_part(&relabel.new))
         .cloned()
         .collect();
+    for relabel in by_name {
+        if !relabels.iter().any(|other| other.new == relabel.new || other.old == relabel.old) {
+            relabels.push(relabel);
+        }
+    }
     if relabels.is_empty() {
         return Ok(());
     }
@@ -89,11 +95,7 @@ pub(super) async fn relabels(
             .into_iter()
             .find_map(|key| eyes.book.record(&name, key))
             .map(|record| record.page.clone());
-        let listed = |page: &&RemotePage| page.id.as_ref() == Some(&relabel.old.id);
-        let page = record.or_else(|| {
-            let of_kind = pages.get(&relabel.new.kind)?;
-            of_kind.iter().find(listed).map(|page| page.page.clone())
-        });
+        let page = record.or_else(|| relabel.page.clone());
         let Some(page) = page else {
             world.pending.push(relabel);
             continue;
@@ -135,6 +137,10 @@ fn claim(
         world.pending.push(relabel);
         return;
     }
+    // Until the page has its id, the next run has to know that it may have the old one.
+    if !eyes.book.meta.relabels.contains(&relabel) {
+        eyes.book.meta.relabels.push(relabel.clone());
+    }
     let Relabel { old, new, .. } = relabel;
     eyes.book.relabel(&name, &old, &new);
     // Another id than these is news of its own.
@@ -158,9 +164,16 @@ fn claim(
     world.claims.insert(new, Claim { page, from, old: Some(old), done: false });
 }
 
-/// Rule 8: until a recorded relabel is applied, nothing is trashed or created for either.
-pub(super) fn hold_back(world: &mut World, artifacts: &mut BTreeMap<Key, Artifact>) {
-    for relabel in std::mem::take(&mut world.pending) {
+/// Rule 8: until a relabel is applied, nothing is trashed or created for either.
+pub(super) fn hold_back(
+    world: &mut World,
+    artifacts: &mut BTreeMap<Key, Artifact>,
+    which: impl Fn(&Relabel) -> bool,
+) {
+    let (now, later) = std::mem::take(&mut world.pending).into_iter().partition(|r| which(r));
+    world.pending = later;
+    let now: Vec<Relabel> = now;
+    for relabel in now {
         let mut held = false;
         for key in [&relabel.old, &relabel.new] {
             let Some(artifact) = artifacts.get_mut(key) else { continue };

@@ -9,6 +9,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use regex::Regex;
 
+use super::named::away;
 use super::{Artifact, Eyes, Listed, READS, World, finding};
 use crate::backend::{BackendError, Life, Presence, RemotePage};
 use crate::engine::resolve::Question;
@@ -75,6 +76,7 @@ pub(super) async fn identify(
     }
     let mut artifacts: BTreeMap<Key, Artifact> = BTreeMap::new();
     let mut blocked: BTreeSet<Key> = &world.scan.duplicates | &world.scan.unreadable;
+    blocked.extend(world.named.unclear.iter().cloned());
     for (kind_name, pages) in listed {
         let Some(kind) = eyes.kinds.get(&kind_name) else { continue };
         let whole_id = Regex::new(&format!("^(?:{})$", kind.id_pattern)).ok();
@@ -165,6 +167,7 @@ pub(super) async fn identify(
         artifact.file_digest = Some(entry.digest.clone());
     }
     classify(eyes, world, &mut artifacts, &name).await?;
+    away(world, &mut artifacts);
     for key in &blocked {
         if let Some(artifact) = artifacts.get_mut(key) {
             artifact.blocked = true;

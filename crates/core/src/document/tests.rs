@@ -581,3 +581,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_file_names_its_page_by_a_key_that_is_no_body() {
+    let story = story();
+    let text = "---\npriority: High\nnotion_id: \"abc\" # ours\n---\n\n# A-1: T\n\nnotion_id: no\n";
+    assert_eq!(page_named(&story, text).as_deref(), Some("abc"));
+    for none in ["notion_id: abc\n", "---\nnotion_id:\n---\n", "---\nx: 1\n---\nnotion_id: y\n", ""]
+    {
+        assert_eq!(page_named(&story, none), None, "{none:?}");
+    }
+    // Digits are text.
+    let digits = "---\nnotion_id: 01234567890123456789012345678901\n---\n";
+    assert_eq!(page_named(&story, digits).as_deref(), Some("01234567890123456789012345678901"));
+    let yaml = kind(Format::Yaml, Vec::new());
+    let text = "steps: [a]\nnotion_id: abc\nend: b\n";
+    assert_eq!(page_named(&yaml, text).as_deref(), Some("abc"));
+    assert_eq!(parse(&yaml, "JRN-1", "JRN-1.yaml", text).excluded, [11..26]);
+    // A property that lives there is a property.
+    let source = Source::Key(PAGE_KEY.to_owned());
+    let mapped = kind(Format::Yaml, vec![property("Page", PropertyType::RichText, source, &[])]);
+    assert_eq!(page_named(&mapped, text), None);
+}
