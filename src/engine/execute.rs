@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use agent_sync_core::model::{Finding, Key, Severity, Stretch};
+use agent_sync_core::plan::Step;
 
 use super::book::Book;
+use super::merge::{BodyMerge, MadePair, Writes};
 use super::observe::{Artifact, LocalFile, World};
 use super::work::{Action, Task};
 use super::{Progress, RunError};
@@ -13,9 +15,12 @@ use crate::repo::Tree;
 use files::local;
 use send::remote;
 
+mod body;
 mod files;
 mod prepare;
 mod send;
+
+pub(super) use body::write;
 
 /// Writes between two commits of the state (rule 16).
 const BATCH: usize = 50;
@@ -47,6 +52,8 @@ pub(super) struct Executed {
     pub findings: Vec<Finding>,
     /// Artifacts with a write of which it is not certain yet what it did, or which needs another one.
     pub open: BTreeSet<Key>,
+    /// Pairs of merged bodies that nothing was sent of.
+    pub pairs: BTreeMap<Key, MadePair>,
     /// Why the run stopped early.
     pub stop: Option<BackendError>,
 }
@@ -82,7 +89,40 @@ pub(super) async fn execute(
     let mut executed = Executed::default();
     remote(hands, tasks, &mut executed).await?;
     local(hands, tasks, &mut executed).await?;
+    agree(hands, tasks, &mut executed).await?;
     Ok(executed)
+}
+
+/// Merged bodies of which nothing has to be written: what both sides hold alike is agreed.
+async fn agree(
+    hands: &mut Hands<'_>,
+    tasks: &BTreeMap<Key, Task>,
+    executed: &mut Executed,
+) -> Result<(), RunError> {
+    let dialect = hands.backend.dialect();
+    for (key, task) in tasks.iter().filter(|(_, task)| task.agree.contains(&Stretch::Body)) {
+        let (Some(choices), Some(artifact)) = (&task.merge, hands.world.artifacts.get(key)) else {
+            continue;
+        };
+        let (Some(kind), Some(Step::Merge(plan))) =
+            (hands.world.kinds.get(&key.kind), artifact.steps.get(&Stretch::Body))
+        else {
+            continue;
+        };
+        let Some(merge) = BodyMerge::load(hands.book, kind, artifact, &plan.base).await? else {
+            continue;
+        };
+        let merge = merge.with_choices(choices);
+        let path = artifact.path.as_deref().unwrap_or_default();
+        let made = merge.run(dialect, Writes { push: false, pull: false }).and_then(|merged| {
+            merge.pair(dialect, &merged, kind, path, &merge.local, &merge.remote)
+        });
+        if let Some(made) = made {
+            made.texts.iter().for_each(|text| drop(hands.book.keep(text)));
+            executed.pairs.insert(key.clone(), made);
+        }
+    }
+    Ok(())
 }
 
 fn trouble(key: &Key, artifact: Option<&Artifact>, message: String) -> Finding {

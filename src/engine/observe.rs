@@ -6,7 +6,7 @@ use agent_sync_core::document::Document;
 use agent_sync_core::kind::{Kind, Kinds};
 use agent_sync_core::markdown::Local;
 use agent_sync_core::model::{Finding, Key, Severity, Stretch};
-use agent_sync_core::plan::{Existence, Observed, RemotePresence, Step};
+use agent_sync_core::plan::{Content, Existence, Observed, RemotePresence, Step};
 use jiff::Timestamp;
 
 use super::book::{Book, Seen};
@@ -97,6 +97,14 @@ pub struct Artifact {
 }
 
 impl Artifact {
+    /// The value that both sides get, for a set that both changed.
+    pub(super) fn joined(&self, stretch: &Stretch) -> Option<Option<Content>> {
+        match self.steps.get(stretch) {
+            Some(Step::Join { value, .. }) => Some(value.clone()),
+            _ => None,
+        }
+    }
+
     fn new(key: &Key) -> Self {
         Self {
             key: key.clone(),

@@ -1,15 +1,17 @@
 //! Execution on the backend: conditional writes, proved by their answers (rules 2, 3, 12, 13, 16).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use agent_sync_core::document;
 use agent_sync_core::kind::{Format, Kind};
-use agent_sync_core::markdown::{self, Dialect, Hunk, Local};
+use agent_sync_core::markdown::{self, Dialect, Hunk, Local, Merged};
 use agent_sync_core::model::{Key, Properties, Stretch, Value};
 use agent_sync_core::plan::{Content, Pair};
 
 use super::book::{Seen, text_id};
+use super::merge::BodyMerge;
 use super::observe::body_content;
 use crate::backend::{Backend, BackendError, Place, Presence, RemotePage};
 
@@ -68,12 +70,18 @@ pub(super) enum BodyWrite {
 /// A body to be written.
 #[derive(Clone, Debug)]
 pub(super) struct BodyJob {
-    /// The file.
+    /// The file as it will be after the run.
     pub local: FileText,
     /// The page's text as read.
     pub before: String,
     /// What to send.
     pub write: BodyWrite,
+    /// Path of the file.
+    pub path: String,
+    /// Where both sides come from, to plan again when somebody edits the page meanwhile.
+    pub merge: Option<BodyMerge>,
+    /// The plan, where both sides changed: only a part of the texts may be agreed by it.
+    pub merged: Option<Arc<Merged>>,
 }
 
 /// What is to be done.
@@ -181,7 +189,7 @@ impl Sender<'_> {
             }
         }
         if let Some(body) = &job.body {
-            match self.body(page, body, &mut done).await {
+            match self.body(kind, page, body, &mut done).await {
                 Err(BackendError::NotFound { .. }) => return left(done, job),
                 Err(error) => return done.fail(error),
                 Ok(()) => {}
@@ -270,7 +278,7 @@ impl Sender<'_> {
         }
         let local = job.local_values.get(name).cloned().flatten();
         let remote = self.shown(&local, value);
-        done.pairs.insert(Stretch::Property(name.to_owned()), Pair { local, remote });
+        done.pairs.insert(Stretch::Property(name.to_owned()), Pair::new(local, remote));
     }
 }
 

@@ -7,9 +7,10 @@ use agent_sync_core::model::{Key, Properties, Side, Stretch, Value};
 use agent_sync_core::plan::{Content, Pair};
 use agent_sync_core::{document, markdown};
 
-use super::prepare::{pair_texts, reason};
+use super::prepare::reason;
 use super::{Executed, Hands, trouble};
 use crate::engine::book::{Record, Replaced, text_id};
+use crate::engine::merge::{BodyMerge, Writes, pair_texts};
 use crate::engine::observe::{Artifact, LocalFile, body_content};
 use crate::engine::remote::FileText;
 use crate::engine::rename;
@@ -166,7 +167,21 @@ async fn edit_file(
     };
     let mut text = file.text.clone();
     let dialect = hands.backend.dialect();
-    if let Some(pair) = task.pull.get(&Stretch::Body) {
+    if let (Some(Some(pair)), Some(choices)) = (task.pull.get(&Stretch::Body), &task.merge) {
+        let merge = BodyMerge::load(hands.book, kind, artifact, pair).await?;
+        let writes = Writes { push: task.push.contains_key(&Stretch::Body), pull: true };
+        let merge = merge.map(|merge| merge.with_choices(choices));
+        let merged = merge.as_ref().and_then(|merge| merge.run(dialect, writes));
+        let (Some(merge), Some(merged)) = (merge, merged) else {
+            return Ok(Err(FileTrouble::Body));
+        };
+        text = markdown::apply_edits(&file.text, &merged.pull);
+        if !writes.push {
+            let now = FileText::new(kind, &artifact.key, &path, text.clone());
+            let made = merge.pair(dialect, &merged, kind, &path, &now, &merge.remote);
+            executed.pairs.extend(made.map(|made| (artifact.key.clone(), made)));
+        }
+    } else if let Some(pair) = task.pull.get(&Stretch::Body) {
         let remote = page_text(hands, artifact).await?;
         let base = match pair {
             Some(pair) => Some(pair_texts(hands.book, kind, &artifact.key, &path, pair).await?),
@@ -196,7 +211,8 @@ async fn edit_file(
     }
     for stretch in task.pull.keys() {
         let Stretch::Property(name) = stretch else { continue };
-        let mut value = match artifact.stretches.get(stretch).and_then(|seen| seen.remote.clone()) {
+        let remote = artifact.stretches.get(stretch).and_then(|seen| seen.remote.clone());
+        let mut value = match artifact.joined(stretch).unwrap_or(remote) {
             Some(Content::Value(value)) => Some(value),
             _ => None,
         };
@@ -264,8 +280,20 @@ pub(super) fn written(
     if let Some(page) = page {
         record.url.clone_from(&page.url);
     }
+    let mut texts: Vec<String> = Vec::new();
     for (stretch, seen) in &artifact.stretches {
         if task.local != Action::Create && !task.pull.contains_key(stretch) {
+            continue;
+        }
+        if *stretch == Stretch::Body && task.merge.is_some() {
+            // The backend's answer made the pair, where it was written too.
+            if let Some(made) = executed.pairs.remove(&artifact.key) {
+                record.propose(stretch, made.pair);
+                texts.extend(made.texts);
+            }
+            continue;
+        }
+        if artifact.joined(stretch).is_some_and(|value| value != seen.remote) {
             continue;
         }
         let local = match stretch {
@@ -285,7 +313,10 @@ pub(super) fn written(
         if local.is_none() && seen.remote.is_none() && seen.base.is_none() {
             continue;
         }
-        record.propose(stretch, Pair { local, remote: seen.remote.clone() });
+        record.propose(stretch, Pair::new(local, seen.remote.clone()));
+    }
+    for text in texts {
+        hands.book.keep(&text);
     }
     hands.world.made.insert(artifact.key.clone(), path.clone());
     let outcome = executed.outcomes.entry(artifact.key.clone()).or_default();

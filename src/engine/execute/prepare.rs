@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use agent_sync_core::kind::{Kind, PropertyType};
-use agent_sync_core::markdown::{self, Push};
 use agent_sync_core::model::{Key, Properties, Side, Stretch, Value};
-use agent_sync_core::plan::{Content, Pair};
+use agent_sync_core::plan::Content;
 
+use super::body::body_job;
 use super::{Executed, Hands, trouble};
 use crate::engine::RunError;
-use crate::engine::book::{Book, Replaced};
+use crate::engine::book::Replaced;
 use crate::engine::observe::{Artifact, World};
-use crate::engine::remote::{BodyJob, BodyWrite, FileText, Job, Verb};
+use crate::engine::remote::{BodyWrite, Job, Verb};
 use crate::engine::work::{Action, Task};
 
 /// Relations as page ids; members without a page yet are named in the second part.
@@ -47,7 +47,6 @@ pub(super) async fn prepare(
     task: &Task,
     executed: &mut Executed,
 ) -> Result<Option<Job>, RunError> {
-    let dialect = hands.backend.dialect();
     let Some(artifact) = hands.world.artifacts.get(key) else { return Ok(None) };
     let Some(kind) = hands.world.kinds.get(&key.kind) else { return Ok(None) };
     let verb = match task.remote {
@@ -78,7 +77,9 @@ pub(super) async fn prepare(
     let observed = artifact.page.as_ref().map(|page| page.properties.clone()).unwrap_or_default();
     for stretch in &pushed {
         let Stretch::Property(name) = stretch else { continue };
-        let local = artifact.stretches.get(stretch).and_then(|seen| seen.local.clone());
+        let local = artifact
+            .joined(stretch)
+            .unwrap_or_else(|| artifact.stretches.get(stretch).and_then(|seen| seen.local.clone()));
         let value = match &local {
             Some(Content::Value(value)) => Some(value.clone()),
             _ => None,
@@ -102,69 +103,19 @@ pub(super) async fn prepare(
             .collect();
     }
     if pushed.contains(&Stretch::Body) {
-        let (Some(file), path) = (&artifact.file, artifact.path.clone().unwrap_or_default()) else {
-            return Ok(None);
-        };
-        let local = FileText {
-            text: file.text.clone(),
-            excluded: file.document.excluded.clone(),
-            format: kind.format,
-        };
-        let before = match &artifact.body {
-            Some(body) => match &body.text {
-                Some(text) => text.clone(),
-                None => hands.book.text(&body.id).await?,
-            },
-            None => String::new(),
-        };
-        let pair = task.push.get(&Stretch::Body).cloned().flatten();
-        let base = match pair {
-            Some(pair) => Some(pair_texts(hands.book, kind, key, &path, &pair).await?),
-            None => None,
-        };
-        let mut impossible = false;
-        let write = match verb {
-            Verb::Create => BodyWrite::Whole(markdown::render_remote(&local.local(), dialect)),
-            _ => {
-                let texts = base.as_ref().map(|(file, text)| (file.local(), text.as_str()));
-                let texts = texts.as_ref().map(|(local, text)| (local, *text));
-                match markdown::plan_push(dialect, texts, &local.local(), &before) {
-                    Push::Nothing => BodyWrite::Nothing,
-                    Push::Append(text) => BodyWrite::Whole(text),
-                    Push::Edit(hunks) => BodyWrite::Edit(hunks),
-                    Push::Impossible(reason) => {
-                        executed.findings.push(trouble(key, Some(artifact), format!("{reason}.")));
-                        impossible = true;
-                        BodyWrite::Nothing
-                    }
-                }
+        let Some(file) = &artifact.file else { return Ok(None) };
+        match body_job(hands, kind, artifact, task, verb, file).await? {
+            Ok(body) => job.body = Some(body),
+            Err(reason) => {
+                executed.findings.push(trouble(key, Some(artifact), format!("{reason}.")));
             }
-        };
-        job.body = (!impossible).then_some(BodyJob { local, before, write });
+        }
     }
     if job.verb == Verb::Edit && job.body.is_none() && job.values.is_empty() {
         return Ok(None);
     }
     keep_replaced(hands, key, task, &job)?;
     Ok(Some(job))
-}
-
-pub(super) async fn pair_texts(
-    book: &Book,
-    kind: &Kind,
-    key: &Key,
-    path: &str,
-    pair: &Pair,
-) -> Result<(FileText, String), RunError> {
-    let local = match pair.local.as_ref().and_then(Content::text) {
-        Some(id) => book.text(id).await?,
-        None => String::new(),
-    };
-    let remote = match pair.remote.as_ref().and_then(Content::text) {
-        Some(id) => book.text(id).await?,
-        None => String::new(),
-    };
-    Ok((FileText::new(kind, key, path, local), remote))
 }
 
 /// Rule 10: what is about to be replaced on the page goes to the state first.
@@ -286,7 +237,12 @@ pub(super) fn intended(world: &World, job: &Job) -> BTreeMap<String, Option<Valu
         };
         (name.clone(), value)
     };
-    job.values.keys().map(of).collect()
+    // Of a set that both sides changed, the traces would not tell what the file still lacks; it is joined again.
+    let joined = |name: &&String| {
+        let stretch = Stretch::Property((*name).clone());
+        world.artifacts.get(&job.key).is_some_and(|artifact| artifact.joined(&stretch).is_some())
+    };
+    job.values.keys().filter(|name| !joined(name)).map(of).collect()
 }
 
 /// Fills in the pages that earlier waves made.

@@ -12,7 +12,7 @@ use super::prepare::{intended, local_value, prepare, relations, resolve, waves};
 use super::{BATCH, Executed, Hands, WIDTH, trouble};
 use crate::backend::BackendError;
 use crate::engine::book::{Intent, Record};
-use crate::engine::remote::{BodyWrite, Done, Job, Sender, Verb};
+use crate::engine::remote::{BodyJob, BodyWrite, Done, Job, Sender, Verb};
 use crate::engine::work::{Action, Task};
 use crate::engine::{Phase, RunError, partial};
 
@@ -150,7 +150,9 @@ async fn send_batch(
             _ => Vec::new(),
         };
         let sent = job.body.as_ref().filter(|body| !matches!(body.write, BodyWrite::Nothing));
-        let local = sent.and_then(|body| body.local.content());
+        // Of a merge that leaves something open, the traces would say too much; it is simply made again.
+        let whole = |body: &&BodyJob| body.merged.as_ref().is_none_or(|merged| merged.is_whole());
+        let local = sent.filter(whole).and_then(|body| body.local.content());
         if let Some(body) = sent {
             hands.book.keep(&body.local.text);
         }
@@ -243,6 +245,7 @@ fn apply(hands: &mut Hands<'_>, job: &Job, done: Done, executed: &mut Executed) 
     for (stretch, pair) in &done.pairs {
         entry.propose_pushed(stretch, pair.clone(), hands.work_tree);
     }
+    let wrote_body = done.seen.is_some();
     if let Some((seen, text)) = done.seen {
         entry.seen = seen;
         hands.book.keep(&text);
@@ -253,7 +256,8 @@ fn apply(hands: &mut Hands<'_>, job: &Job, done: Done, executed: &mut Executed) 
     for text in done.texts {
         hands.book.keep(&text);
     }
-    let wrote = done.wrote && (!done.pairs.is_empty() || job.verb != Verb::Edit);
+    let proved = !done.pairs.is_empty() || wrote_body;
+    let wrote = done.wrote && (proved || job.verb != Verb::Edit);
     if wrote && (done.page.is_some() || job.verb == Verb::Edit) {
         outcome.remote = match job.verb {
             Verb::Create => Action::Create,

@@ -13,6 +13,7 @@ use super::{Artifact, Eyes, World, minute};
 use crate::engine::RunError;
 use crate::engine::book::{Intent, Record};
 use crate::engine::history::{self, Published};
+use crate::engine::merge::BodyMerge;
 use crate::engine::remote::FileText;
 
 /// Rule 16: writes of a run that did not end, seen from their traces.
@@ -34,8 +35,8 @@ pub(super) async fn recover(
             continue;
         };
         let sent = sent.clone().map(Content::Value);
-        let now = Pair { local: seen.local.clone(), remote: seen.remote.clone() };
-        let written = Pair { local: sent.clone(), remote: sent };
+        let now = Pair::new(seen.local.clone(), seen.remote.clone());
+        let written = Pair::new(sent.clone(), sent);
         // What the file holds beyond that was still to be sent, or was changed there since.
         if !written.same(&now) && written.holds(Side::Remote, now.remote.as_ref()) {
             seen.base = Some(written);
@@ -64,7 +65,7 @@ pub(super) async fn recover(
     };
     let digest = markdown::remote_digest(eyes.backend.dialect(), &remote);
     let id = eyes.book.keep(&remote);
-    let pair = Pair { local: Some(local.clone()), remote: body_content(&digest, &id, false) };
+    let pair = Pair::new(Some(local.clone()), body_content(&digest, &id, false));
     if let Some(seen) = artifact.stretches.get_mut(&Stretch::Body) {
         seen.proposed.push(pair);
     }
@@ -72,7 +73,7 @@ pub(super) async fn recover(
 }
 
 /// A stretch that differs from its base on both sides is no conflict where the page is as the newest proposal left
-/// it and the file goes on from there (rule 15). That is proved if commits of this branch hold the proposal; if all
+/// it and the file goes on from there (rule 15); where the page is not as it left it, a body is merged from there. That is proved if commits of this branch hold the proposal; if all
 /// that was proposed was pushed from this working tree, so that nothing of anybody else can be lost; or if the
 /// file holds all that the proposal brought.
 pub(super) async fn follow(
@@ -89,27 +90,51 @@ pub(super) async fn follow(
         .filter_map(|(stretch, _)| {
             let seen = artifact.stretches.get(stretch)?;
             let last = seen.proposed.last()?;
-            last.holds(Side::Remote, seen.remote.as_ref()).then(|| (stretch.clone(), last.clone()))
+            let there = last.holds(Side::Remote, seen.remote.as_ref());
+            (there || *stretch == Stretch::Body).then(|| (stretch.clone(), last.clone()))
         })
         .collect();
-    if clashes.is_empty() {
-        return Ok(());
-    }
-    let committed = unpublished(eyes, world, kind, &artifact.key).await?;
-    for (stretch, last) in clashes {
-        let in_history = committed.iter().any(|contents| {
-            contents.get(&stretch).is_some_and(|content| last.holds(Side::Local, content.as_ref()))
-        });
-        let own = record.is_some_and(|record| {
-            record.is_pushed_by(&stretch, eyes.work_tree)
-                && record.proposals(&stretch).last().is_some_and(|newest| newest.same(&last))
-        });
-        let follows = in_history
-            || own
-            || (stretch == Stretch::Body && included(eyes, artifact, &last).await?);
-        if follows {
-            artifact.steps.insert(stretch, Step::Push(Some(last)));
+    let mut from = artifact.stretches.get(&Stretch::Body).and_then(|seen| seen.base.clone());
+    if !clashes.is_empty() {
+        let committed = unpublished(eyes, world, kind, &artifact.key).await?;
+        for (stretch, last) in clashes {
+            let in_history = committed.iter().any(|contents| {
+                contents.get(&stretch).is_some_and(|content| last.is_held_by(content.as_ref()))
+            });
+            let own = record.is_some_and(|record| {
+                record.is_pushed_by(&stretch, eyes.work_tree)
+                    && record.proposals(&stretch).last().is_some_and(|newest| newest.same(&last))
+            });
+            let follows = in_history
+                || own
+                || (stretch == Stretch::Body && included(eyes, artifact, &last).await?);
+            let seen = artifact.stretches.get(&stretch);
+            let there = seen.is_some_and(|seen| last.holds(Side::Remote, seen.remote.as_ref()));
+            if follows && there {
+                artifact.steps.insert(stretch, Step::Push(Some(last)));
+            } else if follows && stretch == Stretch::Body {
+                from = Some(last);
+            }
         }
+    }
+    merge(eyes, kind, artifact, from).await
+}
+
+/// A body that both sides changed is merged block by block, where it can be.
+async fn merge(
+    eyes: &Eyes<'_>,
+    kind: &Kind,
+    artifact: &mut Artifact,
+    from: Option<Pair>,
+) -> Result<(), RunError> {
+    let (Some(Step::Conflict(_)), Some(from)) = (artifact.steps.get(&Stretch::Body), from) else {
+        return Ok(());
+    };
+    let Some(merge) = BodyMerge::load(eyes.book, kind, artifact, &from).await? else {
+        return Ok(());
+    };
+    if let Some(merge) = merge.plan(eyes.backend.dialect(), &from) {
+        artifact.steps.insert(Stretch::Body, Step::Merge(Box::new(merge)));
     }
     Ok(())
 }

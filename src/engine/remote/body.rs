@@ -1,7 +1,9 @@
 //! Conditional writes of one body, and what their answers prove (rules 2 and 3).
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use agent_sync_core::kind::Kind;
 use agent_sync_core::markdown::{self, Hunk, Recovery};
 use agent_sync_core::model::Stretch;
 use agent_sync_core::plan::Pair;
@@ -10,19 +12,32 @@ use tokio::time::Instant;
 use super::{BODY_ATTEMPTS, BodyJob, BodyWrite, Done, HUNKS, STEP, Sender};
 use crate::backend::{BackendError, BodyRead};
 use crate::engine::book::{Seen, text_id};
+use crate::engine::execute::write;
+use crate::engine::merge::Writes;
 use crate::engine::observe::{body_content, minute};
 
 impl Sender<'_> {
-    pub(super) fn answer(&self, done: &mut Done, body: &BodyJob, base: &str) {
+    /// Proposes what the file and the page hold now; of a merge only what both are known to hold.
+    pub(super) fn answer(&self, kind: &Kind, done: &mut Done, body: &BodyJob, base: &str) {
+        if let (Some(merge), Some(merged)) = (&body.merge, &body.merged) {
+            if let Some(made) =
+                merge.pair(self.dialect(), merged, kind, &body.path, &body.local, base)
+            {
+                done.texts.extend(made.texts);
+                done.pairs.insert(Stretch::Body, made.pair);
+            }
+            return;
+        }
         let digest = markdown::remote_digest(self.dialect(), base);
         let empty = digest == markdown::empty_digest();
         let remote = body_content(&digest, &text_id(base.as_bytes()), empty);
         done.texts.push(base.to_owned());
-        done.pairs.insert(Stretch::Body, Pair { local: body.local.content(), remote });
+        done.pairs.insert(Stretch::Body, Pair::new(body.local.content(), remote));
     }
 
     pub(super) async fn body(
         &self,
+        kind: &Kind,
         page: &str,
         job: &BodyJob,
         done: &mut Done,
@@ -33,7 +48,7 @@ impl Sender<'_> {
             let answer = match &job.write {
                 BodyWrite::Nothing => {
                     // What differs is only what the backend alone can hold: the pair is as equal as it can be.
-                    self.answer(done, &job, &job.before);
+                    self.answer(kind, done, &job, &job.before);
                     return Ok(());
                 }
                 BodyWrite::Whole(text) => {
@@ -64,14 +79,23 @@ impl Sender<'_> {
                         done.trouble = Some(message);
                         return Ok(());
                     }
-                    done.stale.insert(Stretch::Body);
-                    return Ok(());
+                    match self.planned_again(&job, &now.text) {
+                        Some(next) if attempt + 1 < BODY_ATTEMPTS => {
+                            attempt += 1;
+                            job = next;
+                            continue;
+                        }
+                        _ => {
+                            done.stale.insert(Stretch::Body);
+                            return Ok(());
+                        }
+                    }
                 }
                 Err(error) => return Err(error),
             };
             match self.judge(&job, &now, answered) {
                 Verdict::Done { base, unexpected } => {
-                    self.answer(done, &job, &base);
+                    self.answer(kind, done, &job, &base);
                     let seen = Seen {
                         edited: None,
                         read: None,
@@ -98,6 +122,21 @@ impl Sender<'_> {
                 }
             }
         }
+    }
+
+    /// What is left to be sent to a page that somebody edited meanwhile (rule 2). What that person changed waits for
+    /// the next run; where it is what we wanted to change, that block is left as it is.
+    fn planned_again(&self, job: &BodyJob, now: &str) -> Option<BodyJob> {
+        let merge = job.merge.clone()?.with_remote(now);
+        let merged = merge.run(self.dialect(), Writes { push: true, pull: false })?;
+        Some(BodyJob {
+            local: merge.local.clone(),
+            before: now.to_owned(),
+            write: write(&merged.push).ok()?,
+            path: job.path.clone(),
+            merged: Some(Arc::new(merged)),
+            merge: Some(merge),
+        })
     }
 
     fn judge(&self, job: &BodyJob, now: &BodyRead, answered: bool) -> Verdict {

@@ -1,7 +1,7 @@
 //! Making, trashing and reviving of pages (rules 7, 8 and 12).
 
 use agent_sync_core::kind::{Kind, PropertyType};
-use agent_sync_core::markdown::{self};
+use agent_sync_core::markdown;
 use agent_sync_core::model::{Key, Properties, Stretch, Value};
 
 use super::{BODY_ATTEMPTS, BodyJob, BodyWrite, Done, Job, Sender};
@@ -91,7 +91,7 @@ impl Sender<'_> {
             // Trashed again already; what was sent is what it held.
             Err(BackendError::NotFound { .. }) => {
                 if let Some(body) = &job.body {
-                    self.answer(&mut done, body, sent_text(body));
+                    self.answer(kind, &mut done, body, sent_text(body));
                 }
                 return done;
             }
@@ -113,7 +113,7 @@ impl Sender<'_> {
                 base = sent.to_owned();
             }
         }
-        self.answer(&mut done, body, &base);
+        self.answer(kind, &mut done, body, &base);
         let seen = Seen {
             edited: Some(page.edited),
             read: Some(minute(read.began)),

@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::url;
 
 /// What applies to a run of text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Marks {
     pub(super) bold: bool,
     pub(super) italic: bool,
