@@ -215,7 +215,7 @@ impl ConflictReport {
                 format!("{backend} and the repository both changed \"{name}\" of {key}. {remedy}")
             }
             (None, None) if conflict.block.is_some() => format!(
-                "{backend} and the repository both changed this block of {key}; the rest of it is synced. {remedy}"
+                "{backend} and the repository both changed this block of {key}; everything else of it merges. {remedy}"
             ),
             (None, None) if base.is_none() => {
                 format!("{backend} and the repository hold different texts of {key}. {remedy}")

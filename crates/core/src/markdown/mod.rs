@@ -18,6 +18,7 @@ use crate::kind::Format;
 mod align;
 mod answer;
 mod block;
+mod container;
 mod html;
 mod inline;
 mod language;
@@ -36,6 +37,7 @@ mod v1_inline;
 mod v1_parse;
 mod v1_render;
 mod whole;
+mod words;
 mod yaml;
 
 pub use merge::{Choice, Clash, Merged, Sides, merge};
