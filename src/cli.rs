@@ -64,12 +64,15 @@ pub enum Sub {
     Check(Common),
     /// Record a decision on open conflicts
     Resolve {
+        /// Artifacts (all their conflicts), or fingerprints of conflicts: 16 hex digits, or the first 6 or more
+        #[arg(value_name = "ARTIFACT|FINGERPRINT", required = true)]
+        targets: Vec<String>,
         /// Whose content stays
         #[arg(long, value_enum)]
         keep: KeepArg,
-        /// What to look at
+        /// Where
         #[command(flatten)]
-        common: Common,
+        place: Place,
     },
     /// Past runs, from the state
     Log {
@@ -89,6 +92,18 @@ pub enum Sub {
         #[command(flatten)]
         common: Common,
     },
+    /// An artifact got a new id or kind: its page stays, as soon as the default branch holds the new file
+    Relabel {
+        /// What it was, as the state knows it: story/INFRA-054, or INFRA-054 where only one kind has it
+        #[arg(value_name = "OLD")]
+        old: String,
+        /// What it is
+        #[arg(value_name = "NEW")]
+        new: String,
+        /// Where
+        #[command(flatten)]
+        place: Place,
+    },
     /// Validate the configuration
     Config {
         /// Print instead: the JSON schema of the configuration
@@ -102,6 +117,17 @@ pub enum Sub {
 pub enum ConfigSub {
     /// Print the JSON schema of the configuration
     Schema,
+}
+
+/// Options of the commands that record an answer.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// Only this backend (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub backend: Vec<String>,
+    /// Say what would be recorded, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Options of the commands that look at artifacts.
@@ -217,17 +243,19 @@ impl Cli {
             Sub::Push(common) => (Command::Push, Some(common)),
             Sub::Sync(common) => (Command::Sync, Some(common)),
             Sub::Check(common) => (Command::Check, Some(common)),
-            Sub::Resolve { keep, common } => {
-                if common.artifacts.is_empty() {
-                    return Err(usage("Name the artifact whose conflict is resolved."));
-                }
+            Sub::Resolve { targets, keep, .. } => {
                 let keep = match keep {
                     KeepArg::Local => Keep::Local,
                     KeepArg::Remote => Keep::Remote,
                     KeepArg::Both => Keep::Both,
                     KeepArg::Skip => Keep::Skip,
                 };
-                (Command::Resolve(keep), Some(common))
+                (Command::Resolve { keep, targets: targets.clone() }, None)
+            }
+            Sub::Relabel { old, new, .. } => {
+                // Parsing a selector cannot fail.
+                let [Ok(old), Ok(new)] = [old, new].map(|text| text.parse::<Selector>());
+                (Command::Relabel { old, new }, None)
             }
             Sub::Log { limit } => (Command::Log { limit: *limit }, None),
             Sub::Restore { side, at, common } => {
@@ -257,6 +285,10 @@ impl Cli {
             state_ref: self.state_ref.clone(),
             env,
         };
+        if let Sub::Resolve { place, .. } | Sub::Relabel { place, .. } = &self.command {
+            request.backends.clone_from(&place.backend);
+            request.dry_run = place.dry_run;
+        }
         if let Some(common) = common {
             request.backends.clone_from(&common.backend);
             request.kinds.clone_from(&common.kind);
@@ -283,9 +315,10 @@ impl Cli {
             | Sub::Pull(common)
             | Sub::Push(common)
             | Sub::Sync(common)
-            | Sub::Resolve { common, .. }
             | Sub::Restore { common, .. } => common,
-            Sub::Log { .. } | Sub::Config { .. } => return Ok(None),
+            Sub::Log { .. } | Sub::Resolve { .. } | Sub::Relabel { .. } | Sub::Config { .. } => {
+                return Ok(None);
+            }
         };
         match common.fail_on {
             Some(_) => Err(usage(

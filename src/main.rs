@@ -126,10 +126,10 @@ fn call(request: &Request, progress: &dyn Progress) -> Result<Report, RunError> 
         .enable_all()
         .build()
         .map_err(|error| RunError::Bug(format!("The runtime could not be started: {error}.")))?;
-    let result = runtime.block_on(engine::run(request, progress));
+    let report = runtime.block_on(engine::run(request, progress));
     // A task that hangs must not keep a finished run from ending.
     runtime.shutdown_timeout(std::time::Duration::from_millis(100));
-    result
+    Ok(report)
 }
 
 fn config(cli: &Cli, env: &BTreeMap<String, String>) -> Outcome {

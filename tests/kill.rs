@@ -286,3 +286,58 @@ fn rule_12_a_page_that_appears_late_is_not_made_twice() {
     repo.run(&["sync"]).expect(0);
     assert_eq!(lab.writes(), 0);
 }
+
+/// A run is killed right after it asked for a page, and the page appears only after the next run has looked: that
+/// one waits until it cannot appear any more (rule 12 across runs), and meanwhile does other work.
+#[test]
+fn rule_12_a_page_of_a_killed_run_that_appears_late_is_not_made_twice() {
+    for appears in [true, false] {
+        let lab = Lab::new();
+        let repo = lab.repo("repo");
+        repo.replace("agent-sync.yml", "settle_seconds: 0", "settle_seconds: 4");
+        let path = repo.story("INFRA-1", "First", "DRAFT", "Body of the story.\n");
+        repo.init();
+        let create = "POST /v1/pages";
+        let kind = match appears {
+            true => FaultKind::LateEffect { after: Duration::from_secs(3) },
+            false => FaultKind::ResetBefore,
+        };
+        lab.sim.fault(Fault { endpoint: Some(create.to_owned()), skip: 0, count: 1, kind });
+        let victim = Victim::default();
+        let (target, asked) = (victim.clone(), Arc::new(Mutex::new(false)));
+        let seen = asked.clone();
+        lab.sim.set_hook(Some(Box::new(move |_, event: &Event| {
+            // The first request after the one whose answer never came.
+            let mut asked = seen.lock().unwrap();
+            match (*asked, event.endpoint.as_str() == create) {
+                (false, true) => *asked = true,
+                (true, false) => target.send(Signal::KILL),
+                _ => {}
+            }
+        })));
+        let child = repo.spawn(&["sync"]);
+        victim.is(child.id());
+        let output = child.wait_with_output().unwrap();
+        lab.sim.set_hook(None);
+        assert_eq!(output.status.signal(), Some(Signal::KILL.as_raw()));
+        let killed = Instant::now();
+        // The next person does not know, and edits the file and adds another.
+        repo.replace(&path, "Body of the story.\n", "Body of the story.\n\nGone on.\n");
+        repo.story("INFRA-2", "Second", "DRAFT", "Another story.\n");
+        lab.sim.reset_requests();
+        let run = repo.run(&["sync"]).expect(0);
+        assert!(killed.elapsed() >= Duration::from_secs(4), "{:?}", killed.elapsed());
+        let actions = match appears {
+            true => ["story/INFRA-1 changed-meanwhile", "story/INFRA-2 create-page"],
+            false => ["story/INFRA-1 create-page", "story/INFRA-2 create-page"],
+        };
+        assert_eq!(run.actions(), actions, "{run:?}");
+        lab.minutes(2);
+        repo.run(&["sync"]).expect(0);
+        let stories = lab.sim.workspace().database_by_title("Stories").unwrap();
+        assert_eq!(lab.sim.workspace().pages_with(&stories.id, "ID", "INFRA-1").len(), 1);
+        assert!(lab.body("Stories", "INFRA-1").contains("Gone on."));
+        assert!(repo.read(&path).contains("Gone on."));
+        repo.settle();
+    }
+}

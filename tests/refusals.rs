@@ -474,6 +474,49 @@ fn a_bad_state_ref() {
     }
 }
 
+/// The state's ref is fetched and moved by force: nobody's work may be under that name.
+#[test]
+fn the_state_lives_in_no_branch_and_in_no_tag() {
+    let lab = Lab::new();
+    let repo = lab.remote();
+    repo.git(&["tag", "v1"]);
+    let before = (refs(&repo), refs_of(&lab.dir.path().join("remote.git")));
+    for name in ["refs/heads/main", "refs/heads/state", "refs/tags/v1", "refs/remotes/origin/main"]
+    {
+        for command in ["init", "sync", "check", "log"] {
+            let run = repo.human(&["--state-ref", name, command]).expect(2);
+            assert!(run.stderr.contains("refs/agent-sync/state"), "{name}: {}", run.stderr);
+        }
+    }
+    assert_eq!((refs(&repo), refs_of(&lab.dir.path().join("remote.git"))), before);
+    assert_eq!(lab.count(), 0);
+}
+
+/// However a run ends, it says what it cost.
+#[test]
+fn a_run_that_fails_reports_its_requests() {
+    let lab = Lab::new();
+    let repo = synced(&lab);
+    let cost = |run: &Run| -> u64 {
+        let json = run.json();
+        let counts = json["requests"]["by_endpoint"].as_object().unwrap();
+        assert_eq!(json["requests"], json["backends"][0]["requests"]);
+        counts.values().map(|count| count.as_u64().unwrap()).sum()
+    };
+    lab.sim.reset_requests();
+    lab.sim.fault(notion_sim::Fault {
+        endpoint: Some("POST /v1/data_sources/{id}/query".to_owned()),
+        skip: 0,
+        count: usize::MAX,
+        kind: notion_sim::FaultKind::ErrorBefore { status: 503 },
+    });
+    let run = repo.run(&["sync"]).expect(4);
+    assert!(lab.count() > 1);
+    assert_eq!(cost(&run), u64::try_from(lab.count()).unwrap(), "{run:?}");
+    assert!(run.json()["requests"]["retries"].as_u64() > Some(0));
+    assert_eq!(run.json()["outcome"], "unavailable");
+}
+
 /// Arguments that fit each other badly.
 #[test]
 fn contradictions_on_the_command_line_exit_2() {
@@ -503,6 +546,8 @@ fn contradictions_on_the_command_line_exit_2() {
         &["resolve", "--keep", "local"],
         &["resolve", "INFRA-1"],
         &["resolve", "INFRA-1", "--keep", "nothing"],
+        &["relabel", "INFRA-1"],
+        &["relabel", "INFRA-1", "INFRA-2", "INFRA-3"],
         &["restore", "INFRA-1"],
         &["restore", "--side", "local"],
         &["restore", "INFRA-1", "INFRA-2", "--side", "local"],

@@ -216,7 +216,7 @@ fn help_of_every_command_is_committed() {
         .collect();
     for name in [
         "init", "status", "diff", "pull", "push", "sync", "check", "resolve", "log", "restore",
-        "config",
+        "relabel", "config",
     ] {
         assert!(names.contains(&name), "{name}: {names:?}");
     }

@@ -146,6 +146,17 @@ pub struct Requests {
     pub waited_ms: u64,
 }
 
+impl Requests {
+    /// Adds other requests to these.
+    pub fn add(&mut self, other: &Self) {
+        for (endpoint, count) in &other.by_endpoint {
+            *self.by_endpoint.entry(endpoint.clone()).or_default() += count;
+        }
+        self.retries += other.retries;
+        self.waited_ms += other.waited_ms;
+    }
+}
+
 /// Why a backend did not do what was asked.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum BackendError {
@@ -226,6 +237,10 @@ pub trait Backend: Send + Sync {
 
     /// Why no write may start now, if so: what the gate says.
     fn closed(&self) -> Option<String>;
+
+    /// The id of the page that a person means by an id or an address, in the form of [`RemotePage::page`]; none
+    /// where the text is neither. Sends nothing.
+    fn page_id(&self, text: &str) -> Option<String>;
 
     /// Who we are: 1 request.
     async fn identity(&self) -> Result<Identity, BackendError>;

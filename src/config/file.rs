@@ -183,6 +183,8 @@ pub(super) struct KindFile {
     pub(super) folder: Option<String>,
     /// Path of a new file below the folder, with {scope}, {id} and {slug}. Default: {id}-{slug}.md.
     pub(super) file: Option<String>,
+    /// Whether a title that changes in the backend renames the file as `file` says. Default: keep.
+    pub(super) rename: Option<RenameFile>,
     /// Regular expression of an id, without anchors.
     pub(super) id: Option<String>,
     /// Title of its database. Default: the kind's name as a plural.
@@ -191,6 +193,16 @@ pub(super) struct KindFile {
     pub(super) format: Option<FormatFile>,
     /// Its properties by name; false drops one of the preset.
     pub(super) properties: Option<Ordered<Option<PropertyEntry>>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "Rename")]
+pub(super) enum RenameFile {
+    /// The path stays, whatever the title says.
+    Keep,
+    /// The file is renamed.
+    Follow,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]

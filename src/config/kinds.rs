@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use agent_sync_core::kind::{Format, Kind, Kinds, Property, PropertyType, Source};
+use agent_sync_core::kind::{Format, Kind, Kinds, Property, PropertyType, Rename, Source};
 use regex::Regex;
 
 use super::check::{Fault, nearest};
 use super::file::{
     FormatFile, FromFile, FromPlace, FromWord, KindEntry, KindFile, OneOrMany, Options, Ordered,
-    Preset, PropertyEntry, PropertyFile, TypeFile,
+    Preset, PropertyEntry, PropertyFile, RenameFile, TypeFile,
 };
 use super::locate::Step;
 use super::merge::drop_dangling;
@@ -109,6 +109,10 @@ impl Builder<'_> {
             file: pattern.to_owned(),
             id_pattern: file.id.clone()?,
             file_id: file_id?,
+            rename: match file.rename {
+                Some(RenameFile::Follow) => Rename::Follow,
+                Some(RenameFile::Keep) | None => Rename::Keep,
+            },
             database,
             format,
             properties,

@@ -55,6 +55,7 @@ impl Builder<'_> {
         take(&mut base.file, &over.file);
         take(&mut base.id, &over.id);
         take(&mut base.database, &over.database);
+        base.rename = over.rename.or(base.rename);
         base.format = over.format.or(base.format);
         let properties = base.properties.get_or_insert_default();
         for (name, entry) in over.properties.iter().flat_map(|properties| &properties.0) {

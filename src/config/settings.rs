@@ -134,8 +134,7 @@ fn build(file: PathBuf, raw: &File, env: Env<'_>, faults: &mut Vec<Fault>) -> Op
         );
     }
     let backends = backends::backends(raw, &kinds, env, faults);
-    let default_branch = raw.repository.as_ref().and_then(|r| r.default_branch.clone());
-    let state = state(raw.state.as_ref(), default_branch.as_deref(), faults);
+    let state = state(raw.state.as_ref(), faults);
     let limits = limits(raw.limits.as_ref(), faults);
     let day = Duration::from_secs(24 * 60 * 60);
     let full_every = match raw.full_every.as_deref().map(duration) {
@@ -191,11 +190,11 @@ fn repository(raw: Option<&RepositoryFile>, env: Env<'_>, faults: &mut Vec<Fault
     Repository { url, default_branch: raw.default_branch, private: raw.private }
 }
 
-fn state(
-    raw: Option<&StateFile>,
-    default_branch: Option<&str>,
-    faults: &mut Vec<Fault>,
-) -> StateConfig {
+/// Where branches, tags and the like are.
+const PEOPLES_REFS: [&str; 5] =
+    ["refs/heads/", "refs/tags/", "refs/remotes/", "refs/notes/", "refs/replace/"];
+
+fn state(raw: Option<&StateFile>, faults: &mut Vec<Fault>) -> StateConfig {
     let raw = raw.cloned().unwrap_or_default();
     let reference = raw.reference.unwrap_or_else(|| "refs/agent-sync/state".to_owned());
     if !is_ref(&reference) {
@@ -206,12 +205,12 @@ fn state(
             "It begins with `refs/`, e.g. `refs/agent-sync/state`.",
         );
     }
-    if default_branch.is_some_and(|branch| reference == format!("refs/heads/{branch}")) {
+    if PEOPLES_REFS.iter().any(|prefix| reference.starts_with(prefix)) {
         fault(
             faults,
             &["state", "ref"],
-            "The state cannot live in the default branch.",
-            "Name another ref.",
+            "The state cannot live in a branch, a tag or another ref of people or of git.",
+            "Name another ref, e.g. `refs/agent-sync/state`.",
         );
     }
     StateConfig { reference, keep_days: raw.keep_days.unwrap_or(365) }

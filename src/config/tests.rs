@@ -254,6 +254,7 @@ fn rules_of_values_have_lines() {
             "repository: {default_branch: main}\nstate:\n  ref: refs/heads/main\n",
             ":3: The state cannot live",
         ),
+        ("state:\n  ref: refs/tags/v1\n", ":2: The state cannot live"),
         ("repository:\n  url: git@github.com:a/b\n", ":2: The repository's address"),
         (
             "backends:\n  n:\n    type: notion\n    share: [storry]\n",
@@ -558,4 +559,15 @@ fn a_type_that_cannot_live_at_a_place_or_has_no_options_is_a_problem() {
     ] {
         assert!(parse(&with_property(property)).is_ok(), "{property}");
     }
+}
+
+#[test]
+fn files_keep_their_names_unless_told_otherwise() {
+    use agent_sync_core::kind::Rename;
+    let config = parse("kinds:\n  story: {rename: follow}\n  plan: {rename: keep}\n").unwrap();
+    let of = |name: &str| config.kinds[name].rename;
+    assert_eq!([of("story"), of("plan"), of("adr")], [Rename::Follow, Rename::Keep, Rename::Keep]);
+    let plain = parse("kinds:\n  plan: {}\n").unwrap();
+    assert_eq!(plain.mapping_hash, config.mapping_hash, "it changes no meaning of the state");
+    assert!(parse("kinds:\n  story: {rename: always}\n").is_err());
 }

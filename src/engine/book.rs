@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::links::Led;
+use super::relabel::Relabel;
+use super::resolve::{Distinct, Gone};
 use crate::backend::Place;
 use crate::state::{Snapshot, StateError, Store};
 
@@ -237,6 +239,15 @@ pub(super) struct Meta {
     /// Recorded decisions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<Decision>,
+    /// Artifacts that got a new name, and are not known under it everywhere yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relabels: Vec<Relabel>,
+    /// Vanished artifacts that no other one continues.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub distinct: Vec<Distinct>,
+    /// Pages that files name and that are gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<Gone>,
     /// Fields of a newer version.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
@@ -441,6 +452,21 @@ impl Book {
     /// What was intended for this artifact is done or judged: the next commit forgets it.
     pub(super) fn settle_intents(&mut self, backend: &str, key: &Key) {
         self.intents.retain(|intent| intent.backend != backend || intent.key != *key);
+    }
+
+    /// An artifact has a new name (rule 8): its record and its intents go on under it. Decisions were about the old
+    /// name's conflicts.
+    pub(super) fn relabel(&mut self, backend: &str, old: &Key, new: &Key) {
+        if let Some(mut record) = self.records.remove(&(backend.to_owned(), old.clone())) {
+            record.key.clone_from(new);
+            record.clean = None;
+            self.records.insert((backend.to_owned(), new.clone()), record);
+        }
+        let of = |intent: &&mut Intent| intent.backend == backend && intent.key == *old;
+        for intent in self.intents.iter_mut().filter(of) {
+            intent.key.clone_from(new);
+        }
+        self.meta.decisions.retain(|decision| decision.key != *old);
     }
 
     /// Keeps what a write replaces (rule 10). The first one of a run wins: it is what people had.

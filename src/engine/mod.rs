@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use agent_sync_core::kind::{Kind, Kinds, PropertyType};
@@ -29,7 +29,10 @@ mod log;
 mod merge;
 mod observe;
 mod progress;
+mod relabel;
 mod remote;
+mod rename;
+mod resolve;
 mod restore;
 mod stop;
 mod sync;
@@ -103,7 +106,19 @@ pub enum Command {
     /// Would anything need a person?
     Check,
     /// Answer conflicts.
-    Resolve(Keep),
+    Resolve {
+        /// Whose content stays.
+        keep: Keep,
+        /// Artifacts, or fingerprints of conflicts.
+        targets: Vec<String>,
+    },
+    /// An artifact got a new id or kind; its page stays.
+    Relabel {
+        /// What it was.
+        old: Selector,
+        /// What it is.
+        new: Selector,
+    },
     /// Bring a replaced version back.
     Restore {
         /// The side to be written.
@@ -129,7 +144,8 @@ impl Command {
             Self::Push => "push",
             Self::Sync => "sync",
             Self::Check => "check",
-            Self::Resolve(_) => "resolve",
+            Self::Resolve { .. } => "resolve",
+            Self::Relabel { .. } => "relabel",
             Self::Restore { .. } => "restore",
             Self::Log { .. } => "log",
         }
@@ -242,28 +258,50 @@ struct Session<'a> {
     branch: String,
 }
 
-/// Runs a command once.
-///
-/// # Errors
-/// [`RunError`], each with an exit code; the report so far is lost only where nothing was done.
-pub async fn run(request: &Request, progress: &dyn Progress) -> Result<Report, RunError> {
+/// Runs a command once. Where it ended without doing what was asked, `stopped` of the report says why, and the
+/// exit code follows from it.
+pub async fn run(request: &Request, progress: &dyn Progress) -> Report {
     let started = Instant::now();
     let run = run_id();
     let stop = Stop::listen();
-    let mut last = RunError::Moved;
+    let meter = Meter::default();
+    let mut result = Err(RunError::Moved);
     // Losing the race on the state means observing again (rule 16); twice is bad luck, more is a fault.
     for _ in 0..3 {
-        match attempt(request, progress, &run, &stop).await {
-            Err(RunError::Moved) => last = RunError::Moved,
-            Err(error) => return Err(error),
-            Ok(mut report) => {
-                report.duration_ms =
-                    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-                return Ok(report);
-            }
+        result = attempt(request, progress, &run, &stop, &meter).await;
+        if !matches!(result, Err(RunError::Moved)) {
+            break;
         }
     }
-    Err(last)
+    let mut report = result.unwrap_or_else(|error| Report::failed(request.command.name(), error));
+    report.dry_run = request.dry_run;
+    report.backends = meter.read();
+    report.settle();
+    report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    report
+}
+
+/// What was asked of the backends, however the run ends.
+#[derive(Default)]
+struct Meter(Mutex<Vec<Arc<dyn Backend>>>);
+
+impl Meter {
+    fn add(&self, backend: Arc<dyn Backend>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(backend);
+    }
+
+    /// The requests by backend, those of all attempts together.
+    fn read(&self) -> Vec<BackendReport> {
+        let mut reports: Vec<BackendReport> = Vec::new();
+        for backend in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let requests = backend.requests();
+            match reports.iter_mut().find(|report| report.name == backend.name()) {
+                Some(report) => report.requests.add(&requests),
+                None => reports.push(BackendReport { name: backend.name().to_owned(), requests }),
+            }
+        }
+        reports
+    }
 }
 
 /// Begins with the time, so that runs sort; the rest keeps two runs of a millisecond apart. Names only; no
@@ -279,6 +317,7 @@ async fn attempt(
     progress: &dyn Progress,
     run: &str,
     stop: &Stop,
+    meter: &Meter,
 ) -> Result<Report, RunError> {
     let git = Git::open(&request.directory).await?;
     let root = git.root().to_path_buf();
@@ -319,7 +358,7 @@ async fn attempt(
         let gate = lease.gate();
         let listener = listen(session.stop.clone(), gate.clone());
         let result = match check_branch(&session, &branch).await {
-            Ok(()) => all_backends(&session, Some(gate)).await,
+            Ok(()) => all_backends(&session, Some(gate), meter).await,
             Err(error) => Err(error),
         };
         listener.abort();
@@ -329,7 +368,7 @@ async fn attempt(
         return result;
     }
     tokio::select! {
-        result = all_backends(&session, None) => result,
+        result = all_backends(&session, None, meter) => result,
         () = session.stop.told() => Err(Stop::error()),
     }
 }
@@ -437,6 +476,7 @@ async fn check_branch(session: &Session<'_>, branch: &str) -> Result<(), RunErro
 async fn all_backends(
     session: &Session<'_>,
     gate: Option<Arc<lease::Gate>>,
+    meter: &Meter,
 ) -> Result<Report, RunError> {
     let mut report = Report::new(session.request.command.name(), session.request.dry_run);
     let mut book = book::Book::load(session.store.clone()).await?;
@@ -460,6 +500,7 @@ async fn all_backends(
             }
             continue;
         };
+        meter.add(backend.clone());
         if let Some(gate) = &gate {
             backend.set_gate(gate.clone());
         }
@@ -485,20 +526,16 @@ async fn all_backends(
             assign_ids: config.assigns_ids(),
             auto_init,
         };
-        let result = match &session.request.command {
-            Command::Init => init::init(&mut turn).await,
+        match &session.request.command {
+            Command::Init => init::init(&mut turn).await?,
             Command::Restore { side, at } => {
-                restore::restore(&mut turn, *side, at.as_deref()).await
+                restore::restore(&mut turn, *side, at.as_deref()).await?;
             }
-            _ => sync::sync(&mut turn).await,
-        };
-        report
-            .backends
-            .push(BackendReport { name: backend.name().to_owned(), requests: backend.requests() });
-        result?;
+            Command::Relabel { old, new } => relabel::record(&mut turn, old, new).await?,
+            _ => sync::sync(&mut turn).await?,
+        }
     }
     report.state_commit = book.commit_id().map(str::to_owned);
-    report.settle();
     Ok(report)
 }
 

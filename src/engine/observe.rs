@@ -12,15 +12,20 @@ use jiff::Timestamp;
 use super::book::{Book, Seen};
 use super::history::Published;
 use super::links::Paths;
+use super::relabel::{Claim, Relabel};
+use super::resolve::Question;
 use super::{Progress, RunError};
 use crate::backend::{Backend, Identity, Place, RemotePage};
 use crate::repo::git::Git;
 use crate::repo::{Scan, Tree};
 use compare::compare;
 use identify::{forget, guard_emptiness, identify, list};
+use named::Named;
 
+mod claims;
 mod compare;
 mod identify;
+mod named;
 mod stretches;
 mod trace;
 
@@ -162,6 +167,14 @@ pub(super) struct World {
     pub loose_titles: BTreeMap<String, Vec<(String, String)>>,
     /// Pages without an id that are no artifact's, by kind: (page, address).
     pub unnamed: BTreeMap<String, Vec<(String, String)>>,
+    /// Pages that have to get the id of their artifact.
+    pub claims: BTreeMap<Key, Claim>,
+    /// Relabels that are not applied yet.
+    pub pending: Vec<Relabel>,
+    /// Of files that name their page.
+    pub named: Named,
+    /// Questions about identity, by artifact.
+    pub questions: BTreeMap<Key, Question>,
     /// Files that this run made.
     pub made: BTreeMap<Key, String>,
     /// What the links of the files need.
@@ -277,12 +290,19 @@ pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
         identity: eyes.identity.clone(),
         loose_titles: BTreeMap::new(),
         unnamed: BTreeMap::new(),
+        claims: BTreeMap::new(),
+        pending: Vec::new(),
+        named: Named::default(),
+        questions: BTreeMap::new(),
         made: BTreeMap::new(),
         paths: Paths::new(eyes.tree, eyes.web, eyes.book, eyes.backend.name(), |key| {
             eyes.kinds.contains_key(&key.kind)
         }),
     };
-    let pages = list(&eyes, &mut world).await?;
+    let mut pages = list(&eyes, &mut world).await?;
+    let by_name = named::follow(&eyes, &mut world, &mut pages).await?;
+    claims::relabels(&mut eyes, &mut world, &mut pages, by_name).await?;
+    claims::share_out(&eyes, &world, &mut pages);
     let matched = identify(&eyes, &mut world, pages).await?;
     guard_emptiness(&eyes, &world)?;
     world.paths.pending = pending(&world, &matched);

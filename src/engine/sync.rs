@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use agent_sync_core::model::{Finding, Key, Selector, Side, Stretch};
 use agent_sync_core::plan::{self, Conflict};
 
-use super::book::{Decision, Keep, Record};
+use super::book::Record;
 use super::damage;
 use super::execute::{self, Executed, Hands};
 use super::finish::{self, Pen};
 use super::init;
 use super::observe::{self, Artifact, Eyes, World};
+use super::relabel;
+use super::rename;
+use super::resolve;
 use super::stop::Stop;
 use super::work::{self, Action, Mode, Task};
 use super::{Command, RunError, Turn, assign};
@@ -48,7 +51,15 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     }
     check_selected(turn, &world)?;
     let mode = mode(&turn.session.request.command, turn.session.request.force);
-    let decisions = turn.book.meta.decisions.clone();
+    let resolving = match &turn.session.request.command {
+        Command::Resolve { keep, targets } => Some((*keep, targets.clone())),
+        _ => None,
+    };
+    // An answer may be given again while it has not taken effect.
+    let decisions = match &resolving {
+        Some(_) => Vec::new(),
+        None => turn.book.meta.decisions.clone(),
+    };
     let tasks: BTreeMap<Key, Task> = world
         .artifacts
         .iter()
@@ -56,10 +67,8 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
         .collect();
     let mut executed = Executed::default();
     let writes = turn.session.request.command.writes() && !turn.session.request.dry_run;
-    if let Command::Resolve(keep) = turn.session.request.command {
-        if writes {
-            resolve(turn, &tasks, keep)?;
-        }
+    if let Some((keep, targets)) = &resolving {
+        resolve::resolve(turn, &world, &tasks, *keep, targets)?;
     } else if turn.session.request.command.writes() {
         match guard(turn, &world, &tasks).await {
             // The plan is what a person has to look at now.
@@ -68,6 +77,9 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
         }
         if writes {
             check_schema(turn, &mut world, &tasks).await?;
+            if mode.push {
+                relabel::send(turn, &mut world).await?;
+            }
             let mut hands = Hands {
                 tree: &turn.session.tree,
                 backend: turn.backend,
@@ -81,7 +93,8 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
             executed = execute::execute(&mut hands, &tasks).await?;
         }
     }
-    if writes {
+    // An answer takes nothing up: what was observed waits for a run that acts on it.
+    if writes && resolving.is_none() {
         let mut pen = Pen {
             git: &turn.session.git,
             tree: &turn.session.tree,
@@ -93,11 +106,17 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
             whole: turn.session.request.artifacts.is_empty(),
         };
         finish::finish(&mut pen, &tasks, &executed).await?;
+        relabel::forget_unnamed(turn.book, &world, turn.backend.name());
+        resolve::tidy(turn.book, &world, turn.backend.name());
     }
     report(turn, &world, &tasks, &executed, writes).await?;
     if writes {
         turn.book.meta.mapping.clone_from(&turn.session.config.mapping_hash);
-        if let super::Published::Branch { head: Some(head), .. } = turn.published {
+        let request = &turn.session.request;
+        // Whoever was not looked at may have proposals that the branch held in between.
+        let whole =
+            request.artifacts.is_empty() && request.kinds.is_empty() && request.backends.is_empty();
+        if let (true, super::Published::Branch { head: Some(head), .. }) = (whole, turn.published) {
             turn.book.meta.content = Some(head.to_string());
         }
         let message = turn.message(&format!(
@@ -275,25 +294,6 @@ async fn check_schema(
     Ok(())
 }
 
-/// Records a person's answer to the open conflicts that were named.
-fn resolve(turn: &mut Turn<'_>, tasks: &BTreeMap<Key, Task>, keep: Keep) -> Result<(), RunError> {
-    let conflicts: Vec<&Conflict> = tasks.values().flat_map(|task| &task.conflicts).collect();
-    if conflicts.is_empty() {
-        return Err(RunError::Usage("There is no open conflict of that artifact.".to_owned()));
-    }
-    for conflict in conflicts {
-        turn.book.meta.decisions.retain(|old| old.fingerprint != conflict.fingerprint);
-        turn.book.meta.decisions.push(Decision {
-            fingerprint: conflict.fingerprint.clone(),
-            key: conflict.key.clone(),
-            stretch: conflict.stretch.clone(),
-            keep,
-            run: turn.session.run.clone(),
-        });
-    }
-    Ok(())
-}
-
 /// Puts what was planned or done into the report.
 async fn report(
     turn: &mut Turn<'_>,
@@ -308,7 +308,7 @@ async fn report(
     findings.dedup();
     turn.report.findings.extend(findings);
     turn.report.unchanged += world.unchanged;
-    let resolving = matches!(turn.session.request.command, Command::Resolve(_));
+    let resolving = matches!(turn.session.request.command, Command::Resolve { .. });
     for (key, artifact) in &world.artifacts {
         let Some(task) = tasks.get(key) else { continue };
         let outcome = executed.outcomes.get(key).cloned().unwrap_or_default();
@@ -322,7 +322,7 @@ async fn report(
             .as_ref()
             .map(|page| page.url.clone())
             .or_else(|| record.map(|record| record.url.clone()));
-        let path = outcome.path.clone().or_else(|| artifact.path.clone());
+        let mut path = outcome.path.clone().or_else(|| artifact.path.clone());
         let open = if resolving { &[][..] } else { task.conflicts.as_slice() };
         for conflict in open {
             let texts = texts(turn, world, artifact, conflict).await?;
@@ -335,15 +335,32 @@ async fn report(
                 texts,
             ));
         }
+        let claim = world.claims.get(key).filter(|claim| claim.done || !wrote);
+        let action = match action(remote, local, !open.is_empty(), !outcome.stale.is_empty(), task)
+        {
+            "unchanged" if claim.is_some() => "relabel",
+            action => action,
+        };
+        let mut reason = reason(turn.backend.label(), artifact, task, &outcome.stale);
+        if let Some(old) = claim.and_then(|claim| claim.old.as_ref()) {
+            reason = format!("was {old}; {reason}");
+        }
+        let moved = match wrote {
+            true => outcome.path.clone().filter(|path| artifact.path.as_ref() != Some(path)),
+            false => rename::target(&turn.session.tree, world, artifact, task),
+        };
+        if let (Some(moved), Some(from), Action::Edit) = (moved, &artifact.path, local) {
+            reason.push_str(&format!("; renamed from {from}"));
+            path = Some(moved);
+        }
         let entry = ArtifactReport {
             backend: turn.backend.name().to_owned(),
             kind: key.kind.clone(),
             id: key.id.clone(),
             path,
             url,
-            action: action(remote, local, !open.is_empty(), !outcome.stale.is_empty(), task)
-                .to_owned(),
-            reason: reason(turn.backend.label(), artifact, task, &outcome.stale),
+            action: action.to_owned(),
+            reason,
             sides: Sides { remote, local },
         };
         if entry.action == "unchanged" {

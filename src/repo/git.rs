@@ -74,6 +74,12 @@ pub enum GitError {
     /// A name that cannot be a ref.
     #[error("`{0}` cannot be the name of a ref. Use one like `refs/agent-sync/state`.")]
     BadRef(String),
+    /// A ref that people or git itself move.
+    #[error(
+        "`{0}` is a branch, a tag or another ref that belongs to people or to git, so the state cannot live there. \
+         Use one like `refs/agent-sync/state`."
+    )]
+    TakenRef(String),
 }
 
 impl GitError {
@@ -294,6 +300,16 @@ fn hex(digest: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// Checks the name of the state's ref, which is fetched and moved whatever it was at.
+pub(crate) fn check_state_ref(name: &str) -> Result<(), GitError> {
+    check_ref(name)?;
+    let taken = ["refs/heads/", "refs/tags/", "refs/remotes/", "refs/notes/", "refs/replace/"];
+    match taken.iter().any(|prefix| name.starts_with(prefix)) {
+        true => Err(GitError::TakenRef(name.to_owned())),
+        false => Ok(()),
+    }
 }
 
 /// Checks a configured ref name: a full name that git accepts and that nothing takes for an option or pattern.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use agent_sync_core::markdown::Entry;
 use sha2::{Digest, Sha256};
 
-pub use paths::{PathError, new_path};
+pub use paths::{PathError, is_id, new_path};
 pub use scan::{FileEntry, FolderState, Scan};
 pub use write::WriteError;
 

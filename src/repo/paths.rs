@@ -57,7 +57,7 @@ pub fn new_path(
         kind: kind.name.clone(),
         pattern: kind.id_pattern.clone(),
     };
-    if !is_safe_id(id) || id_of(kind, id) != Some(id) {
+    if !is_id(kind, id) {
         return Err(unfit());
     }
     let scope = id.rsplit_once('-').map_or(id, |(scope, _)| scope);
@@ -83,6 +83,11 @@ pub fn new_path(
         }
     }
     Err(PathError::Taken { id: id.to_owned() })
+}
+
+/// Whether a text is wholly an id of the kind, and safe as a part of a path.
+pub fn is_id(kind: &Kind, id: &str) -> bool {
+    is_safe_id(id) && id_of(kind, id) == Some(id)
 }
 
 /// The id that a file name begins with.

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use agent_sync_core::document;
 use agent_sync_core::kind::{Format, Kind, Kinds};
 use agent_sync_core::model::{Finding, Key, Severity};
 
@@ -23,6 +24,8 @@ pub struct FileEntry {
     pub bytes: u64,
     /// Whether it is a link to a file inside the repository: read, but never written.
     pub link: bool,
+    /// What the file says which page is its own; see [`document::page_named`].
+    pub page: Option<String>,
 }
 
 /// A kind's folder.
@@ -69,6 +72,13 @@ struct Candidate {
     link: bool,
 }
 
+/// What is kept of a file that was read.
+struct Contents {
+    digest: String,
+    bytes: u64,
+    page: Option<String>,
+}
+
 /// Threads that read; more does not help a disk, and CI machines are small.
 const MAX_THREADS: usize = 8;
 /// Folders deeper than this are not entered.
@@ -84,14 +94,15 @@ impl Tree {
         }
         let Walk { mut scan, found, .. } = walk;
         let single = take_duplicates(&mut scan, found);
-        for (candidate, read) in single.iter().zip(self.digests(&single)) {
+        for (candidate, read) in single.iter().zip(self.digests(kinds, &single)) {
             match read {
-                Ok((digest, bytes)) => {
+                Ok(Contents { digest, bytes, page }) => {
                     let entry = FileEntry {
                         path: candidate.path.clone(),
                         digest,
                         bytes,
                         link: candidate.link,
+                        page,
                     };
                     scan.files.insert(candidate.key.clone(), entry);
                 }
@@ -105,8 +116,8 @@ impl Tree {
         scan
     }
 
-    /// Digest and size of each file, in order.
-    fn digests(&self, files: &[Candidate]) -> Vec<Result<(String, u64), ReadError>> {
+    /// What is known of each file without its text, in order.
+    fn digests(&self, kinds: &Kinds, files: &[Candidate]) -> Vec<Result<Contents, ReadError>> {
         let next = AtomicUsize::new(0);
         let results = Mutex::new(Vec::with_capacity(files.len()));
         let work = || {
@@ -116,7 +127,7 @@ impl Tree {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 files.get(index).map(|file| (index, file))
             } {
-                own.push((index, self.digest_of(file, &mut bytes)));
+                own.push((index, self.digest_of(kinds, file, &mut bytes)));
             }
             match results.lock() {
                 Ok(mut all) => all.extend(own),
@@ -135,17 +146,27 @@ impl Tree {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
-    fn digest_of(&self, file: &Candidate, bytes: &mut Vec<u8>) -> Result<(String, u64), ReadError> {
+    fn digest_of(
+        &self,
+        kinds: &Kinds,
+        file: &Candidate,
+        bytes: &mut Vec<u8>,
+    ) -> Result<Contents, ReadError> {
         // The walk has just come to an ordinary file through ordinary folders: no need to look at each again.
         if file.regular {
             Self::read_file(&self.root.join(&file.path), &file.path, bytes)?;
         } else {
             self.read_into(&file.path, bytes)?;
         }
-        if std::str::from_utf8(bytes).is_err() {
+        let Ok(text) = std::str::from_utf8(bytes) else {
             return Err(ReadError::NotUtf8 { path: file.path.clone() });
-        }
-        Ok((digest(bytes), u64::try_from(bytes.len()).unwrap_or(u64::MAX)))
+        };
+        let kind = kinds.get(&file.key.kind);
+        Ok(Contents {
+            digest: digest(bytes),
+            bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            page: kind.and_then(|kind| document::page_named(kind, text)),
+        })
     }
 }
 

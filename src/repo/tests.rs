@@ -16,6 +16,7 @@ fn kind(name: &str, folder: &str, file: &str, pattern: &str) -> Kind {
         file: file.to_owned(),
         id_pattern: pattern.to_owned(),
         file_id: Regex::new(&format!("^({pattern})(?:[-_. ]|$)")).unwrap(),
+        rename: agent_sync_core::kind::Rename::Keep,
         database: name.to_owned(),
         format: if name == "journey" { Format::Yaml } else { Format::Markdown },
         properties: Vec::new(),
@@ -357,4 +358,45 @@ fn an_entry_is_what_stands_inside_of_the_tree() {
     ] {
         assert_eq!(entry(path), None, "{path}");
     }
+}
+
+#[test]
+fn a_file_is_renamed_whole_and_never_onto_another() {
+    let repo = repo(&[("s/A/old.md", b"one"), ("s/B/other.md", b"two")]);
+    let (one, tree) = (digest(b"one"), &repo.tree);
+    assert!(matches!(
+        tree.rename("s/A/old.md", "s/B/other.md", &one, "s"),
+        Err(WriteError::Changed { path }) if path == "s/B/other.md"
+    ));
+    assert!(
+        tree.is_taken("s/B/other.md", "s/A/old.md") && !tree.is_taken("s/C/x.md", "s/A/old.md")
+    );
+    for to in ["../x.md", "s/.git/x.md", "s/B/other.md/x.md", "s//x.md"] {
+        assert!(tree.is_taken(to, "s/A/old.md"), "{to}");
+        assert!(tree.rename("s/A/old.md", to, &one, "s").is_err(), "{to}");
+    }
+    assert!(matches!(
+        tree.rename("s/A/old.md", "s/C/new.md", &digest(b"what was read"), "s"),
+        Err(WriteError::Changed { path }) if path == "s/A/old.md"
+    ));
+    fs::set_permissions(repo.at("s/A/old.md"), fs::Permissions::from_mode(0o640)).unwrap();
+    tree.rename("s/A/old.md", "s/C/D/new.md", &one, "s").unwrap();
+    assert_eq!(fs::read(repo.at("s/C/D/new.md")).unwrap(), b"one");
+    assert_eq!(fs::metadata(repo.at("s/C/D/new.md")).unwrap().permissions().mode() & 0o777, 0o640);
+    assert_eq!(fs::read(repo.at("s/B/other.md")).unwrap(), b"two");
+    assert!(!repo.at("s/A").exists(), "its folder was left empty");
+}
+
+/// Names that differ in case only: one file where the file system says so, two elsewhere.
+#[test]
+fn a_name_changes_its_case() {
+    let repo = repo(&[("s/Old.md", b"one")]);
+    repo.tree.rename("s/Old.md", "s/old.md", &digest(b"one"), "s").unwrap();
+    let names: Vec<_> =
+        fs::read_dir(repo.at("s")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names, ["old.md"]);
+    // A second name of the same file is another file.
+    fs::hard_link(repo.at("s/old.md"), repo.at("s/OLD.md")).unwrap();
+    assert!(repo.tree.rename("s/old.md", "s/OLD.md", &digest(b"one"), "s").is_err());
+    assert!(repo.at("s/old.md").exists());
 }

@@ -90,6 +90,61 @@ impl Tree {
         let full = self.writable(path, Some(expected))?;
         let failed = |source| WriteError::Io { path: path.to_owned(), source };
         fs::remove_file(&full).map_err(failed)?;
+        self.prune(&full, keep);
+        Ok(())
+    }
+
+    /// Moves a file that holds what `expected` is the digest of, never onto another one; folders are made, and
+    /// those that are left empty go, up to `keep`. A path that differs in case only is the same file on some file
+    /// systems; then its name changes.
+    ///
+    /// # Errors
+    /// [`WriteError`]; the file is where it was. [`WriteError::Changed`] names the path where something is in the way.
+    pub fn rename(
+        &self,
+        from: &str,
+        to: &str,
+        expected: &str,
+        keep: &str,
+    ) -> Result<(), WriteError> {
+        let old = self.writable(from, Some(expected))?;
+        let new = self.resolve(to).ok_or_else(|| WriteError::Outside { path: to.to_owned() })?;
+        let failed = |source| WriteError::Io { path: to.to_owned(), source };
+        if let Some(folder) = new.parent() {
+            fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let result = match is_respelled(from, &old, to, &new) {
+            true => fs::rename(&old, &new),
+            false => rename_noclobber(&old, &new),
+        };
+        let left = if result.is_ok() { &old } else { &new };
+        self.prune(left, keep);
+        match result {
+            Ok(()) => {
+                [&old, &new].into_iter().filter_map(|path| path.parent()).for_each(sync_folder);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(WriteError::Changed { path: to.to_owned() })
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Whether a file cannot be put at a path because something is there, or it is no safe path. The file at `own`
+    /// under another spelling of its name is not in its own way.
+    pub fn is_taken(&self, path: &str, own: &str) -> bool {
+        let (Some(full), Some(own_full)) = (self.resolve(path), self.resolve(own)) else {
+            return true;
+        };
+        match fs::symlink_metadata(&full) {
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+            Ok(_) => !is_respelled(own, &own_full, path, &full),
+        }
+    }
+
+    /// Removes the folders above a path that are empty, up to `keep`, which stays.
+    fn prune(&self, full: &Path, keep: &str) {
         let keep = self.root.join(keep);
         let mut folder = full.parent();
         while let Some(empty) =
@@ -101,7 +156,6 @@ impl Tree {
             }
             folder = empty.parent();
         }
-        Ok(())
     }
 
     /// The full path of a file that may be written: no link anywhere, and holding what is expected.
@@ -131,6 +185,35 @@ impl Tree {
             (Err(source), _) => Err(WriteError::Io { path: path.to_owned(), source }),
         }
     }
+}
+
+/// Whether two paths differ in case only and lead to one file: so on file systems that do not tell case apart.
+fn is_respelled(from: &str, old: &Path, to: &str, new: &Path) -> bool {
+    if from == to || from.to_lowercase() != to.to_lowercase() {
+        return false;
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        match (fs::symlink_metadata(old), fs::symlink_metadata(new)) {
+            // Two names of a file with several (hard links) are two.
+            (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()) && a.nlink() == 1,
+            _ => false,
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (old, new);
+        false
+    }
+}
+
+/// Renames a file in one step, where nothing has the new name.
+fn rename_noclobber(old: &Path, new: &Path) -> io::Result<()> {
+    // tempfile knows how that is done on each system; the file is not a temporary one, so nothing may clean it up.
+    let mut file = tempfile::TempPath::try_from_path(old)?;
+    file.disable_cleanup(true);
+    file.persist_noclobber(new).map_err(|error| error.error)
 }
 
 /// Makes a rename in this folder outlast a power cut, where the file system can: the file is whole either way.

@@ -17,7 +17,7 @@ pub fn human(report: &Report, verbose: bool) -> String {
         let run = line.run.as_deref().unwrap_or("");
         let _ = writeln!(out, "{}  {run}  {}", line.time, one_line(&line.summary));
     }
-    if report.command == "log" {
+    if report.command == "log" && report.error.is_none() {
         if report.log.is_empty() {
             out.push_str("No run has been recorded yet.\n");
         }
@@ -108,6 +108,8 @@ fn title(report: &Report, action: &str) -> &'static str {
         ("delete-file", false) => "files to delete",
         ("restore-page", true) => "pages taken out of the trash",
         ("restore-page", false) => "pages to take out of the trash",
+        ("relabel", true) => "relabelled",
+        ("relabel", false) => "to relabel",
         ("conflict", _) => "in conflict",
         ("changed-meanwhile", _) => "changed during the run, left for the next one",
         ("waiting", _) => "waiting for the other direction",
@@ -213,14 +215,18 @@ fn write_end(out: &mut String, report: &Report, verbose: bool) {
             parts.push(format!("{count} {what}"));
         }
     }
+    let (total, endpoints) = report.cost();
     if parts.is_empty() {
-        if report.error.is_some() {
+        if report.error.is_some() && total == 0 {
             return;
         }
-        let done = if report.artifacts.is_empty() { "nothing to do" } else { "done" };
+        let done = match (&report.error, report.artifacts.is_empty()) {
+            (Some(_), _) => "stopped",
+            (None, true) => "nothing to do",
+            (None, false) => "done",
+        };
         parts.push(done.to_owned());
     }
-    let (total, endpoints) = report.cost();
     let plan = if report.dry_run { " (plan only)" } else { "" };
     let _ = writeln!(
         out,

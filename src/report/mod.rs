@@ -118,7 +118,7 @@ pub struct ArtifactReport {
     /// Address of the page.
     pub url: Option<String>,
     /// `create-page`, `create-file`, `push`, `pull`, `merge`, `trash-page`, `delete-file`, `restore-page`,
-    /// `conflict`, `changed-meanwhile`, `waiting`, `restore`, `create-database`, `repair-database`.
+    /// `relabel`, `conflict`, `changed-meanwhile`, `waiting`, `restore`, `create-database`, `repair-database`.
     pub action: String,
     /// Why.
     pub reason: String,
@@ -189,18 +189,22 @@ impl ConflictReport {
             _ => None,
         };
         let key = &conflict.key;
+        let answer = format!(
+            "Or leave word for the next run: `agent-sync resolve {} --keep local`, `remote`, `both` or `skip`.",
+            conflict.fingerprint
+        );
         let remedy = format!(
             "Merge by hand and then `agent-sync push --force {key}`, or take the other side with \
-             `agent-sync pull --force {key}`."
+             `agent-sync pull --force {key}`. {answer}"
         );
         let message = match (conflict.deleted, &property) {
             (Some(Side::Local), _) => format!(
                 "The file of {key} was deleted and its page in {backend} was edited. Keep the page with \
-                 `agent-sync pull --force {key}`, or delete it with `agent-sync push --force {key}`."
+                 `agent-sync pull --force {key}`, or delete it with `agent-sync push --force {key}`. {answer}"
             ),
             (Some(Side::Remote), _) => format!(
                 "The page of {key} was trashed in {backend} and its file was edited. Keep the file with \
-                 `agent-sync push --force {key}`, or delete it with `agent-sync pull --force {key}`."
+                 `agent-sync push --force {key}`, or delete it with `agent-sync pull --force {key}`. {answer}"
             ),
             (None, Some(name)) if base.is_none() => {
                 format!(
@@ -412,11 +416,7 @@ impl Report {
         self.counts = self.count();
         let mut requests = Requests::default();
         for backend in &self.backends {
-            for (endpoint, count) in &backend.requests.by_endpoint {
-                *requests.by_endpoint.entry(endpoint.clone()).or_default() += count;
-            }
-            requests.retries += backend.requests.retries;
-            requests.waited_ms += backend.requests.waited_ms;
+            requests.add(&backend.requests);
         }
         self.requests = requests;
         self.outcome = match &self.stopped {

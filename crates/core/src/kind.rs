@@ -18,6 +18,8 @@ pub struct Kind {
     /// Matches a file name that begins with an id, then ends or goes on with `-`, `_`, `.` or a space;
     /// group 1 is the id.
     pub file_id: Regex,
+    /// Whether a title that changes in the backend renames the file.
+    pub rename: Rename,
     /// Title of the database, e.g. `Stories`.
     pub database: String,
     /// Markdown or YAML.
@@ -50,6 +52,16 @@ pub enum Format {
     Markdown,
     /// One YAML document, synced as one YAML code block.
     Yaml,
+}
+
+/// What a title that changes in the backend does to the file's path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rename {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// The file gets the path that a new one would get.
+    Follow,
 }
 
 /// A mapped property.

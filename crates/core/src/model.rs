@@ -44,6 +44,15 @@ impl Selector {
     }
 }
 
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Some(kind) => write!(f, "{kind}/{}", self.id),
+            None => f.write_str(&self.id),
+        }
+    }
+}
+
 impl FromStr for Selector {
     type Err = std::convert::Infallible;
 

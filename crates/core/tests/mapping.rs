@@ -172,7 +172,7 @@ const REMOTE: &[(&str, &str, &str)] = &[
 ];
 
 fn md(text: &str) -> Local<'_> {
-    Local { text, excluded: &[], format: Format::Markdown }
+    Local { text, excluded: &[], format: Format::Markdown, links: None }
 }
 
 fn root() -> PathBuf {
@@ -194,7 +194,7 @@ fn shown(text: &str) -> String {
 /// Runs an example there and back, and gives what it is in Notion and in a new file.
 fn converted(example: &str) -> (String, String) {
     let remote = render_remote(&md(example), DIALECT);
-    let back = render_local(DIALECT, &remote, Format::Markdown);
+    let back = render_local(DIALECT, &remote, Format::Markdown, None);
     let digest = remote_digest(DIALECT, &remote);
     assert_eq!(local_digest(&md(example)), digest, "{example}");
     assert_eq!(local_digest(&md(&back)), digest, "{example}");
@@ -256,7 +256,7 @@ fn the_mapping_is_as_the_page_says() {
          | construct | in Notion | in a file | verdict |\n| --- | --- | --- | --- |\n",
     );
     for (name, remote, said) in REMOTE {
-        let file = render_local(DIALECT, remote, Format::Markdown);
+        let file = render_local(DIALECT, remote, Format::Markdown, None);
         assert_eq!(local_digest(&md(&file)), remote_digest(DIALECT, remote), "{remote}");
         let base = md(&file);
         let base = Some((&base, *remote));

@@ -139,6 +139,10 @@ fn place_id(text: &str) -> Result<ObjectId, BackendError> {
 
 #[async_trait]
 impl Backend for Notion {
+    fn page_id(&self, text: &str) -> Option<String> {
+        ObjectId::from_reference(text).map(|id| id.to_string())
+    }
+
     fn name(&self) -> &str {
         &self.name
     }

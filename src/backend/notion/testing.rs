@@ -32,6 +32,7 @@ pub(super) fn story() -> Kind {
         file: "{id}-{slug}.md".into(),
         id_pattern: r"[A-Z]+-\d+".into(),
         file_id: Regex::new(r"^([A-Z]+-\d+)").unwrap(),
+        rename: agent_sync_core::kind::Rename::Keep,
         database: "Stories".into(),
         format: Format::Markdown,
         properties: vec![

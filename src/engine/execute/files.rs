@@ -9,10 +9,11 @@ use agent_sync_core::{document, markdown};
 
 use super::prepare::reason;
 use super::{Executed, Hands, trouble};
-use crate::engine::book::{Record, Replaced};
+use crate::engine::book::{Record, Replaced, text_id};
 use crate::engine::merge::{BodyMerge, Writes, pair_texts};
 use crate::engine::observe::{Artifact, LocalFile, body_content};
 use crate::engine::remote::FileText;
+use crate::engine::rename;
 use crate::engine::work::{Action, Task};
 use crate::engine::{Phase, RunError, partial};
 use crate::repo::{PathError, WriteError, new_path};
@@ -256,11 +257,21 @@ async fn edit_file(
     if text == file.text {
         return Ok(Ok(Some((path, text))));
     }
-    Ok(hands
-        .tree
-        .write(&path, &text, Some(&digest))
-        .map(|()| Some((path, text)))
-        .map_err(FileTrouble::Write))
+    if let Err(error) = hands.tree.write(&path, &text, Some(&digest)) {
+        return Ok(Err(FileTrouble::Write(error)));
+    }
+    // After the text: a file that is found under its old name with its new title is simply kept there.
+    let Some(to) = rename::target(hands.tree, hands.world, artifact, task) else {
+        return Ok(Ok(Some((path, text))));
+    };
+    match hands.tree.rename(&path, &to, &text_id(text.as_bytes()), &kind.folder) {
+        Ok(()) => Ok(Ok(Some((to, text)))),
+        Err(error) => {
+            let message = format!("its title is new, but the file keeps its name: {error}.");
+            executed.findings.push(trouble(&artifact.key, Some(artifact), message));
+            Ok(Ok(Some((path, text))))
+        }
+    }
 }
 
 /// Proposes what a written file and its page hold now.

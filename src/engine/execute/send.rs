@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use agent_sync_core::model::{Key, Stretch};
 use futures::stream::{self, StreamExt};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::prepare::{intended, local_value, prepare, relations, resolve, waves};
@@ -34,7 +35,11 @@ pub(super) async fn remote(
     if jobs.is_empty() && later.is_empty() {
         return Ok(());
     }
-    let mut sent = Count { done: 0, total: jobs.len() + later.len() };
+    // This run has the lease: what another one sent, it sent before now.
+    let begun = Instant::now();
+    let (undecided, jobs): (Vec<Job>, Vec<Job>) =
+        jobs.into_iter().partition(|job| may_appear(hands, job));
+    let mut sent = Count { done: 0, total: jobs.len() + undecided.len() + later.len() };
     let mut early = Vec::new();
     let mut unanswered: Vec<(Job, Instant)> = Vec::new();
     let mut circles: Vec<Job> = Vec::new();
@@ -58,6 +63,16 @@ pub(super) async fn remote(
     }
     for (job, asked) in unanswered.drain(..) {
         again(hands, job, asked, executed).await?;
+    }
+    let until = begun + hands.backend.settle_time();
+    for batch in undecided.chunks(BATCH) {
+        let batch = unmade(hands, batch, until, executed).await?;
+        let batch = resolve(hands.world, &batch, &mut circles);
+        let mut unanswered = Vec::new();
+        send_batch(hands, batch, executed, &mut unanswered, &mut sent).await?;
+        for (job, asked) in unanswered {
+            again(hands, job, asked, executed).await?;
+        }
     }
     close_circles(hands, circles, executed).await?;
     // What links to pages that were made only now.
@@ -98,6 +113,71 @@ fn awaited(world: &World, key: &Key) -> BTreeSet<Key> {
     awaited
 }
 
+/// Longer than any batch takes from the recording of its intents to its last request, at the slowest pace.
+const BATCH_TIME: Duration = Duration::from_secs(60 * 60);
+
+/// Rule 12, across runs: whether an earlier run was about to make this page so recently that it may still appear.
+fn may_appear(hands: &Hands<'_>, job: &Job) -> bool {
+    let longest = hands.backend.settle_time() + BATCH_TIME;
+    let recent = |at: Timestamp| {
+        let age = hands.backend.now().map(|now| now.as_second() - at.as_second());
+        age.is_none_or(|age| age <= i64::try_from(longest.as_secs()).unwrap_or(i64::MAX))
+    };
+    job.verb == Verb::Create
+        && hands
+            .book
+            .intents(hands.backend.name(), &job.key)
+            .iter()
+            .any(|intent| intent.page.is_none() && recent(intent.at))
+}
+
+/// Those of these pages that have not appeared when none can appear any more. One that has was made from the file
+/// as it was then: the next run compares it.
+async fn unmade(
+    hands: &mut Hands<'_>,
+    jobs: &[Job],
+    until: Instant,
+    executed: &mut Executed,
+) -> Result<Vec<Job>, RunError> {
+    let mut rest = Vec::new();
+    let sender = Sender { backend: hands.backend, bot: hands.bot.clone() };
+    let waited = executed.stop.is_some() || wait(hands, until, executed).await;
+    for job in jobs {
+        executed.open.insert(job.key.clone());
+        if !waited || executed.stop.is_some() {
+            continue;
+        }
+        let (Some(kind), Some(place)) =
+            (hands.world.kinds.get(&job.key.kind), hands.world.places.get(&job.key.kind))
+        else {
+            continue;
+        };
+        match sender.find_created(kind, place, &job.key, None).await {
+            Ok(None) => rest.push(job.clone()),
+            Ok(Some(page)) => {
+                hands.world.page_of.insert(job.key.clone(), page.page);
+                let outcome = executed.outcomes.entry(job.key.clone()).or_default();
+                outcome.stale.insert(Stretch::Body);
+            }
+            Err(error) => executed.stop = Some(error),
+        }
+    }
+    Ok(rest)
+}
+
+/// Waits until then; false where the run has to end instead.
+async fn wait(hands: &Hands<'_>, until: Instant, executed: &mut Executed) -> bool {
+    // Short steps, so that a signal is heard.
+    while Instant::now() < until {
+        if let Some(reason) = hands.backend.closed() {
+            executed.stop = Some(BackendError::Closed(reason));
+            return false;
+        }
+        tokio::time::sleep_until(until.min(Instant::now() + Duration::from_millis(200))).await;
+    }
+    true
+}
+
 /// How many of how many.
 struct Count {
     done: usize,
@@ -111,6 +191,9 @@ async fn send_batch(
     unanswered: &mut Vec<(Job, Instant)>,
     sent: &mut Count,
 ) -> Result<(), RunError> {
+    if jobs.is_empty() || executed.stop.is_some() {
+        return Ok(());
+    }
     let backend = hands.backend;
     for job in &jobs {
         let hunks = match job.body.as_ref().map(|body| &body.write) {
@@ -297,14 +380,8 @@ async fn again(
         if executed.stop.is_some() {
             return Ok(());
         }
-        let until = asked + sender.settle_time();
-        // Short steps, so that a signal is heard.
-        while Instant::now() < until {
-            if let Some(reason) = hands.backend.closed() {
-                executed.stop = Some(BackendError::Closed(reason));
-                return Ok(());
-            }
-            tokio::time::sleep_until(until.min(Instant::now() + Duration::from_millis(200))).await;
+        if !wait(hands, asked + sender.settle_time(), executed).await {
+            return Ok(());
         }
         let found = match sender.find_created(&kind, &place, &job.key, None).await {
             Ok(found) => found,

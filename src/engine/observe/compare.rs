@@ -9,7 +9,9 @@ use agent_sync_core::model::{Key, Severity, Side, Stretch};
 use agent_sync_core::plan::{self, Content, Existence, LocalPresence, RemotePresence};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
+use super::claims::hold_back;
 use super::identify::{classified, identity_changes};
+use super::named::freeze;
 use super::stretches::{Remote, remote_value, stretches, synced_properties};
 use super::trace::{follow, recover};
 use super::{Artifact, Eyes, LocalFile, READS, RemoteBody, World, finding, settled};
@@ -125,9 +127,15 @@ pub(super) async fn compare(
             world.refresh_links();
         }
     }
+    freeze(world, &mut artifacts);
+    // What a file says itself is no question.
+    hold_back(world, &mut artifacts, |relabel| relabel.run.is_empty());
     identity_changes(eyes, world, &mut artifacts).await?;
+    hold_back(world, &mut artifacts, |_| true);
     for (key, artifact) in artifacts {
-        let quiet = artifact.stretches.is_empty() && artifact.existence == Existence::Both;
+        let quiet = artifact.stretches.is_empty()
+            && artifact.existence == Existence::Both
+            && !world.claims.contains_key(&key);
         match quiet && !artifact.blocked {
             true => world.unchanged += 1,
             false => {

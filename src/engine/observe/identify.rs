@@ -9,8 +9,10 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use regex::Regex;
 
+use super::named::away;
 use super::{Artifact, Eyes, Listed, READS, World, finding};
 use crate::backend::{BackendError, Life, Presence, RemotePage};
+use crate::engine::resolve::Question;
 use crate::engine::{Phase, RunError};
 
 /// Lists every kind, whole where it costs no more or is due (rule 6).
@@ -74,6 +76,7 @@ pub(super) async fn identify(
     }
     let mut artifacts: BTreeMap<Key, Artifact> = BTreeMap::new();
     let mut blocked: BTreeSet<Key> = &world.scan.duplicates | &world.scan.unreadable;
+    blocked.extend(world.named.unclear.iter().cloned());
     for (kind_name, pages) in listed {
         let Some(kind) = eyes.kinds.get(&kind_name) else { continue };
         let whole_id = Regex::new(&format!("^(?:{})$", kind.id_pattern)).ok();
@@ -128,8 +131,11 @@ pub(super) async fn identify(
                         None,
                         Some(&page.url),
                         format!("The page of {old} now has the ID {}.", key.id),
-                        "Set the page's ID back, or name the new id with `agent-sync relabel`.",
+                        &format!(
+                            "Set the page's ID back, or say `agent-sync relabel {old} {key}`."
+                        ),
                     ));
+                    world.questions.insert((**old).clone(), Question::IdChanged);
                     blocked.insert((**old).clone());
                     blocked.insert(key.clone());
                     continue;
@@ -161,6 +167,7 @@ pub(super) async fn identify(
         artifact.file_digest = Some(entry.digest.clone());
     }
     classify(eyes, world, &mut artifacts, &name).await?;
+    away(world, &mut artifacts);
     for key in &blocked {
         if let Some(artifact) = artifacts.get_mut(key) {
             artifact.blocked = true;
@@ -187,6 +194,7 @@ fn without_id(
             format!("The page of {key} has lost its ID."),
             "Set the page's ID back.",
         ));
+        world.questions.insert(key.clone(), Question::IdChanged);
         blocked.insert(key.clone());
         return;
     }
@@ -362,10 +370,15 @@ pub(super) async fn identity_changes(
     artifacts: &mut BTreeMap<Key, Artifact>,
 ) -> Result<(), RunError> {
     let name = eyes.backend.name().to_owned();
+    let two = |key: &Key| {
+        let distinct = &eyes.book.meta.distinct;
+        distinct.iter().any(|other| other.backend == name && other.key == *key)
+    };
     let vanished: Vec<Key> = artifacts
         .values()
         .filter(|artifact| {
             !artifact.blocked
+                && !two(&artifact.key)
                 && matches!(
                     artifact.existence,
                     Existence::TrashRemote | Existence::DeletedAgainstEdit(Side::Local)
@@ -406,8 +419,11 @@ pub(super) async fn identity_changes(
             path.as_deref(),
             None,
             format!("{likely} looks like {old} under a new id; nothing is created or trashed for either."),
-            "Say `agent-sync relabel OLD NEW`, or `agent-sync resolve OLD --keep local` if they are two.",
+            &format!(
+                "Say `agent-sync relabel {old} {likely}`, or `agent-sync resolve {old} --keep local` if they are two."
+            ),
         ));
+        world.questions.insert(old.clone(), Question::Vanished(likely.clone()));
         for key in [&old, &likely] {
             if let Some(artifact) = artifacts.get_mut(key) {
                 artifact.blocked = true;

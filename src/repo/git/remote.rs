@@ -80,7 +80,7 @@ impl Git {
     ) -> Result<Remote, GitError> {
         let lease_ref = lease_ref(state_ref);
         let branch_ref = format!("refs/heads/{default_branch}");
-        super::check_ref(state_ref)?;
+        super::check_state_ref(state_ref)?;
         super::check_ref(&branch_ref)?;
         let Some(remote) = self.remote().await? else {
             let mut here = self.local_refs(&[&branch_ref, state_ref, &lease_ref]).await?;

@@ -81,6 +81,25 @@ pub struct CannotSet {
     pub line: Option<usize>,
 }
 
+/// The key of the front matter, or of a YAML artifact, by which a file names its page. A person writes it; it stays
+/// in the file and is no part of the body.
+pub const PAGE_KEY: &str = "notion_id";
+
+/// What a file says which page is its own: an id or an address, as it is written there. Nothing where a property of
+/// the kind lives under that key.
+pub fn page_named(kind: &Kind, text: &str) -> Option<String> {
+    // Nearly every file names none, and every file is asked.
+    if !text.contains(PAGE_KEY)
+        || kind
+            .properties
+            .iter()
+            .any(|property| property.source == Source::Key(PAGE_KEY.to_owned()))
+    {
+        return None;
+    }
+    read::page_named(kind, text)
+}
+
 /// Reads a file. `path` serves the findings and, where the text has no title, the title.
 pub fn parse(kind: &Kind, id: &str, path: &str, text: &str) -> Document {
     read::document(kind, id, path, text)

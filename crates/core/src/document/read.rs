@@ -7,7 +7,7 @@ use super::meaning::{self, Reading};
 use super::outline::{BlockKind, Outline, Section, line_number, trimmed, without_break};
 use super::references::{self, Item, References};
 use super::sequence::{self, Sequence};
-use super::{Document, Located};
+use super::{Document, Located, PAGE_KEY};
 use crate::kind::{Format, Kind, Property, PropertyType, Source};
 use crate::model::{Finding, Key, Severity, Value};
 
@@ -246,6 +246,10 @@ pub(super) fn document(kind: &Kind, id: &str, path: &str, text: &str) -> Documen
     } else {
         excluded.push(0..super::outline::bom(text));
     }
+    if kind.format == Format::Yaml && super::page_named(kind, text).is_some() {
+        let naming = page.keys.iter().filter(|key| key.name == PAGE_KEY);
+        excluded.extend(naming.map(|key| key.lines.clone()));
+    }
     for property in &kind.properties {
         let spot = page.spot(property);
         excluded.extend(page.excluded(&spot));
@@ -291,6 +295,13 @@ pub(super) fn document(kind: &Kind, id: &str, path: &str, text: &str) -> Documen
     }
     document.excluded = disjoint(excluded);
     document
+}
+
+/// The value of the key that names the file's page.
+pub(super) fn page_named(kind: &Kind, text: &str) -> Option<String> {
+    let page = Page::new(kind, "", text);
+    let key = page.keys.iter().find(|key| key.name == PAGE_KEY)?;
+    keys::decode(&text[key.value.clone()]).filter(|value| !value.trim().is_empty())
 }
 
 /// Sorted, disjoint, none empty; neighbours stay apart unless they overlap.

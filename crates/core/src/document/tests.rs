@@ -28,6 +28,7 @@ fn kind(format: Format, properties: Vec<crate::kind::Property>) -> Kind {
         file: "{scope}/{id}-{slug}.md".to_owned(),
         id_pattern: r"[A-Z]+-\d+".to_owned(),
         file_id: Regex::new(r"^([A-Z]+-\d+)(?:[-_. ]|$)").unwrap(),
+        rename: crate::kind::Rename::Keep,
         database: "Stories".to_owned(),
         format,
         properties,
@@ -579,4 +580,27 @@ proptest! {
             parse(&journey(), "JRN-1", "JRN-1.yaml", text);
         }
     }
+}
+
+#[test]
+fn a_file_names_its_page_by_a_key_that_is_no_body() {
+    let story = story();
+    let text = "---\npriority: High\nnotion_id: \"abc\" # ours\n---\n\n# A-1: T\n\nnotion_id: no\n";
+    assert_eq!(page_named(&story, text).as_deref(), Some("abc"));
+    for none in ["notion_id: abc\n", "---\nnotion_id:\n---\n", "---\nx: 1\n---\nnotion_id: y\n", ""]
+    {
+        assert_eq!(page_named(&story, none), None, "{none:?}");
+    }
+    // Digits are text.
+    let digits = "---\nnotion_id: 01234567890123456789012345678901\n---\n";
+    assert_eq!(page_named(&story, digits).as_deref(), Some("01234567890123456789012345678901"));
+    let yaml = kind(Format::Yaml, Vec::new());
+    let text = "steps: [a]\nnotion_id: abc\nend: b\n";
+    assert_eq!(page_named(&yaml, text).as_deref(), Some("abc"));
+    let excluded = parse(&yaml, "JRN-1", "JRN-1.yaml", text).excluded;
+    assert_eq!((excluded.len(), excluded.first()), (1, Some(&(11..26))));
+    // A property that lives there is a property.
+    let source = Source::Key(PAGE_KEY.to_owned());
+    let mapped = kind(Format::Yaml, vec![property("Page", PropertyType::RichText, source, &[])]);
+    assert_eq!(page_named(&mapped, text), None);
 }

@@ -29,6 +29,7 @@ fn kind_of(r#type: PropertyType, options: &[&str], format: Format) -> Kind {
         file_id: Regex::new(r"^([A-Z]+-\d+)(?:[-_. ]|$)").unwrap(),
         database: "Stories".to_owned(),
         format,
+        rename: crate::kind::Rename::Keep,
         properties: vec![
             property("Title", PropertyType::Title, title, &[]),
             property("ID", PropertyType::RichText, Source::Id, &[]),

@@ -1,0 +1,204 @@
+//! resolve: records a person's answers to conflicts and to questions about identity (rules 5, 8 and 17).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use agent_sync_core::model::{Key, Selector};
+use agent_sync_core::plan::Conflict;
+use serde::{Deserialize, Serialize};
+
+use super::book::{Book, Decision, Keep};
+use super::observe::World;
+use super::relabel::single;
+use super::work::Task;
+use super::{RunError, Turn};
+
+/// An artifact whose file vanished and which no new file continues, whatever lines they share (rule 8). It holds
+/// while that artifact has a record and no file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Distinct {
+    /// Name of the backend.
+    pub backend: String,
+    /// The artifact.
+    #[serde(flatten)]
+    pub key: Key,
+    /// The run that recorded it.
+    pub run: String,
+}
+
+/// A page that a file names and that is gone for good (rule 5): the name counts as not given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Gone {
+    /// Name of the backend.
+    pub backend: String,
+    /// The page.
+    pub page: String,
+    /// The run that recorded it.
+    pub run: String,
+}
+
+/// A question about identity that waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    /// The artifact's file vanished, and this new one looks like it.
+    Vanished(Key),
+    /// The artifact's page has another id now, or none.
+    IdChanged,
+    /// The artifact's file names this page, which is not visible.
+    NotVisible(String),
+}
+
+/// Digits of a fingerprint, and the fewest that name one.
+const DIGITS: std::ops::RangeInclusive<usize> = 6..=16;
+
+enum Answer {
+    Conflict(Decision),
+    Distinct(Key),
+    Gone(String),
+}
+
+/// Records the answer to all that was named, or to nothing.
+///
+/// # Errors
+/// Usage errors for what is not open or not clear.
+pub(super) fn resolve(
+    turn: &mut Turn<'_>,
+    world: &World,
+    tasks: &BTreeMap<Key, Task>,
+    keep: Keep,
+    targets: &[String],
+) -> Result<(), RunError> {
+    let open: Vec<&Conflict> = tasks.values().flat_map(|task| &task.conflicts).collect();
+    let mut known: BTreeSet<&Key> = world.scan.files.keys().chain(world.page_of.keys()).collect();
+    known.extend(world.artifacts.keys());
+    let run = turn.session.run.clone();
+    let mut answers = Vec::new();
+    for target in targets {
+        // Parsing a selector cannot fail.
+        let Ok(selector) = target.parse::<Selector>();
+        let decide = |conflict: &Conflict| {
+            Answer::Conflict(Decision {
+                fingerprint: conflict.fingerprint.clone(),
+                key: conflict.key.clone(),
+                stretch: conflict.stretch.clone(),
+                keep,
+                run: run.clone(),
+            })
+        };
+        match single(&selector, known.iter().copied())? {
+            Some(key) => {
+                let of: Vec<_> = open.iter().filter(|conflict| conflict.key == key).collect();
+                match of.is_empty() {
+                    true => answers.push(question(world, &key, keep)?),
+                    false => answers.extend(of.into_iter().map(|conflict| decide(conflict))),
+                }
+            }
+            None => answers.push(decide(by_fingerprint(turn, target, &open)?)),
+        }
+    }
+    let backend = turn.backend.name().to_owned();
+    let meta = &mut turn.book.meta;
+    for answer in answers {
+        let run = run.clone();
+        match answer {
+            Answer::Conflict(decision) => {
+                let same = |old: &Decision| old.fingerprint == decision.fingerprint;
+                if meta.decisions.iter().any(|old| same(old) && old.keep == keep) {
+                    continue;
+                }
+                meta.decisions.retain(|old| !same(old));
+                meta.decisions.push(decision);
+            }
+            Answer::Distinct(key) => {
+                meta.relabels.retain(|other| other.backend != backend || other.old != key);
+                meta.distinct.push(Distinct { backend: backend.clone(), key, run });
+            }
+            Answer::Gone(page) => meta.gone.push(Gone { backend: backend.clone(), page, run }),
+        }
+    }
+    Ok(())
+}
+
+/// Forgets answers whose question cannot come back: the vanished artifact has a file again, or is forgotten.
+pub(super) fn tidy(book: &mut Book, world: &World, backend: &str) {
+    let distinct = std::mem::take(&mut book.meta.distinct);
+    let open = |other: &Distinct| {
+        other.backend != backend
+            || !world.kinds.contains_key(&other.key.kind)
+            || (book.record(backend, &other.key).is_some() && !world.scan.has(&other.key))
+    };
+    book.meta.distinct = distinct.into_iter().filter(open).collect();
+}
+
+fn by_fingerprint<'c>(
+    turn: &Turn<'_>,
+    target: &str,
+    open: &[&'c Conflict],
+) -> Result<&'c Conflict, RunError> {
+    let digits = target.to_ascii_lowercase();
+    if !DIGITS.contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(RunError::Usage(format!(
+            "`{target}` is neither an artifact in the repository or in {} nor the fingerprint of an open conflict \
+             (16 hex digits, or the first 6 or more). {}",
+            turn.backend.label(),
+            listed(open)
+        )));
+    }
+    let fits: Vec<&&Conflict> =
+        open.iter().filter(|conflict| conflict.fingerprint.starts_with(&digits)).collect();
+    match fits.as_slice() {
+        [conflict] => Ok(conflict),
+        [] => Err(RunError::Usage(format!("No conflict `{target}` is open. {}", listed(open)))),
+        several => {
+            let several: Vec<&Conflict> = several.iter().map(|conflict| **conflict).collect();
+            Err(RunError::Usage(format!(
+                "`{target}` fits several conflicts; give more digits. {}",
+                listed(&several)
+            )))
+        }
+    }
+}
+
+fn listed(open: &[&Conflict]) -> String {
+    if open.is_empty() {
+        return "No conflict is open.".to_owned();
+    }
+    let open: Vec<String> = open
+        .iter()
+        .map(|conflict| {
+            format!("{} ({}, {})", conflict.fingerprint, conflict.key, conflict.stretch)
+        })
+        .collect();
+    format!("Open: {}.", open.join("; "))
+}
+
+/// The answer to an artifact's open question, where it has one.
+fn question(world: &World, key: &Key, keep: Keep) -> Result<Answer, RunError> {
+    let Some(question) = world.questions.get(key) else {
+        let of = world.questions.iter().find_map(|(old, question)| match question {
+            Question::Vanished(new) if new == key => Some(old),
+            _ => None,
+        });
+        return Err(RunError::Usage(match of {
+            Some(old) => format!(
+                "{key} looks like {old} under a new id. Say `agent-sync relabel {old} {key}`, or `agent-sync resolve \
+                 {old} --keep local` if they are two."
+            ),
+            None => format!("There is no open conflict of {key}."),
+        }));
+    };
+    match (question, keep) {
+        (Question::Vanished(_), Keep::Local) => Ok(Answer::Distinct(key.clone())),
+        (Question::Vanished(new), _) => Err(RunError::Usage(format!(
+            "{new} looks like {key} under a new id. `--keep local` says that they are two; if they are one, say \
+             `agent-sync relabel {key} {new}`."
+        ))),
+        (Question::NotVisible(page), Keep::Local) => Ok(Answer::Gone(page.clone())),
+        (Question::NotVisible(_), _) => Err(RunError::Usage(format!(
+            "The page that the file of {key} names is not visible. `--keep local` says that it is gone and that the \
+             file gets a new one; otherwise share it with the connection."
+        ))),
+        (Question::IdChanged, _) => Err(RunError::Usage(format!(
+            "The page of {key} has another ID now. Set it back there, or say `agent-sync relabel {key} NEW`."
+        ))),
+    }
+}
