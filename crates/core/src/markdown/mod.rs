@@ -18,8 +18,10 @@ use crate::kind::Format;
 mod align;
 mod answer;
 mod block;
+mod dialect;
 mod html;
 mod inline;
+mod keep;
 mod language;
 mod local_inline;
 mod local_parse;
@@ -28,26 +30,26 @@ mod local_text;
 mod pull;
 mod push;
 mod splice;
+mod table_tags;
 #[cfg(test)]
 mod tests;
 mod url;
 mod v1_inline;
 mod v1_parse;
 mod v1_render;
+mod v2_inline;
+mod v2_line;
+mod v2_parse;
+mod v2_render;
+mod v2_tags;
 mod whole;
 mod yaml;
 
+pub use dialect::Dialect;
 pub use whole::{body_text, empty_digest, has_children, plan_restore};
 
 use align::{Link, Slot, Step};
 use block::{Block, LocalUnit, Node, RemoteUnit};
-
-/// Grammar of a backend's bodies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// Notion's "enhanced markdown".
-    NotionV1,
-}
 
 /// A conditional replacement in a backend's body.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -147,9 +149,7 @@ fn local_units(local: &Local<'_>) -> Vec<LocalUnit> {
 }
 
 fn remote_units(dialect: Dialect, text: &str) -> Vec<RemoteUnit> {
-    match dialect {
-        Dialect::NotionV1 => v1_parse::parse(text),
-    }
+    dialect.parse(text)
 }
 
 fn digest<'a>(nodes: impl Iterator<Item = &'a Node>) -> String {
@@ -190,9 +190,7 @@ pub fn remote_is_empty(dialect: Dialect, text: &str) -> bool {
 /// The whole body as it is sent for a new page.
 pub fn render_remote(local: &Local<'_>, dialect: Dialect) -> String {
     let nodes: Vec<Node> = local_units(local).into_iter().map(|unit| unit.node).collect();
-    match dialect {
-        Dialect::NotionV1 => v1_render::render(&nodes),
-    }
+    dialect.render(&nodes)
 }
 
 /// The whole body as it stands in a new file: LF, with a final newline unless it is empty.
@@ -243,7 +241,7 @@ pub fn plan_push(
     }
     if target.iter().all(|unit| unit.frozen || !unit.node.counts()) {
         let nodes: Vec<Node> = new.into_iter().map(|unit| unit.node).collect();
-        let text = v1_render::render(&nodes);
+        let text = dialect.render(&nodes);
         return if text.is_empty() { Push::Nothing } else { Push::Append(text) };
     }
     let slots = match align::transfer(&steps, &link, &new, shown.len()) {
@@ -252,7 +250,7 @@ pub fn plan_push(
             return Push::Impossible("the text that would change is not there any more".to_owned());
         }
     };
-    match push::hunks(remote, &target, slots) {
+    match push::hunks(dialect, remote, &target, slots) {
         Ok(hunks) if hunks.is_empty() => Push::Nothing,
         Ok(hunks) => Push::Edit(hunks),
         Err(reason) => Push::Impossible(reason),
@@ -327,9 +325,7 @@ pub fn plan_pull(
 /// Reads the body that a write answered with (rules 2 and 3). `before` is the text that `hunks` were planned on;
 /// for a body that was appended to, one hunk with an empty `old` at its end.
 pub fn read_answer(dialect: Dialect, before: &str, hunks: &[Hunk], answer: &str) -> Answer {
-    match dialect {
-        Dialect::NotionV1 => answer::read(before, hunks, answer),
-    }
+    answer::read(dialect, before, hunks, answer)
 }
 
 /// Whether a write whose answer never came took effect, from the text that is there now (rule 16).

@@ -2,7 +2,7 @@
 
 use super::align::{self, Link, Step};
 use super::block::{Block, Node, RemoteUnit};
-use super::{Dialect, Local, Push, is_visible, push, remote_units, v1_render, with_hidden};
+use super::{Dialect, Local, Push, is_visible, push, remote_units, with_hidden};
 
 /// The digest of a body that holds nothing.
 pub fn empty_digest() -> String {
@@ -46,7 +46,7 @@ pub fn plan_restore(dialect: Dialect, now: &str, old: &str) -> Push {
     }
     if target.iter().all(|unit| unit.frozen || !unit.node.counts()) {
         let nodes: Vec<Node> = wanted.into_iter().map(|unit| unit.node).collect();
-        let text = v1_render::render(&nodes);
+        let text = dialect.render(&nodes);
         return if text.is_empty() { Push::Nothing } else { Push::Append(text) };
     }
     let slots = match align::transfer(&steps, &Link::identity(shown.len()), &wanted, shown.len()) {
@@ -55,7 +55,7 @@ pub fn plan_restore(dialect: Dialect, now: &str, old: &str) -> Push {
             return Push::Impossible("the text that would change is not there any more".to_owned());
         }
     };
-    match push::hunks(now, &target, slots) {
+    match push::hunks(dialect, now, &target, slots) {
         Ok(hunks) if hunks.is_empty() => Push::Nothing,
         Ok(hunks) => Push::Edit(hunks),
         Err(reason) => Push::Impossible(reason),
