@@ -58,6 +58,8 @@ pub struct NotionOptions {
     pub databases: BTreeMap<String, String>,
     /// Requests that the connection may make in any 60 seconds.
     pub requests_per_minute: u32,
+    /// Grammar of page bodies.
+    pub dialect: Dialect,
     /// How long after an unanswered create the page may still appear (rule 12).
     pub settle_time: Duration,
     /// Waits that tests shorten.
@@ -71,6 +73,7 @@ pub struct Notion {
     parent_page: Option<ObjectId>,
     databases: BTreeMap<String, ObjectId>,
     settle_time: Duration,
+    dialect: Dialect,
     client: Client,
 }
 
@@ -112,6 +115,7 @@ impl Notion {
             parent_page,
             databases,
             settle_time: options.settle_time,
+            dialect: options.dialect,
             client,
         })
     }
@@ -143,7 +147,7 @@ impl Backend for Notion {
     }
 
     fn dialect(&self) -> Dialect {
-        Dialect::NotionV1
+        self.dialect
     }
 
     fn settle_time(&self) -> Duration {
