@@ -57,8 +57,9 @@ fn main() {
             .unwrap();
     }
     drop(bodies);
-    // Later than the minute of the last edit, so that one reading of each body is enough (rule 6).
-    lab.minutes(2);
+    // Later than the minute of the last edit, so that one reading of each body is enough, and so much later that
+    // what is asked for next, edited since two minutes before this run, is none of them (rule 6).
+    lab.minutes(10);
     let adopted = repo.run(&["sync"]).expect(0).json();
     assert_eq!((&adopted["counts"]["unchanged"], lab.writes()), (&json!(ARTIFACTS), 0));
     let paths = paths(&repo);

@@ -296,7 +296,12 @@ fn rule_17_a_decision_holds_for_exactly_its_versions() {
         let left = usize::from(keep == "skip");
         assert_eq!(decisions(&repo), left, "removed when the base moves past it, not before");
         if keep == "skip" {
+            // It holds for that block: what happens beside it syncs, another version of it does not.
             lab.edit("Stories", "INFRA-1", "second", "One more edit.");
+            lab.minutes(2);
+            repo.run(&["sync"]).expect(0);
+            assert!(repo.read(&paths[0]).contains("One more edit."));
+            lab.edit("Stories", "INFRA-1", "By a person.", "By a person, once more.");
             lab.minutes(2);
             repo.run(&["sync"]).expect(1);
         } else {

@@ -79,7 +79,7 @@ pub(super) async fn three_texts(
     let Some(kind) = kinds.get(&artifact.key.kind) else { return Ok([None, None, None]) };
     let path = artifact.path.as_deref().unwrap_or_default();
     let base = match &conflict.base {
-        Some(Pair { local: Some(Content::Body { text: local, .. }), remote }) => {
+        Some(Pair { local: Some(Content::Body { text: local, .. }), remote, .. }) => {
             let local = FileText::new(kind, &artifact.key, path, book.text(local).await?);
             let remote = match remote.as_ref().and_then(Content::text) {
                 Some(id) => book.text(id).await?,

@@ -66,7 +66,7 @@ pub(super) async fn adopt(
         let Some(record) = book.records.get_mut(&(backend.to_owned(), key.clone())) else {
             continue;
         };
-        let mut moved = Vec::new();
+        let (mut moved, mut open) = (Vec::new(), BTreeSet::new());
         for stretch in stretches(record) {
             let name = stretch_name(&stretch);
             let mut base = record.bases.remove(&name);
@@ -75,6 +75,7 @@ pub(super) async fn adopt(
                 contents.iter().map(|contents| contents.get(&stretch).cloned().flatten()).collect();
             if plan::adopt(&mut base, &mut proposed, &versions) {
                 moved.push(stretch.clone());
+                open.extend(base.iter().flat_map(|base| base.open.iter().cloned()));
             }
             if let Some(base) = base {
                 record.bases.insert(name.clone(), base);
@@ -84,9 +85,10 @@ pub(super) async fn adopt(
             }
         }
         // The base moved past what these decisions were about (rule 17).
-        book.meta
-            .decisions
-            .retain(|decision| decision.key != *key || !moved.contains(&decision.stretch));
+        let still = |decision: &Decision| open.contains(&decision.fingerprint);
+        book.meta.decisions.retain(|decision| {
+            decision.key != *key || !moved.contains(&decision.stretch) || still(decision)
+        });
     }
     Ok(held)
 }
@@ -164,9 +166,19 @@ pub(super) async fn finish(
         }
         for (stretch, step) in &artifact.steps {
             let Some(seen) = artifact.stretches.get(stretch) else { continue };
-            let now = Pair { local: seen.local.clone(), remote: seen.remote.clone() };
+            let now = Pair::new(seen.local.clone(), seen.remote.clone());
             let agreed = task.is_some_and(|task| task.agree.contains(stretch));
-            if agreed {
+            let merged = task.is_some_and(|task| task.merge.is_some()) && *stretch == Stretch::Body;
+            if merged {
+                let made = executed.pairs.get(&artifact.key).map(|made| &made.pair);
+                let known = |pair: &Pair| {
+                    seen.base.as_ref().is_some_and(|base| base.same(pair))
+                        || record.proposals(stretch).iter().any(|old| old.same(pair))
+                };
+                if let Some(made) = made.filter(|pair| agreed && !known(pair)) {
+                    record.propose(stretch, made.clone());
+                }
+            } else if agreed {
                 record.propose(stretch, now);
             } else if *step == Step::Nothing
                 && seen.base.as_ref().is_some_and(|base| base.same(&now))

@@ -24,6 +24,7 @@ mod history;
 mod init;
 pub mod lease;
 mod log;
+mod merge;
 mod observe;
 mod progress;
 mod remote;

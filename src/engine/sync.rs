@@ -431,6 +431,10 @@ async fn texts(
     artifact: &Artifact,
     conflict: &Conflict,
 ) -> Result<[Option<String>; 3], RunError> {
+    if let Some(block) = &conflict.block {
+        let text = |text: &String| (!text.is_empty()).then(|| text.clone());
+        return Ok([text(&block.base), text(&block.local), text(&block.remote)]);
+    }
     damage::three_texts(turn.backend.dialect(), turn.book, &turn.kinds, artifact, conflict).await
 }
 

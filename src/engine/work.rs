@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use agent_sync_core::model::{Key, Side, Stretch};
-use agent_sync_core::plan::{self, Conflict, Damage, Existence, Pair, Step};
+use agent_sync_core::plan::{self, Conflict, Damage, Existence, Merge, Pair, Step};
 
 use super::book::{Decision, Keep};
 use super::observe::{Artifact, World};
@@ -52,6 +52,8 @@ pub(super) struct Task {
     pub settled: BTreeSet<Stretch>,
     /// Decisions that `--force` makes.
     pub decisions: Vec<(Conflict, Keep)>,
+    /// The body is merged by blocks, with what was chosen about those that clash, by fingerprint.
+    pub merge: Option<BTreeMap<String, Keep>>,
     /// What a person has to choose.
     pub conflicts: Vec<Conflict>,
     /// The other direction has something to do.
@@ -120,14 +122,22 @@ fn both(artifact: &Artifact, mode: Mode, decisions: &[Decision], task: &mut Task
             Step::Pull(base) => one(mode.pull, task, |task| {
                 task.pull.insert(stretch.clone(), base.clone());
             }),
-            Step::Conflict(conflict) => {
-                let Some((keep, forced)) = choice(conflict, mode, decisions) else {
-                    task.conflicts.push(conflict.clone());
-                    continue;
-                };
-                if forced {
-                    task.decisions.push((conflict.clone(), keep));
+            Step::Join { base, value } => {
+                let Some(seen) = artifact.stretches.get(stretch) else { continue };
+                if *value != seen.remote {
+                    one(mode.push, task, |task| {
+                        task.push.insert(stretch.clone(), Some(base.clone()));
+                    });
                 }
+                if *value != seen.local {
+                    one(mode.pull, task, |task| {
+                        task.pull.insert(stretch.clone(), Some(base.clone()));
+                    });
+                }
+            }
+            Step::Merge(merge) => merged(merge, mode, decisions, task),
+            Step::Conflict(conflict) => {
+                let Some(keep) = choose(conflict, mode, decisions, task) else { continue };
                 match keep {
                     Keep::Local => one(mode.push, task, |task| {
                         task.push.insert(stretch.clone(), None);
@@ -153,15 +163,51 @@ fn both(artifact: &Artifact, mode: Mode, decisions: &[Decision], task: &mut Task
     }
 }
 
-fn clash(artifact: &Artifact, side: Side, mode: Mode, decisions: &[Decision], task: &mut Task) {
-    let conflict = deleted(side, artifact);
-    let Some((keep, forced)) = choice(&conflict, mode, decisions) else {
-        task.conflicts.push(conflict);
-        return;
+/// The answer to a conflict; without one it is open.
+fn choose(
+    conflict: &Conflict,
+    mode: Mode,
+    decisions: &[Decision],
+    task: &mut Task,
+) -> Option<Keep> {
+    let Some((keep, forced)) = choice(conflict, mode, decisions) else {
+        task.conflicts.push(conflict.clone());
+        return None;
     };
     if forced {
-        task.decisions.push((conflict, keep));
+        task.decisions.push((conflict.clone(), keep));
     }
+    Some(keep)
+}
+
+fn merged(merge: &Merge, mode: Mode, decisions: &[Decision], task: &mut Task) {
+    let mut choices = BTreeMap::new();
+    for conflict in &merge.clashes {
+        if let Some(keep) = choose(conflict, mode, decisions, task) {
+            choices.insert(conflict.fingerprint.clone(), keep);
+        }
+    }
+    let any = |keep: Keep| choices.values().any(|choice| *choice == keep);
+    let (push, pull) = (merge.push || any(Keep::Local), merge.pull || any(Keep::Remote));
+    if any(Keep::Local) || any(Keep::Remote) {
+        task.settled.insert(Stretch::Body);
+    }
+    let base = Some(merge.base.clone());
+    if push {
+        one(mode.push, task, |task| drop(task.push.insert(Stretch::Body, base.clone())));
+    }
+    if pull {
+        one(mode.pull, task, |task| drop(task.pull.insert(Stretch::Body, base)));
+    }
+    if !push && !pull {
+        task.agree.insert(Stretch::Body);
+    }
+    task.merge = Some(choices);
+}
+
+fn clash(artifact: &Artifact, side: Side, mode: Mode, decisions: &[Decision], task: &mut Task) {
+    let conflict = deleted(side, artifact);
+    let Some(keep) = choose(&conflict, mode, decisions, task) else { return };
     task.settled.insert(Stretch::Body);
     match (keep, side) {
         (Keep::Local, Side::Local) => one(mode.push, task, |task| task.remote = Action::Delete),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use agent_sync_core::markdown::Clash;
 use agent_sync_core::model::{Finding, Key, Severity, Side, Stretch};
 use agent_sync_core::plan::Conflict;
 use serde::Serialize;
@@ -141,7 +142,7 @@ pub struct ConflictReport {
     pub line: Option<usize>,
     /// Name of the property, for a property.
     pub property: Option<String>,
-    /// `body`, for the body.
+    /// For the body: the first line of the block that clashes, or `body` where the whole of it does.
     pub block: Option<String>,
     /// What both sides last agreed on.
     pub base: Option<String>,
@@ -155,6 +156,13 @@ pub struct ConflictReport {
     pub deleted: Option<Side>,
     /// What happened and what to do; sentences with periods.
     pub message: String,
+}
+
+/// The line that a person finds a block by.
+fn first_line(block: &Clash) -> String {
+    let texts = [&block.local, &block.base, &block.remote];
+    let line = texts.into_iter().find_map(|text| text.lines().find(|line| !line.trim().is_empty()));
+    line.map(|line| line.trim().to_owned()).unwrap_or_default()
 }
 
 impl ConflictReport {
@@ -173,6 +181,7 @@ impl ConflictReport {
             Stretch::Body => None,
         };
         let line = match (&property, &artifact.file) {
+            _ if conflict.block.is_some() => conflict.block.as_ref().map(|block| block.line),
             (Some(name), Some(file)) => file.document.values.get(name).map(|located| located.line),
             (None, Some(file)) => {
                 Some(diff::first_line(base.as_deref(), local.as_deref(), &file.text))
@@ -201,6 +210,9 @@ impl ConflictReport {
             (None, Some(name)) => {
                 format!("{backend} and the repository both changed \"{name}\" of {key}. {remedy}")
             }
+            (None, None) if conflict.block.is_some() => format!(
+                "{backend} and the repository both changed this block of {key}; everything else of it merges. {remedy}"
+            ),
             (None, None) if base.is_none() => {
                 format!("{backend} and the repository hold different texts of {key}. {remedy}")
             }
@@ -214,7 +226,10 @@ impl ConflictReport {
             id: key.id.clone(),
             path: path.map(str::to_owned),
             line,
-            block: property.is_none().then(|| "body".to_owned()),
+            block: property.is_none().then(|| match &conflict.block {
+                Some(block) => first_line(block),
+                None => "body".to_owned(),
+            }),
             property,
             base,
             local,

@@ -240,11 +240,12 @@ fn write_documents(repo: &Repo<'_>) {
 
 /// One of everything: bodies, properties and relations on either side, both in one document, new ones, deleted ones.
 fn change(lab: &Lab, repo: &Repo<'_>) {
-    // Two hunks in one body, and a property changed in Notion at the same document.
+    // Two hunks in one body, and at the same document an item and a property changed in Notion.
     repo.replace(&path("stories", "INFRA-1"), "First paragraph of infra one.", "First, from Git.");
     repo.replace(&path("stories", "INFRA-1"), "Last of infra one.", "Last, from Git.");
     let page = lab.page("Stories", "INFRA-1");
     lab.sim.workspace().set_property(&page, "Status", "IN_PROGRESS").unwrap();
+    lab.edit("Stories", "INFRA-1", "two infra one", "two, from Notion");
     // A property and a relation changed here.
     repo.replace(&path("stories", "INFRA-2"), "TO_DO", "REVIEW");
     repo.replace(&path("stories", "INFRA-2"), "- PLAN-1\n", "- PLAN-2\n");

@@ -5,7 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::markdown::Clash;
 use crate::model::{Key, Side, Stretch, Value};
+
+mod merge;
+
+pub use merge::{Merge, clash};
 
 /// What one side holds for one stretch. Nothing (an unset property, an empty body) is `None` around this.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,9 +59,29 @@ pub struct Pair {
     pub local: Option<Content>,
     /// What the backend returned.
     pub remote: Option<Content>,
+    /// Where blocks clash, the two texts above hold the old base there, and neither side ever held them whole. Then
+    /// this is what the file held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<Content>,
+    /// Fingerprints of the conflicts that were open then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<String>,
 }
 
 impl Pair {
+    /// A pair of whole texts or values.
+    pub fn new(local: Option<Content>, remote: Option<Content>) -> Self {
+        Self { local, remote, file: None, open: Vec::new() }
+    }
+
+    /// Whether a version of the file shows that the pair was merged (rule 15).
+    pub fn is_held_by(&self, version: Option<&Content>) -> bool {
+        match &self.file {
+            Some(file) => same(Some(file), version),
+            None => self.holds(Side::Local, version),
+        }
+    }
+
     /// Whether both pairs hold the same content on both sides.
     pub fn same(&self, other: &Self) -> bool {
         same(self.local.as_ref(), other.local.as_ref())
@@ -96,8 +121,17 @@ pub enum Step {
     Push(Option<Pair>),
     /// The backend's content goes to the file.
     Pull(Option<Pair>),
+    /// Both sides changed a set: both get all that was added, and lose what was taken out.
+    Join {
+        /// What both were at before.
+        base: Pair,
+        /// The value for both.
+        value: Option<Content>,
+    },
+    /// Both sides changed the body, in different blocks for the most part.
+    Merge(Box<Merge>),
     /// A person has to choose.
-    Conflict(Conflict),
+    Conflict(Box<Conflict>),
 }
 
 /// Both sides changed the same stretch differently.
@@ -117,6 +151,8 @@ pub struct Conflict {
     pub remote: Option<Content>,
     /// The side that deleted the artifact, where that is the clash (rule 8).
     pub deleted: Option<Side>,
+    /// The block that clashes, where the rest of the body merges.
+    pub block: Option<Clash>,
 }
 
 fn fingerprint(key: &Key, stretch: &Stretch, seen: &Observed, deleted: Option<Side>) -> String {
@@ -152,6 +188,7 @@ pub fn conflict(key: &Key, stretch: &Stretch, seen: &Observed, deleted: Option<S
         local: seen.local.clone(),
         remote: seen.remote.clone(),
         deleted,
+        block: None,
     }
 }
 
@@ -170,7 +207,7 @@ pub fn deletion(key: &Key, stretches: &BTreeMap<Stretch, Observed>, side: Side) 
 /// Decides one stretch from what both sides hold (rules 3, 4, 5 and 15).
 pub fn step(key: &Key, stretch: &Stretch, seen: &Observed) -> Step {
     let (local, remote) = (seen.local.as_ref(), seen.remote.as_ref());
-    let now = Pair { local: seen.local.clone(), remote: seen.remote.clone() };
+    let now = Pair::new(seen.local.clone(), seen.remote.clone());
     if seen.base.as_ref().is_some_and(|base| base.same(&now)) {
         return Step::Nothing;
     }
@@ -193,7 +230,7 @@ pub fn step(key: &Key, stretch: &Stretch, seen: &Observed) -> Step {
         return match (local, remote) {
             (Some(_), None) => Step::Push(None),
             (None, Some(_)) => Step::Pull(None),
-            _ => Step::Conflict(conflict(key, stretch, seen, None)),
+            _ => Step::Conflict(Box::new(conflict(key, stretch, seen, None))),
         };
     };
     match (base.holds(Side::Local, local), base.holds(Side::Remote, remote)) {
@@ -204,7 +241,10 @@ pub fn step(key: &Key, stretch: &Stretch, seen: &Observed) -> Step {
             // The file is as our last proposal left it, so the backend's change was made on top of it. The
             // mirror case proves nothing: the file may descend from the base instead.
             Some(last) if last.holds(Side::Local, local) => Step::Pull(Some(last.clone())),
-            _ => Step::Conflict(conflict(key, stretch, seen, None)),
+            _ => match merge::join(base, local, remote) {
+                Some(value) => Step::Join { base: base.clone(), value },
+                None => Step::Conflict(Box::new(conflict(key, stretch, seen, None))),
+            },
         },
     }
 }
@@ -286,7 +326,7 @@ pub fn existence(
 /// if the base moved. Where the branch went on to an older text, be it the old base or an older proposal, that is a
 /// revert: an edit of the newest text that it held.
 pub fn adopt(base: &mut Option<Pair>, proposed: &mut Vec<Pair>, held: &[Option<Content>]) -> bool {
-    let holds = |pair: &&Pair| held.iter().any(|version| pair.holds(Side::Local, version.as_ref()));
+    let holds = |pair: &&Pair| held.iter().any(|version| pair.is_held_by(version.as_ref()));
     let Some(pair) = proposed.iter().rev().find(holds).cloned() else { return false };
     *base = Some(pair);
     proposed.clear();

@@ -1,5 +1,6 @@
 //! Which unit became which: alignment of two versions, and the transfer of what changed to the other side.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -22,8 +23,92 @@ pub(super) enum Step {
     Add(usize),
 }
 
-/// The steps from one version to another, in order of the text.
+/// The steps from one version to another, in order of the text. Tables are compared as wholes first: rows and ends of
+/// different tables look alike.
 pub(super) fn steps<A: Keyed, B: Keyed>(old: &[A], new: &[B]) -> Vec<Step> {
+    let is_table = |node: &Node| matches!(node.block, Block::Table(..));
+    if !old.iter().any(|unit| is_table(unit.node()))
+        || !new.iter().any(|unit| is_table(unit.node()))
+    {
+        return flat(old, new);
+    }
+    let (folded_old, folded_new) = (Folded::all(old), Folded::all(new));
+    let mut out = Vec::with_capacity(old.len().max(new.len()));
+    for step in flat(&folded_old, &folded_new) {
+        let (was, is) = match step {
+            Step::Keep(a, b) | Step::Change(a, b) => (folded_old.get(a), folded_new.get(b)),
+            Step::Remove(a) => (folded_old.get(a), None),
+            Step::Add(b) => (None, folded_new.get(b)),
+        };
+        match (was, is) {
+            (Some(was), Some(is)) => {
+                let (a, b) = (was.range.start, is.range.start);
+                let inner = flat(
+                    old.get(was.range.clone()).unwrap_or_default(),
+                    new.get(is.range.clone()).unwrap_or_default(),
+                );
+                out.extend(inner.into_iter().map(|step| step.shifted(a, b)));
+            }
+            (Some(was), None) => out.extend(was.range.clone().map(Step::Remove)),
+            (None, Some(is)) => out.extend(is.range.clone().map(Step::Add)),
+            (None, None) => {}
+        }
+    }
+    out
+}
+
+impl Step {
+    fn shifted(self, old: usize, new: usize) -> Self {
+        match self {
+            Self::Keep(a, b) => Self::Keep(old + a, new + b),
+            Self::Change(a, b) => Self::Change(old + a, new + b),
+            Self::Remove(a) => Self::Remove(old + a),
+            Self::Add(b) => Self::Add(new + b),
+        }
+    }
+}
+
+/// A unit, or a whole table as one.
+pub(super) struct Folded<'u> {
+    pub(super) range: Range<usize>,
+    node: &'u Node,
+    pub(super) key: Cow<'u, str>,
+}
+
+impl<'u> Folded<'u> {
+    pub(super) fn all<U: Keyed>(units: &'u [U]) -> Vec<Self> {
+        let mut out = Vec::with_capacity(units.len());
+        let mut at = 0;
+        while let Some(unit) = units.get(at) {
+            let rest = units.get(at..).unwrap_or_default();
+            let end = match unit.node().block {
+                Block::Table(..) => rest
+                    .iter()
+                    .position(|unit| matches!(unit.node().block, Block::TableEnd))
+                    .map_or(at + 1, |end| at + end + 1),
+                _ => at + 1,
+            };
+            let key = match units.get(at..end).unwrap_or_default() {
+                [_] => Cow::Borrowed(unit.key()),
+                table => table.iter().flat_map(|unit| [unit.key(), "\u{7}"]).collect(),
+            };
+            out.push(Self { range: at..end, node: unit.node(), key });
+            at = end;
+        }
+        out
+    }
+}
+
+impl Keyed for Folded<'_> {
+    fn node(&self) -> &Node {
+        self.node
+    }
+    fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+fn flat<A: Keyed, B: Keyed>(old: &[A], new: &[B]) -> Vec<Step> {
     let mut ids: HashMap<&str, usize> = HashMap::new();
     let mut id = |key| {
         let next = ids.len();

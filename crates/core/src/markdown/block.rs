@@ -283,7 +283,7 @@ pub(super) struct LocalUnit {
     pub(super) key: String,
     /// Its whole lines, without the last line's ending.
     pub(super) span: Range<usize>,
-    /// Source of the inline text, where the block has one.
+    /// Source of the inline text, of the code or of the quote, where the block has one.
     pub(super) inline: Option<Range<usize>>,
     /// The `[ ]` of a task.
     pub(super) task: Option<Range<usize>>,

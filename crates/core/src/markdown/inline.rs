@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::url;
 
 /// What applies to a run of text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Marks {
     pub(super) bold: bool,
     pub(super) italic: bool,
@@ -282,8 +282,14 @@ fn literal_links(runs: Vec<Run>) -> Vec<Run> {
                 _ => "\u{0}",
             })
             .collect();
-        let bare = url::canonical(&shown) == url::canonical(&target)
-            || target.strip_prefix("mailto:").is_some_and(|address| address == shown);
+        // An address right behind a word would not be seen as one.
+        let joined = out.last().is_some_and(|run: &Run| match &run.piece {
+            Piece::Text(text) => text.ends_with(char::is_alphanumeric),
+            _ => false,
+        });
+        let bare = !joined
+            && (url::canonical(&shown) == url::canonical(&target)
+                || target.strip_prefix("mailto:").is_some_and(|address| address == shown));
         for mut run in group {
             if bare {
                 run.marks.link = None;

@@ -4,7 +4,7 @@ use pulldown_cmark::{Options, Parser};
 
 use super::block::Block;
 use super::inline::{Inline, Marks, Piece};
-use super::v1_inline::{Mark, link_target, marks_of, write_code};
+use super::v1_inline::{Mark, lasting_first, link_target, marks_of, write_code};
 use super::{local_parse, url};
 
 /// Where the text will stand.
@@ -21,6 +21,8 @@ pub(super) enum Place {
 /// How marks are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Style {
+    /// Bare addresses as they are: escapes inside of one would become part of the link that it is shown as.
+    Bare,
     Markdown,
     /// Tags, where delimiters would not be read as such, e.g. inside of words.
     Tags,
@@ -28,17 +30,24 @@ enum Style {
 
 /// Inline Markdown; lines after a hard break have no indentation yet.
 pub(super) fn render(text: &Inline, place: Place) -> String {
-    let markdown = write(text, place, Style::Markdown);
-    if place == Place::Cell || reads_as(&markdown, text) {
-        // Cells are read back with their row; see `cell`.
-        return if place == Place::Cell { cell(text, markdown) } else { markdown };
+    for style in [Style::Bare, Style::Markdown] {
+        let markdown = write(text, place, style);
+        let read = match place {
+            Place::Cell => reads_as(&markdown.replace("\\|", "|"), text),
+            _ => reads_as(&markdown, text),
+        };
+        if read {
+            return markdown;
+        }
+        if style == Style::Bare && !holds_address(text) {
+            break;
+        }
     }
     write(text, place, Style::Tags)
 }
 
-fn cell(text: &Inline, markdown: String) -> String {
-    let plain = markdown.replace("\\|", "|");
-    if reads_as(&plain, text) { markdown } else { write(text, Place::Cell, Style::Tags) }
+fn holds_address(text: &Inline) -> bool {
+    text.runs().iter().any(|run| matches!(&run.piece, Piece::Text(part) if part.contains("://")))
 }
 
 fn reads_as(markdown: &str, text: &Inline) -> bool {
@@ -56,17 +65,20 @@ fn reads_as(markdown: &str, text: &Inline) -> bool {
 }
 
 fn write(text: &Inline, place: Place, style: Style) -> String {
-    let raw = raw_positions(text);
+    let mut raw = raw_positions(text);
+    if style == Style::Bare {
+        add_addresses(text, &mut raw);
+    }
     let mut out = String::new();
     let mut open: Vec<Mark> = Vec::new();
     let mut at = 0;
-    for run in text.runs() {
-        let wanted = marks_of(&run.marks);
-        let shared = open.iter().zip(&wanted).take_while(|(a, b)| a == b).count();
+    for (n, run) in text.runs().iter().enumerate() {
+        let rest = text.runs().get(n..).unwrap_or_default();
+        let (shared, opened) = lasting_first(&open, marks_of(&run.marks), rest);
         for mark in open.drain(shared..).rev() {
             close(&mark, style, &mut out);
         }
-        for mark in wanted.into_iter().skip(shared) {
+        for mark in opened {
             start(&mark, style, &mut out);
             open.push(mark);
         }
@@ -116,9 +128,9 @@ fn start(mark: &Mark, style: Style, out: &mut String) {
             out.push_str("\">");
         }
         (Mark::Underline, _) => out.push_str("<u>"),
-        (Mark::Bold, Style::Markdown) => out.push_str("**"),
-        (Mark::Italic, Style::Markdown) => out.push('*'),
-        (Mark::Strike, Style::Markdown) => out.push_str("~~"),
+        (Mark::Bold, Style::Bare | Style::Markdown) => out.push_str("**"),
+        (Mark::Italic, Style::Bare | Style::Markdown) => out.push('*'),
+        (Mark::Strike, Style::Bare | Style::Markdown) => out.push_str("~~"),
         (Mark::Bold, Style::Tags) => out.push_str("<b>"),
         (Mark::Italic, Style::Tags) => out.push_str("<i>"),
         (Mark::Strike, Style::Tags) => out.push_str("<s>"),
@@ -134,11 +146,33 @@ fn close(mark: &Mark, style: Style, out: &mut String) {
         }
         (Mark::Color(_), _) => out.push_str("</span>"),
         (Mark::Underline, _) => out.push_str("</u>"),
-        (mark, Style::Markdown) => start(mark, style, out),
+        (mark, Style::Bare | Style::Markdown) => start(mark, style, out),
         (Mark::Bold, Style::Tags) => out.push_str("</b>"),
         (Mark::Italic, Style::Tags) => out.push_str("</i>"),
         (Mark::Strike, Style::Tags) => out.push_str("</s>"),
     }
+}
+
+/// Adds the positions of what stands in bare addresses, and right behind them.
+fn add_addresses(text: &Inline, raw: &mut Vec<usize>) {
+    let mut start = 0;
+    for run in text.runs() {
+        let Piece::Text(part) = &run.piece else {
+            start += 1;
+            continue;
+        };
+        let mut at = 0;
+        while let Some(found) = part.get(at..).and_then(|rest| rest.find("://")) {
+            let tail = part.get(at + found..).unwrap_or_default();
+            let len = tail.find(|c: char| c.is_whitespace() || "<>\"`\\|".contains(c));
+            let end = at + found + len.unwrap_or(tail.len());
+            raw.extend(start + at + found..start + end);
+            at = end.max(at + found + 3);
+        }
+        start += part.len();
+    }
+    raw.sort_unstable();
+    raw.dedup();
 }
 
 /// Positions (bytes of the text pieces, one for any other) of punctuation that is to be written as it is: the
@@ -188,8 +222,9 @@ fn raw_positions(text: &Inline) -> Vec<usize> {
 
 fn is_refused(target: &str) -> bool {
     !url::is_sendable(target)
+        && !target.starts_with('<')
         && !target.contains(|c: char| {
-            c.is_whitespace() || c.is_control() || matches!(c, '(' | '<' | '>' | '\\' | '"' | '\'')
+            c.is_whitespace() || c.is_control() || matches!(c, '(' | '\\' | '"' | '\'')
         })
 }
 

@@ -177,7 +177,8 @@ impl<'a> Reader<'a, '_> {
                         Some(kind) => Block::Callout(alert(*kind), content),
                     }
                 };
-                self.push(Node { depth, block }, span, indent);
+                self.push(Node { depth, block }, span.clone(), indent);
+                self.last(|unit| unit.inline = Some(span));
             }
             MdTag::List(_) => self.list(tag, inside, depth, level),
             MdTag::Table(_) => self.table(inside, span, depth, indent),

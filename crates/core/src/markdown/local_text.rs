@@ -129,7 +129,9 @@ pub(super) fn read(events: &[Spanned<'_>]) -> Found {
                 if *end == TagEnd::Image
                     && let Some((target, from)) = images.pop()
                 {
-                    let inside = found.runs.split_off(from.min(found.runs.len()));
+                    let mut inside = found.runs.split_off(from.min(found.runs.len()));
+                    // A link around the image is not part of its caption.
+                    inside.iter_mut().for_each(|run| run.marks.link = None);
                     let caption = Inline::normal(inside);
                     if images.is_empty() && marks.link.is_none() && url::is_sendable(&target) {
                         found.image = Some((caption.clone(), target.clone()));

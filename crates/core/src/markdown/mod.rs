@@ -18,6 +18,7 @@ use crate::kind::Format;
 mod align;
 mod answer;
 mod block;
+mod container;
 mod dialect;
 mod html;
 mod inline;
@@ -27,6 +28,7 @@ mod local_inline;
 mod local_parse;
 mod local_render;
 mod local_text;
+mod merge;
 mod pull;
 mod push;
 mod splice;
@@ -43,9 +45,11 @@ mod v2_parse;
 mod v2_render;
 mod v2_tags;
 mod whole;
+mod words;
 mod yaml;
 
 pub use dialect::Dialect;
+pub use merge::{Choice, Clash, Merged, Sides, merge};
 pub use whole::{body_text, empty_digest, has_children, plan_restore};
 
 use align::{Link, Slot, Step};
@@ -222,8 +226,6 @@ pub fn plan_push(
 ) -> Push {
     let target = remote_units(dialect, remote);
     let new = local_units(local);
-    let visible: Vec<usize> =
-        (0..target.len()).filter(|at| target.get(*at).is_some_and(is_visible)).collect();
     let shown: Vec<RemoteUnit> = target.iter().filter(|unit| is_visible(unit)).cloned().collect();
     let (steps, link) = match base {
         Some((base_local, base_remote)) => {
@@ -239,18 +241,46 @@ pub fn plan_push(
     if steps.iter().all(|step| matches!(step, Step::Keep(..))) {
         return Push::Nothing;
     }
-    if target.iter().all(|unit| unit.frozen || !unit.node.counts()) {
+    if holds_nothing(&target) {
         let nodes: Vec<Node> = new.into_iter().map(|unit| unit.node).collect();
-        let text = dialect.render(&nodes);
-        return if text.is_empty() { Push::Nothing } else { Push::Append(text) };
+        return append(dialect, &nodes);
     }
-    let slots = match align::transfer(&steps, &link, &new, shown.len()) {
-        Ok(slots) => with_hidden(slots, &visible, target.len()),
+    match align::transfer(&steps, &link, &new, shown.len()) {
+        Ok(slots) => push_slots(dialect, remote, &target, slots),
         Err(align::Lost) => {
-            return Push::Impossible("the text that would change is not there any more".to_owned());
+            Push::Impossible("the text that would change is not there any more".to_owned())
         }
-    };
-    match push::hunks(dialect, remote, &target, slots) {
+    }
+}
+
+/// Whether there is nothing that could be replaced.
+fn holds_nothing(units: &[RemoteUnit]) -> bool {
+    units.iter().all(|unit| unit.frozen || !unit.node.counts())
+}
+
+fn append(dialect: Dialect, nodes: &[Node]) -> Push {
+    let text = dialect.render(nodes);
+    if text.is_empty() { Push::Nothing } else { Push::Append(text) }
+}
+
+/// What brings slots over the visible units of a body about.
+fn push_slots(dialect: Dialect, text: &str, units: &[RemoteUnit], slots: Vec<Slot<'_>>) -> Push {
+    if slots.iter().all(|slot| matches!(slot, Slot::Kept(_))) {
+        return Push::Nothing;
+    }
+    if holds_nothing(units) {
+        let nodes: Vec<Node> = slots
+            .iter()
+            .filter_map(|slot| match slot {
+                Slot::Added(node) | Slot::Changed(_, node) => Some((*node).clone()),
+                Slot::Kept(_) | Slot::Removed(_) => None,
+            })
+            .collect();
+        return append(dialect, &nodes);
+    }
+    let visible: Vec<usize> =
+        (0..units.len()).filter(|at| units.get(*at).is_some_and(is_visible)).collect();
+    match push::hunks(dialect, text, units, with_hidden(slots, &visible, units.len())) {
         Ok(hunks) if hunks.is_empty() => Push::Nothing,
         Ok(hunks) => Push::Edit(hunks),
         Err(reason) => Push::Impossible(reason),

@@ -5,15 +5,14 @@ use std::ops::Range;
 use super::align::Slot;
 use super::block::{Block, Keyed, LocalUnit, Marker, Node};
 use super::local_render::{self, Surroundings, separator};
+use super::splice::Grain;
 use super::{Edit, Local, apply_edits, local_parse, splice};
 
 /// How close to the source a changed block is written; the first that reads back as wanted is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Care {
-    /// Single words.
-    Words,
-    /// The text of the block.
-    Text,
+    /// Parts of a block.
+    Part(Grain),
     /// The whole block.
     Block,
 }
@@ -26,7 +25,8 @@ pub(super) fn edits(local: &Local<'_>, units: &[LocalUnit], slots: &[Slot<'_>]) 
     let wanted: Vec<String> =
         nodes(units, slots).filter(|node| node.counts()).map(Node::key).collect();
     let writer = Writer { local, units };
-    for care in [Care::Words, Care::Text, Care::Block] {
+    let parts = [Grain::Word, Grain::Link, Grain::Text].map(Care::Part);
+    for care in parts.into_iter().chain([Care::Block]) {
         let edits = writer.edits(slots, care);
         if yields(local, &edits, &wanted) {
             return edits;
@@ -392,8 +392,8 @@ impl Writer<'_> {
 
     fn change(&self, at: usize, node: &Node, care: Care, out: &mut Vec<Edit>) {
         let Some(unit) = self.units.get(at) else { return };
-        if care != Care::Block
-            && let Some(edits) = splice::change(self.local.text, unit, node, care == Care::Words)
+        if let Care::Part(grain) = care
+            && let Some(edits) = splice::change(self.local.text, unit, node, grain)
         {
             out.extend(edits);
             return;

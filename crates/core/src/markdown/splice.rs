@@ -4,21 +4,35 @@ use std::ops::Range;
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
-use super::Edit;
 use super::block::{Block, LocalUnit, Marker, Node};
-use super::inline::Inline;
+use super::inline::{Inline, Marks, Piece};
 use super::local_inline::{self, Place};
+use super::{Edit, words};
+
+/// What is replaced as a whole inside of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grain {
+    /// A word.
+    Word,
+    /// A word, or a link with its text: words of a reference's text are its name.
+    Link,
+    /// The text of the block.
+    Text,
+}
 
 /// The edits that make a unit's text that of `node`, or nothing where only the whole block can be written.
-pub(super) fn change(text: &str, unit: &LocalUnit, node: &Node, words: bool) -> Option<Vec<Edit>> {
+pub(super) fn change(text: &str, unit: &LocalUnit, node: &Node, grain: Grain) -> Option<Vec<Edit>> {
     match (&unit.node.block, &node.block) {
+        (Block::Paragraph(old), Block::Paragraph(new)) if unit.inline.is_none() => {
+            html(text, unit, old, new)
+        }
         (Block::Paragraph(old), Block::Paragraph(new)) => {
             let range = unit.inline.clone()?;
-            Some(inline(text, range, old, new, Place::Flow, &unit.indent, words))
+            Some(inline(text, range, old, new, Place::Flow, &unit.indent, grain))
         }
         (Block::Heading(a, old), Block::Heading(b, new)) if a == b => {
             let range = unit.inline.clone()?;
-            Some(inline(text, range, old, new, Place::Line, &unit.indent, words))
+            Some(inline(text, range, old, new, Place::Line, &unit.indent, grain))
         }
         (Block::Item(a, old), Block::Item(b, new)) => {
             let mut out = Vec::new();
@@ -32,15 +46,17 @@ pub(super) fn change(text: &str, unit: &LocalUnit, node: &Node, words: bool) -> 
             }
             if old != new {
                 let range = unit.inline.clone().filter(|_| !new.is_empty())?;
-                out.extend(inline(text, range, old, new, Place::Flow, &unit.child_indent, words));
+                out.extend(inline(text, range, old, new, Place::Flow, &unit.child_indent, grain));
             }
             Some(out)
         }
-        (Block::Row(old), Block::Row(new)) => cells(text, unit, old, new, words),
+        (Block::Row(old), Block::Row(new)) => cells(text, unit, old, new, grain),
         (Block::Table(Some(old), n), Block::Table(Some(new), m)) if n == m => {
-            cells(text, unit, old, new, words)
+            cells(text, unit, old, new, grain)
         }
-        (Block::Code(a, _), Block::Code(b, new)) if a == b => code(text, unit, new),
+        (Block::Code(a, old), Block::Code(b, new)) if a == b => code(text, unit, old, new),
+        // Finer grains of what is inside are tried there.
+        _ if grain == Grain::Word => super::container::change(text, unit, node),
         _ => None,
     }
 }
@@ -50,7 +66,7 @@ fn cells(
     unit: &LocalUnit,
     old: &[Inline],
     new: &[Inline],
-    words: bool,
+    grain: Grain,
 ) -> Option<Vec<Edit>> {
     if old.len() != new.len() || unit.cells.len() != new.len() {
         return None;
@@ -59,7 +75,7 @@ fn cells(
     Some(
         changed
             .flat_map(|(range, (old, new))| {
-                inline(text, range.clone(), old, new, Place::Cell, "", words)
+                inline(text, range.clone(), old, new, Place::Cell, "", grain)
             })
             .collect(),
     )
@@ -72,116 +88,78 @@ fn inline(
     new: &Inline,
     place: Place,
     indent: &str,
-    words: bool,
+    grain: Grain,
 ) -> Vec<Edit> {
     let source = text.get(range.clone()).unwrap_or_default();
     let to = local_inline::render(new, place);
-    if words {
+    if grain != Grain::Text {
         let from = local_inline::render(old, place);
-        return word_edits(source, range.start, &from, &to, indent);
+        return words::edits(source, range.start, &from, &to, indent, grain);
     }
     vec![Edit { at: range, new: to.replace('\n', &format!("\n{indent}")) }]
 }
 
-/// A text as words, each with the white space before it.
-fn split(text: &str) -> Vec<(&str, Range<usize>)> {
-    let mut out = Vec::new();
-    let mut start = None;
-    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
-        match (c.is_whitespace(), start) {
-            (true, Some(from)) => {
-                out.push((text.get(from..at).unwrap_or_default(), from..at));
-                start = None;
-            }
-            (false, None) => start = Some(at),
-            _ => {}
-        }
-    }
-    out
+/// The edits of HTML, which is plain text to the other side.
+fn html(text: &str, unit: &LocalUnit, old: &Inline, new: &Inline) -> Option<Vec<Edit>> {
+    let is_plain = new.runs().iter().all(|run| {
+        run.marks == Marks::default() && matches!(run.piece, Piece::Text(_) | Piece::Break)
+    });
+    let source = text.get(unit.span.clone()).filter(|_| is_plain)?;
+    let (from, to) = (old.plain(), new.plain());
+    Some(words::edits(source, unit.span.start, &from, &to, &unit.indent, Grain::Word))
 }
 
-/// Edits of single words of the source, so that line breaks and ways of writing elsewhere stay. `from` and `to`
-/// are our writing of the old and the new text.
-fn word_edits(source: &str, offset: usize, from: &str, to: &str, indent: &str) -> Vec<Edit> {
-    let own = split(source);
-    let from = split(from);
-    let to_words = split(to);
-    // Where our writing has as many words as the source, they are the same words written differently.
-    let old: Vec<&str> = if from.len() == own.len() {
-        from.iter().map(|(word, _)| *word).collect()
-    } else {
-        own.iter().map(|(word, _)| *word).collect()
-    };
-    let new: Vec<&str> = to_words.iter().map(|(word, _)| *word).collect();
+/// Changes the lines of a code block that differ.
+fn code(text: &str, unit: &LocalUnit, old: &str, new: &str) -> Option<Vec<Edit>> {
+    let content = unit.inline.clone()?;
+    let start = text.get(..content.start)?.rfind('\n').map_or(0, |at| at + 1);
+    let body = text.get(start..content.end)?;
+    let old: Vec<&str> = old.split('\n').collect();
+    let new: Vec<&str> = new.split('\n').collect();
+    // Places of the lines with what stands before the code in each.
+    let mut places: Vec<(Range<usize>, &str)> = Vec::with_capacity(old.len());
+    let mut at = start;
+    for line in body.split_inclusive('\n') {
+        let shown = line.trim_end_matches(['\r', '\n']);
+        let indent = shown.strip_suffix(*old.get(places.len())?)?;
+        places.push((at..at + shown.len(), indent));
+        at += line.len();
+    }
+    if places.len() != old.len() || places.iter().any(|(_, indent)| !indent.trim().is_empty()) {
+        return None;
+    }
+    let usual = places.iter().zip(&old).find(|(_, line)| !line.is_empty());
+    let usual = usual.map_or(unit.indent.as_str(), |((_, indent), _)| indent);
     let mut out = Vec::new();
-    let start_of = |at: usize| own.get(at).map_or(source.len(), |(_, range)| range.start);
-    let end_of = |at: usize| own.get(at).map_or(0, |(_, range)| range.end);
-    let joined = |range: Range<usize>| {
-        let first = to_words.get(range.start).map_or(0, |(_, range)| range.start);
-        let last = range
-            .end
-            .checked_sub(1)
-            .and_then(|at| to_words.get(at))
-            .map_or(first, |(_, range)| range.end);
-        to.get(first..last).unwrap_or_default().replace('\n', &format!("\n{indent}"))
-    };
     for op in capture_diff_slices(Algorithm::Myers, &old, &new) {
         let (was, is) = (op.old_range(), op.new_range());
         if matches!(op, DiffOp::Equal { .. }) {
             continue;
         }
-        let text = joined(is.clone());
-        let edit = if was.is_empty() {
-            if was.start == 0 {
-                let space = if own.is_empty() { "" } else { " " };
-                Edit {
-                    at: offset + start_of(0)..offset + start_of(0),
-                    new: format!("{text}{space}"),
-                }
-            } else {
-                let at = offset + end_of(was.start - 1);
-                Edit { at: at..at, new: format!(" {text}") }
+        let lines: Vec<String> = new
+            .get(is)
+            .unwrap_or_default()
+            .iter()
+            .map(|line| if line.is_empty() { String::new() } else { format!("{usual}{line}") })
+            .collect();
+        let line = |at: usize| places.get(at).map(|(range, _)| range.clone());
+        let edit = match (line(was.start), was.end.checked_sub(1).and_then(line)) {
+            (Some(first), Some(last)) if !was.is_empty() && !lines.is_empty() => {
+                Edit { at: first.start..last.end, new: lines.join("\n") }
             }
-        } else if is.is_empty() {
-            // With the white space before, or at the begin that after.
-            let at = if was.start == 0 {
-                start_of(0)..start_of(was.end)
-            } else {
-                end_of(was.start - 1)..end_of(was.end - 1)
-            };
-            Edit { at: offset + at.start..offset + at.end, new: String::new() }
-        } else {
-            let range = start_of(was.start)..end_of(was.end - 1);
-            Edit { at: offset + range.start..offset + range.end, new: text }
+            (Some(first), _) if !was.is_empty() => {
+                let end = line(was.end).map_or(content.end, |next| next.start);
+                Edit { at: first.start..end, new: String::new() }
+            }
+            (Some(next), _) => Edit { at: next.start..next.start, new: lines.join("\n") + "\n" },
+            (None, Some(last)) => {
+                Edit { at: last.end..last.end, new: format!("\n{}", lines.join("\n")) }
+            }
+            (None, None) => return None,
         };
         out.push(edit);
     }
-    out
-}
-
-/// Changes the lines of a fenced block that differ.
-fn code(text: &str, unit: &LocalUnit, new: &str) -> Option<Vec<Edit>> {
-    let source = text.get(unit.span.clone())?;
-    let (first, rest) = source.split_once('\n')?;
-    let fence: &str = first.trim_start();
-    let mark = fence.chars().next().filter(|c| matches!(c, '`' | '~'))?;
-    let length = fence.chars().take_while(|c| *c == mark).count();
-    let longest = new.split(|c| c != mark).map(str::len).max().unwrap_or(0);
-    let last = rest.rsplit('\n').next()?;
-    if longest >= length || !last.trim().starts_with(mark) {
-        return None;
-    }
-    let body_start = unit.span.start + first.len() + 1;
-    let body_end = unit.span.end - last.len();
-    let mut body = String::new();
-    for line in new.split('\n').filter(|_| !new.is_empty()) {
-        if !line.is_empty() {
-            body.push_str(&unit.indent);
-        }
-        body.push_str(line);
-        body.push('\n');
-    }
-    Some(lines(text, body_start..body_end, &body))
+    Some(out)
 }
 
 /// Replaces a range of the text by `new`, leaving the lines alone that both begin or end with.

@@ -1,5 +1,7 @@
 //! What is known of link targets.
 
+use std::borrow::Cow;
+
 /// Hosts of Notion's signed file links, which rotate with every read (notion-api.md §7.4).
 const SIGNED_HOSTS: [&str; 4] =
     ["amazonaws.com/", "file.notion.so/", "notion-static.com/", "notionusercontent.com/"];
@@ -36,12 +38,33 @@ pub(super) fn holds_signed(text: &str) -> bool {
     })
 }
 
-/// The target without what changes by itself: the query of a signed link, the slash after a bare host.
+/// A target as it can stand between parentheses in both grammars.
+pub(super) fn encoded(target: &str) -> Cow<'_, str> {
+    if !target.contains(['\\', '(', ')', '[', ']']) {
+        return Cow::Borrowed(target);
+    }
+    let mut out = String::with_capacity(target.len() + 4);
+    for c in target.chars() {
+        match c {
+            '\\' => out.push_str("%5C"),
+            '(' => out.push_str("%28"),
+            ')' => out.push_str("%29"),
+            '[' => out.push_str("%5B"),
+            ']' => out.push_str("%5D"),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// The target without what changes by itself: the query of a signed link, the slash after a bare host, the
+/// encoding of brackets.
 pub(super) fn canonical(target: &str) -> String {
-    let target = if is_signed(target) {
-        target.split_once('?').map_or(target, |(path, _)| path)
+    let target = encoded(target);
+    let target = if is_signed(&target) {
+        target.split_once('?').map_or(target.as_ref(), |(path, _)| path)
     } else {
-        target
+        target.as_ref()
     };
     match target.split_once("://") {
         Some((_, rest)) if rest.find('/') == Some(rest.len().saturating_sub(1)) => {
@@ -94,5 +117,11 @@ mod tests {
         );
         assert_ne!(canonical("https://a/x?1"), canonical("https://a/x?2"));
         assert_eq!(canonical("https://a.b/"), canonical("https://a.b"));
+    }
+
+    #[test]
+    fn brackets_are_encoded_and_do_not_count() {
+        assert_eq!(encoded("https://a.b/c_(d)[e]"), "https://a.b/c_%28d%29%5Be%5D");
+        assert_eq!(canonical("https://a.b/x]"), canonical("https://a.b/x%5D"));
     }
 }

@@ -69,8 +69,8 @@ struct Scanner<'a> {
     tags: TagMarks,
     /// Closing bracket of each opening one.
     brackets: HashMap<usize, usize>,
-    /// Last position of a run of that many backticks.
-    ticks: HashMap<usize, usize>,
+    /// Positions of the runs of that many backticks, ascending.
+    ticks: HashMap<usize, Vec<usize>>,
     /// Last unescaped `*` runs of odd length, of length two or more, last `~~`.
     last_star: usize,
     last_double: usize,
@@ -106,19 +106,35 @@ impl<'a> Scanner<'a> {
             .map_or(0, |rest| rest.iter().take_while(|b| **b == byte).count())
     }
 
+    /// Where the code that a run of backticks opens ends: its closing run.
+    fn code_end(&self, at: usize, count: usize) -> Option<usize> {
+        let runs = self.ticks.get(&count)?;
+        runs.get(runs.partition_point(|run| *run < at + count)).copied()
+    }
+
     fn survey(&mut self) {
         let bytes = self.source.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            let count = self.run_length(at, b'`');
+            if count > 0 {
+                self.ticks.entry(count).or_default().push(at);
+            }
+            at += count.max(1);
+        }
         let mut open = Vec::new();
         let mut at = 0;
         while let Some(byte) = bytes.get(at) {
             match byte {
                 b'\\' => at += 1,
-                b'`' | b'*' | b'~' => {
+                // Nothing inside of code is markup.
+                b'`' => {
+                    let count = self.run_length(at, b'`');
+                    at = self.code_end(at, count).unwrap_or(at) + count - 1;
+                }
+                b'*' | b'~' => {
                     let count = self.run_length(at, *byte);
                     match byte {
-                        b'`' => {
-                            self.ticks.insert(count, at);
-                        }
                         b'~' if count >= 2 => self.last_tilde = at,
                         b'*' => {
                             if count % 2 == 1 {
@@ -205,25 +221,15 @@ impl<'a> Scanner<'a> {
 
     fn code(&mut self) {
         let count = self.run_length(self.at, b'`');
-        let closes = self.ticks.get(&count).is_some_and(|last| *last > self.at);
-        let start = self.at + count;
-        let mut at = start;
-        while closes && at < self.source.len() {
-            let run = self.run_length(at, b'`');
-            if run == count {
-                let text = self.source.get(start..at).unwrap_or_default();
-                let inner = text.strip_prefix(' ').and_then(|text| text.strip_suffix(' '));
-                let text = match inner {
-                    Some(inner) if !inner.trim().is_empty() => inner,
-                    _ => text,
-                };
-                self.atom(Piece::Code(text.to_owned()));
-                self.at = at + count;
-                return;
-            }
-            at += run.max(1);
-        }
-        self.literal(count);
+        let Some(end) = self.code_end(self.at, count) else { return self.literal(count) };
+        let text = self.source.get(self.at + count..end).unwrap_or_default();
+        let inner = text.strip_prefix(' ').and_then(|text| text.strip_suffix(' '));
+        let text = match inner {
+            Some(inner) if !inner.trim().is_empty() => inner,
+            _ => text,
+        };
+        self.atom(Piece::Code(text.to_owned()));
+        self.at = end + count;
     }
 
     fn stars(&mut self) {
@@ -360,15 +366,47 @@ pub(super) fn escaped(text: &str) -> String {
 
 /// Writes inline text.
 pub(super) fn render(text: &Inline) -> String {
+    // Marks that go on stay open around a link, so that they stand at words and not at spaces.
+    let linked = text.runs().iter().any(|run| run.marks.link.is_some());
+    if linked && text.runs().iter().any(|run| marks_of(&run.marks).len() > 1) {
+        let out = write(text, lasting_first);
+        if parse(&out) == *text {
+            return out;
+        }
+    }
+    write(text, |open, wanted, _| {
+        let shared = open.iter().zip(&wanted).take_while(|(a, b)| a == b).count();
+        (shared, wanted.into_iter().skip(shared).collect())
+    })
+}
+
+/// How many of the open marks go on, and which are opened inside of them: those that last longest first.
+pub(super) fn lasting_first(
+    open: &[Mark],
+    mut wanted: Vec<Mark>,
+    rest: &[Run],
+) -> (usize, Vec<Mark>) {
+    let shared = open.iter().take_while(|mark| wanted.contains(mark)).count();
+    wanted.retain(|mark| !open.iter().take(shared).any(|open| open == mark));
+    if wanted.len() > 1 {
+        let lasts =
+            |mark: &Mark| rest.iter().take_while(|run| marks_of(&run.marks).contains(mark)).count();
+        wanted.sort_by_cached_key(|mark| std::cmp::Reverse(lasts(mark)));
+    }
+    (shared, wanted)
+}
+
+/// `nest` says how many of the open marks go on at a run, and which are opened.
+fn write(text: &Inline, nest: impl Fn(&[Mark], Vec<Mark>, &[Run]) -> (usize, Vec<Mark>)) -> String {
     let mut out = String::new();
     let mut open: Vec<Mark> = Vec::new();
-    for run in text.runs() {
-        let wanted = marks_of(&run.marks);
-        let shared = open.iter().zip(&wanted).take_while(|(a, b)| a == b).count();
+    for (n, run) in text.runs().iter().enumerate() {
+        let rest = text.runs().get(n..).unwrap_or_default();
+        let (shared, opened) = nest(&open, marks_of(&run.marks), rest);
         for mark in open.drain(shared..).rev() {
             mark.close(&mut out);
         }
-        for mark in wanted.into_iter().skip(shared) {
+        for mark in opened {
             mark.open(&mut out);
             open.push(mark);
         }
@@ -487,12 +525,7 @@ impl Mark {
 /// A target as it can stand between parentheses in both grammars.
 pub(super) fn link_target(target: &str) -> String {
     debug_assert!(url::is_sendable(target), "only sendable targets are links");
-    target
-        .replace('\\', "%5C")
-        .replace('(', "%28")
-        .replace(')', "%29")
-        .replace('[', "%5B")
-        .replace(']', "%5D")
+    url::encoded(target).into_owned()
 }
 
 #[cfg(test)]
@@ -515,6 +548,12 @@ mod tests {
             "<mention-user url=\"u\">Ada</mention-user> and <mention-date start=\"2026-01-01\"/>",
             "`` a`b ``",
             "snake_case_word",
+            "`\\p\\` and `\\`",
+            "[a `]` b](https://x.y/z)",
+            "**a [b](https://x.y/z) c**",
+            "~~[b](https://x.y/z) c~~",
+            "word[https://x.y/z](https://x.y/z)",
+            "`*` and *i*",
         ] {
             let once = round(source);
             assert_eq!(round(&once), once, "{source}");

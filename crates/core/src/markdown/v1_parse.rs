@@ -162,17 +162,16 @@ impl<'a> Reader<'a, '_> {
     fn fenced(&mut self, at: usize, end: usize, depth: usize, ticks: usize) -> usize {
         let open = self.line(at);
         let close = self.find(at + 1..end, |line| closes_fence(line.text, ticks));
-        let body: Vec<&str> = (at + 1..close.unwrap_or(end))
-            .map(|n| {
-                let line = self.line(n);
-                let raw = self.source.get(line.span).unwrap_or_default();
-                // The tabs of the block's own depth are no content.
-                let tabs = line.indent.min(open.indent);
-                raw.get(tabs..).unwrap_or(raw)
-            })
-            .collect();
+        let mut body = String::new();
+        for n in at + 1..close.unwrap_or(end) {
+            let line = self.line(n);
+            let raw = self.source.get(line.span).unwrap_or_default();
+            // The tabs of the block's own depth are no content.
+            body.push_str(raw.get(line.indent.min(open.indent)..).unwrap_or(raw));
+            body.push('\n');
+        }
         let info = open.text.get(ticks..).unwrap_or_default().trim();
-        let block = code(info, &body.join("\n"));
+        let block = code(info, &body);
         self.push(block, depth, at..close.map_or(end, |close| close + 1), "")
     }
 

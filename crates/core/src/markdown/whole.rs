@@ -1,8 +1,8 @@
 //! Questions about whole bodies, and bringing an old one back.
 
-use super::align::{self, Link, Step};
-use super::block::{Block, Node, RemoteUnit};
-use super::{Dialect, Local, Push, is_visible, push, remote_units, with_hidden};
+use super::align::{self, Link};
+use super::block::{Block, RemoteUnit};
+use super::{Dialect, Local, Push, is_visible, push_slots, remote_units};
 
 /// The digest of a body that holds nothing.
 pub fn empty_digest() -> String {
@@ -37,28 +37,13 @@ pub fn plan_restore(dialect: Dialect, now: &str, old: &str) -> Push {
     let target = remote_units(dialect, now);
     let mut wanted = remote_units(dialect, old);
     wanted.retain(|unit| is_visible(unit) && unit.node.counts());
-    let visible: Vec<usize> =
-        (0..target.len()).filter(|at| target.get(*at).is_some_and(is_visible)).collect();
     let shown: Vec<RemoteUnit> = target.iter().filter(|unit| is_visible(unit)).cloned().collect();
     let steps = align::steps(&shown, &wanted);
-    if steps.iter().all(|step| matches!(step, Step::Keep(..))) {
-        return Push::Nothing;
-    }
-    if target.iter().all(|unit| unit.frozen || !unit.node.counts()) {
-        let nodes: Vec<Node> = wanted.into_iter().map(|unit| unit.node).collect();
-        let text = dialect.render(&nodes);
-        return if text.is_empty() { Push::Nothing } else { Push::Append(text) };
-    }
-    let slots = match align::transfer(&steps, &Link::identity(shown.len()), &wanted, shown.len()) {
-        Ok(slots) => with_hidden(slots, &visible, target.len()),
+    match align::transfer(&steps, &Link::identity(shown.len()), &wanted, shown.len()) {
+        Ok(slots) => push_slots(dialect, now, &target, slots),
         Err(align::Lost) => {
-            return Push::Impossible("the text that would change is not there any more".to_owned());
+            Push::Impossible("the text that would change is not there any more".to_owned())
         }
-    };
-    match push::hunks(dialect, now, &target, slots) {
-        Ok(hunks) if hunks.is_empty() => Push::Nothing,
-        Ok(hunks) => Push::Edit(hunks),
-        Err(reason) => Push::Impossible(reason),
     }
 }
 

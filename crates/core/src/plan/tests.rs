@@ -7,7 +7,7 @@ fn text(value: &str) -> Option<Content> {
 }
 
 fn pair(local: &str, remote: &str) -> Pair {
-    Pair { local: text(local), remote: text(remote) }
+    Pair::new(text(local), text(remote))
 }
 
 fn seen(base: Option<Pair>, proposed: &[Pair], local: &str, remote: &str) -> Observed {
@@ -24,6 +24,7 @@ fn name(step: &Step) -> &'static str {
         Step::Agree => "agree",
         Step::Push(_) => "push",
         Step::Pull(_) => "pull",
+        Step::Join { .. } | Step::Merge(_) => "merge",
         Step::Conflict(_) => "conflict",
     }
 }
@@ -196,6 +197,7 @@ proptest! {
         let seen = Observed { base: base.clone(), proposed: open.clone(), local: now.local.clone(), remote: now.remote.clone() };
         let known: Vec<&Pair> = base.iter().chain(&open).collect();
         match decide(&seen) {
+            Step::Join { .. } | Step::Merge(_) => prop_assert!(false, "texts do not merge here"),
             Step::Nothing => prop_assert!(known.iter().any(|pair| pair.same(&now))),
             Step::Push(from) => {
                 let from = from.unwrap_or_default();

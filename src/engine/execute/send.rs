@@ -1,0 +1,283 @@
+//! Sending of jobs in batches with intents, and what came of them (rules 12 and 16).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use agent_sync_core::model::Key;
+use futures::stream::{self, StreamExt};
+use tokio::time::Instant;
+
+use super::prepare::{intended, local_value, prepare, relations, resolve, waves};
+use super::{BATCH, Executed, Hands, WIDTH, trouble};
+use crate::backend::BackendError;
+use crate::engine::book::{Intent, Record};
+use crate::engine::remote::{BodyJob, BodyWrite, Done, Job, Sender, Verb};
+use crate::engine::work::{Action, Task};
+use crate::engine::{Phase, RunError, partial};
+
+pub(super) async fn remote(
+    hands: &mut Hands<'_>,
+    tasks: &BTreeMap<Key, Task>,
+    executed: &mut Executed,
+) -> Result<(), RunError> {
+    let mut jobs = Vec::new();
+    for (key, task) in tasks {
+        if let Some(job) = prepare(hands, key, task, executed).await? {
+            jobs.push(job);
+        }
+    }
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let mut sent = Count { done: 0, total: jobs.len() };
+    let mut unanswered: Vec<(Job, Instant)> = Vec::new();
+    let mut circles: Vec<Job> = Vec::new();
+    for wave in waves(hands.world, jobs) {
+        for batch in wave.chunks(BATCH) {
+            if executed.stop.is_some() {
+                break;
+            }
+            let batch = resolve(hands.world, batch, &mut circles);
+            send_batch(hands, batch, executed, &mut unanswered, &mut sent).await?;
+        }
+    }
+    for (job, asked) in unanswered {
+        again(hands, job, asked, executed).await?;
+    }
+    close_circles(hands, circles, executed).await
+}
+
+/// How many of how many.
+struct Count {
+    done: usize,
+    total: usize,
+}
+
+async fn send_batch(
+    hands: &mut Hands<'_>,
+    jobs: Vec<Job>,
+    executed: &mut Executed,
+    unanswered: &mut Vec<(Job, Instant)>,
+    sent: &mut Count,
+) -> Result<(), RunError> {
+    let backend = hands.backend;
+    for job in &jobs {
+        let hunks = match job.body.as_ref().map(|body| &body.write) {
+            Some(BodyWrite::Edit(hunks)) => hunks.clone(),
+            _ => Vec::new(),
+        };
+        let sent = job.body.as_ref().filter(|body| !matches!(body.write, BodyWrite::Nothing));
+        // Of a merge that leaves something open, the traces would say too much; it is simply made again.
+        let whole = |body: &&BodyJob| body.merged.as_ref().is_none_or(|merged| merged.is_whole());
+        let local = sent.filter(whole).and_then(|body| body.local.content());
+        if let Some(body) = sent {
+            hands.book.keep(&body.local.text);
+        }
+        let before = sent.map(|body| hands.book.keep(&body.before));
+        hands.book.intend(Intent {
+            backend: backend.name().to_owned(),
+            key: job.key.clone(),
+            page: job.page.clone(),
+            local,
+            before: before.filter(|_| !hunks.is_empty()),
+            hunks,
+            values: intended(hands.world, job),
+            at: backend.now().unwrap_or_default(),
+        });
+    }
+    hands.book.commit(hands.run, &partial("what is about to be written", hands.run)).await?;
+    let sender = Sender { backend, bot: hands.bot.clone() };
+    let (world, progress) = (&*hands.world, hands.progress);
+    let results: Vec<(Job, Done, Instant)> = stream::iter(jobs.into_iter().map(|job| {
+        let sender = &sender;
+        async move {
+            let kind = world.kinds.get(&job.key.kind);
+            let place = world.places.get(&job.key.kind);
+            let done = match (kind, place) {
+                (Some(kind), Some(place)) => sender.send(kind, place, &job).await,
+                _ => Done::default(),
+            };
+            (job, done, Instant::now())
+        }
+    }))
+    .buffer_unordered(WIDTH)
+    .inspect(|_| {
+        sent.done += 1;
+        progress.at(Phase::Sending, sent.done, sent.total);
+    })
+    .collect()
+    .await;
+    for (job, done, at) in results {
+        if done.unanswered {
+            executed.open.insert(job.key.clone());
+            unanswered.push((job, at));
+            continue;
+        }
+        take_up(hands, &job, done, executed);
+    }
+    Ok(())
+}
+
+/// Takes a job's result over. What is not certain yet keeps its intent, so that a later run can tell our write from
+/// somebody else's (rule 16).
+fn take_up(hands: &mut Hands<'_>, job: &Job, done: Done, executed: &mut Executed) {
+    let settled = done.stop.is_none() && job.late.is_empty();
+    apply(hands, job, done, executed);
+    if settled {
+        executed.open.remove(&job.key);
+        hands.book.settle_intents(hands.backend.name(), &job.key);
+    } else {
+        executed.open.insert(job.key.clone());
+    }
+}
+
+/// Takes a job's result over into records and outcomes.
+fn apply(hands: &mut Hands<'_>, job: &Job, done: Done, executed: &mut Executed) {
+    let name = hands.backend.name().to_owned();
+    let artifact = hands.world.artifacts.get(&job.key);
+    if let Some(message) = done.trouble {
+        executed.findings.push(trouble(&job.key, artifact, message));
+    }
+    if let Some(stop) = done.stop {
+        executed.stop.get_or_insert(stop);
+    }
+    let outcome = executed.outcomes.entry(job.key.clone()).or_default();
+    outcome.stale.extend(done.stale);
+    if let Some(page) = &done.page {
+        hands.world.page_of.insert(job.key.clone(), page.page.clone());
+        hands.world.key_of.insert(page.page.clone(), job.key.clone());
+    }
+    let id = done.page.as_ref().map(|page| page.page.clone()).or_else(|| job.page.clone());
+    let Some(id) = id else { return };
+    let url = done.page.as_ref().map(|page| page.url.clone());
+    let entry = hands
+        .book
+        .records
+        .entry((name.clone(), job.key.clone()))
+        .or_insert_with(|| Record::new(&name, &job.key, &id, ""));
+    entry.page = id;
+    if let Some(url) = url.filter(|url| !url.is_empty()) {
+        entry.url = url;
+    }
+    for (stretch, pair) in &done.pairs {
+        entry.propose_pushed(stretch, pair.clone(), hands.work_tree);
+    }
+    let wrote_body = done.seen.is_some();
+    if let Some((seen, text)) = done.seen {
+        entry.seen = seen;
+        hands.book.keep(&text);
+    }
+    if let Some(body) = &job.body {
+        hands.book.keep(&body.local.text);
+    }
+    for text in done.texts {
+        hands.book.keep(&text);
+    }
+    let proved = !done.pairs.is_empty() || wrote_body;
+    let wrote = done.wrote && (proved || job.verb != Verb::Edit);
+    if wrote && (done.page.is_some() || job.verb == Verb::Edit) {
+        outcome.remote = match job.verb {
+            Verb::Create => Action::Create,
+            Verb::Edit => Action::Edit,
+            Verb::Revive => Action::Revive,
+            Verb::Trash => Action::Delete,
+        };
+    }
+}
+
+/// Relations between pages that were made in this run and name each other.
+async fn close_circles(
+    hands: &mut Hands<'_>,
+    circles: Vec<Job>,
+    executed: &mut Executed,
+) -> Result<(), RunError> {
+    let sender = Sender { backend: hands.backend, bot: hands.bot.clone() };
+    for mut job in circles {
+        if executed.stop.is_some() {
+            break;
+        }
+        let Some(kind) = hands.world.kinds.get(&job.key.kind).cloned() else { continue };
+        let Some(place) = hands.world.places.get(&job.key.kind).cloned() else { continue };
+        let Some(page) = hands.world.page_of.get(&job.key).cloned() else { continue };
+        let Some(artifact) = hands.world.artifacts.get(&job.key).cloned() else { continue };
+        for (name, value) in &mut job.values {
+            let local = local_value(&job.local_values, name);
+            let (resolved, open) = relations(hands.world, &kind, &artifact, name, local);
+            *value = resolved;
+            if open {
+                job.late.insert(name.clone());
+            }
+        }
+        job.page = Some(page.clone());
+        // The page was written a moment ago and held what that write's answer said.
+        let mut done = Done { wrote: true, ..Done::default() };
+        match sender.backend.set_properties(&kind, &place, &page, &job.values).await {
+            Ok(answer) => {
+                sender.answered(&job, &answer, &mut done);
+                done.page = Some(answer);
+            }
+            Err(BackendError::Ambiguous { .. } | BackendError::Collided { .. }) => {
+                done = sender.send(&kind, &place, &job).await;
+            }
+            Err(error) => done.stop = Some(error),
+        }
+        let created = executed.outcomes.get(&job.key).map(|outcome| outcome.remote);
+        take_up(hands, &job, done, executed);
+        if let (Some(created), Some(outcome)) = (created, executed.outcomes.get_mut(&job.key)) {
+            outcome.remote = created;
+        }
+    }
+    Ok(())
+}
+
+/// Rule 12: an unanswered create is looked for again once the backend cannot finish it any more, and only then
+/// repeated.
+async fn again(
+    hands: &mut Hands<'_>,
+    job: Job,
+    asked: Instant,
+    executed: &mut Executed,
+) -> Result<(), RunError> {
+    let sender = Sender { backend: hands.backend, bot: hands.bot.clone() };
+    let Some(kind) = hands.world.kinds.get(&job.key.kind).cloned() else { return Ok(()) };
+    let Some(place) = hands.world.places.get(&job.key.kind).cloned() else { return Ok(()) };
+    let mut asked = asked;
+    for _ in 0..3 {
+        if executed.stop.is_some() {
+            return Ok(());
+        }
+        let until = asked + sender.settle_time();
+        // Short steps, so that a signal is heard.
+        while Instant::now() < until {
+            if let Some(reason) = hands.backend.closed() {
+                executed.stop = Some(BackendError::Closed(reason));
+                return Ok(());
+            }
+            tokio::time::sleep_until(until.min(Instant::now() + Duration::from_millis(200))).await;
+        }
+        let found = match sender.find_created(&kind, &place, &job.key, None).await {
+            Ok(found) => found,
+            Err(error) => {
+                executed.stop = Some(error);
+                return Ok(());
+            }
+        };
+        let done = match found {
+            Some(page) => {
+                sender
+                    .created(&kind, &place, &job, page, Done { wrote: true, ..Done::default() })
+                    .await
+            }
+            None => sender.send(&kind, &place, &job).await,
+        };
+        if !done.unanswered {
+            take_up(hands, &job, done, executed);
+            return Ok(());
+        }
+        asked = Instant::now();
+    }
+    executed.stop = Some(BackendError::Unavailable {
+        message: format!("The page of {} could not be made: no answer came.", job.key),
+    });
+    Ok(())
+}
