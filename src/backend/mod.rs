@@ -377,6 +377,7 @@ pub fn connect(
         parent_page: notion.parent_page.clone(),
         databases: notion.databases.clone(),
         requests_per_minute: notion.requests_per_minute,
+        dialect: notion.dialect,
         settle_time: Duration::from_secs(notion.settle_seconds),
         tuning: notion::Tuning {
             backoff: Duration::from_millis(notion.backoff_ms),

@@ -97,8 +97,8 @@ pub struct NotionConfig {
     pub databases: std::collections::BTreeMap<String, String>,
     /// Requests that may be made per minute.
     pub requests_per_minute: u32,
-    /// Grammar of page bodies; `v1` is the only one yet.
-    pub markdown_version: String,
+    /// Grammar of page bodies.
+    pub dialect: agent_sync_core::markdown::Dialect,
     /// Kinds that may leave the repository.
     pub share: Vec<String>,
     /// Whether a page without an id, made by hand, gets the next free one.

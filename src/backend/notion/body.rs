@@ -1,6 +1,6 @@
 //! Bodies as Markdown, read and changed through the markdown endpoints only.
 
-use agent_sync_core::markdown::Hunk;
+use agent_sync_core::markdown::{Dialect, Hunk};
 use serde_json::{Value, json};
 
 use super::Notion;
@@ -9,12 +9,17 @@ use super::endpoint::Endpoint;
 use super::id::ObjectId;
 use crate::backend::{BackendError, BodyRead};
 
-/// Grammar of every body that is read or written; sent each time, since Notion's default will change.
-pub(super) const MARKDOWN_VERSION: &str = "v1";
-
 impl Notion {
+    /// Grammar of every body that is read or written; sent each time, since Notion's default will change.
+    pub(super) fn markdown_version(&self) -> &'static str {
+        match self.dialect {
+            Dialect::NotionV1 => "v1",
+            Dialect::NotionV2 => "v2",
+        }
+    }
+
     pub(super) async fn read_body(&self, page: &ObjectId) -> Result<BodyRead, BackendError> {
-        let query = [("markdown_version", MARKDOWN_VERSION)];
+        let query = [("markdown_version", self.markdown_version())];
         let answer = self.client.call(Endpoint::Body(page), &query, None).await?;
         let body = body_of(&answer)?;
         body.ok_or_else(|| BackendError::Unavailable {
@@ -35,7 +40,7 @@ impl Notion {
             &json!({
                 "type": "update_content",
                 "update_content": { "content_updates": updates, "allow_deleting_content": false },
-                "markdown_version": MARKDOWN_VERSION,
+                "markdown_version": self.markdown_version(),
             }),
         )
         .await
@@ -52,7 +57,7 @@ impl Notion {
             &json!({
                 "type": "insert_content",
                 "insert_content": { "content": text, "position": { "type": "end" } },
-                "markdown_version": MARKDOWN_VERSION,
+                "markdown_version": self.markdown_version(),
             }),
         )
         .await

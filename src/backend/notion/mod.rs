@@ -61,6 +61,8 @@ pub struct NotionOptions {
     pub databases: BTreeMap<String, String>,
     /// Requests that the connection may make in any 60 seconds.
     pub requests_per_minute: u32,
+    /// Grammar of page bodies.
+    pub dialect: Dialect,
     /// How long after an unanswered create the page may still appear (rule 12).
     pub settle_time: Duration,
     /// Waits that tests shorten.
@@ -74,6 +76,7 @@ pub struct Notion {
     parent_page: Option<ObjectId>,
     databases: BTreeMap<String, ObjectId>,
     settle_time: Duration,
+    dialect: Dialect,
     client: Client,
     memory: memory::Memory,
 }
@@ -116,6 +119,7 @@ impl Notion {
             parent_page,
             databases,
             settle_time: options.settle_time,
+            dialect: options.dialect,
             client,
             memory: memory::Memory::default(),
         })
@@ -152,7 +156,7 @@ impl Backend for Notion {
     }
 
     fn dialect(&self) -> Dialect {
-        Dialect::NotionV1
+        self.dialect
     }
 
     fn settle_time(&self) -> Duration {

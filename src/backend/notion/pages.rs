@@ -7,7 +7,6 @@ use agent_sync_core::model::{Properties, Value};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
-use super::body::MARKDOWN_VERSION;
 use super::endpoint::{Endpoint, Meaning};
 use super::id::{ObjectId, PropertyId};
 use super::memory::{Known, Members, People};
@@ -206,7 +205,7 @@ impl Notion {
         });
         if !body.is_empty() {
             request["markdown"] = body.into();
-            request["markdown_version"] = MARKDOWN_VERSION.into();
+            request["markdown_version"] = self.markdown_version().into();
         }
         let mut page = self.page_call(kind, place, Endpoint::CreatePage, Some(&request)).await?;
         respell(kind, &mut page, properties.iter());

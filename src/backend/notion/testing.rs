@@ -214,6 +214,7 @@ pub(super) fn options(base_url: &str) -> NotionOptions {
         parent_page: Some(PARENT.into()),
         databases: BTreeMap::new(),
         requests_per_minute: 1000,
+        dialect: agent_sync_core::markdown::Dialect::NotionV1,
         settle_time: Duration::from_secs(60),
         tuning: Tuning {
             backoff: Duration::from_millis(2),

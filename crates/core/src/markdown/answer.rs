@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::align::{Step, steps};
 use super::block::{Block, Keyed, Node, RemoteUnit};
-use super::{Answer, Hunk, v1_parse};
+use super::{Answer, Dialect, Hunk};
 
 /// A unit compared with what only Notion has, so that an edit inside of an opaque block is seen.
 struct Strict {
@@ -25,8 +25,9 @@ impl Keyed for Strict {
     }
 }
 
-fn strict(text: &str) -> Vec<Strict> {
-    v1_parse::parse(text)
+fn strict(dialect: Dialect, text: &str) -> Vec<Strict> {
+    dialect
+        .parse(text)
         .into_iter()
         .filter(|unit| unit.node.block != Block::Empty)
         .map(|unit| {
@@ -44,15 +45,20 @@ fn same(a: &[Strict], b: &[Strict]) -> bool {
 }
 
 /// The text with `parts` in place of the hunks, and where each part is then.
-fn replaced(text: &str, hunks: &[Hunk], parts: &[&str]) -> (String, Vec<Range<usize>>) {
+fn replaced(
+    dialect: Dialect,
+    text: &str,
+    hunks: &[Hunk],
+    parts: &[&str],
+) -> (String, Vec<Range<usize>>) {
     let mut out = String::with_capacity(text.len());
     let mut places = Vec::with_capacity(hunks.len());
     let mut at = 0;
     for (hunk, part) in hunks.iter().zip(parts) {
         out.push_str(text.get(at..hunk.at.start).unwrap_or_default());
         // What was appended stands on lines of its own.
-        if hunk.old.is_empty() && !part.is_empty() && !out.is_empty() && !out.ends_with('\n') {
-            out.push('\n');
+        if hunk.old.is_empty() && !part.is_empty() {
+            out.push_str(dialect.end_gap(&out));
         }
         places.push(out.len()..out.len() + part.len());
         out.push_str(part);
@@ -84,7 +90,7 @@ struct Verdict {
 }
 
 /// Reads the body that a write answered with.
-pub(super) fn read(before: &str, hunks: &[Hunk], answer: &str) -> Answer {
+pub(super) fn read(dialect: Dialect, before: &str, hunks: &[Hunk], answer: &str) -> Answer {
     if !fits(before, hunks) {
         return Answer {
             base: before.to_owned(),
@@ -93,10 +99,10 @@ pub(super) fn read(before: &str, hunks: &[Hunk], answer: &str) -> Answer {
         };
     }
     let news: Vec<&str> = hunks.iter().map(|hunk| hunk.new.as_str()).collect();
-    let (hoped, places) = replaced(before, hunks, &news);
-    let expected = strict(&hoped);
-    let found = strict(answer);
-    if !same(&expected, &found) && same(&strict(before), &found) {
+    let (hoped, places) = replaced(dialect, before, hunks, &news);
+    let expected = strict(dialect, &hoped);
+    let found = strict(dialect, answer);
+    if !same(&expected, &found) && same(&strict(dialect, before), &found) {
         return Answer {
             base: before.to_owned(),
             applied: vec![false; hunks.len()],
@@ -113,8 +119,14 @@ pub(super) fn read(before: &str, hunks: &[Hunk], answer: &str) -> Answer {
     }
     let regions: Vec<Range<usize>> =
         places.iter().map(|place| units_in(&expected, place)).collect();
-    let reader =
-        Reader { answer, expected: &expected, found: &found, matched: &matched, regions: &regions };
+    let reader = Reader {
+        dialect,
+        answer,
+        expected: &expected,
+        found: &found,
+        matched: &matched,
+        regions: &regions,
+    };
     let verdicts: Vec<Verdict> =
         hunks.iter().zip(&regions).map(|(hunk, region)| reader.judge(hunk, region)).collect();
 
@@ -135,27 +147,42 @@ pub(super) fn read(before: &str, hunks: &[Hunk], answer: &str) -> Answer {
     unexpected |= explained.contains(&false);
     let texts: Vec<&str> = verdicts.iter().map(|verdict| verdict.text.as_str()).collect();
     Answer {
-        base: without_gaps(before, hunks, &texts),
+        base: without_gaps(dialect, before, hunks, &texts),
         applied: verdicts.iter().map(|verdict| verdict.applied).collect(),
         unexpected,
     }
 }
 
 /// The text with `parts` in place of the hunks; one that is empty takes its line with it.
-fn without_gaps(text: &str, hunks: &[Hunk], parts: &[&str]) -> String {
-    let mut out = replaced(text, hunks, parts);
+fn without_gaps(dialect: Dialect, text: &str, hunks: &[Hunk], parts: &[&str]) -> String {
+    let mut out = replaced(dialect, text, hunks, parts);
     for place in out.1.iter().rev().filter(|place| place.is_empty()) {
         let at = place.start;
         let line_start =
             out.0.get(..at).is_none_or(|before| before.is_empty() || before.ends_with('\n'));
         let rest = out.0.get(at..).unwrap_or_default();
+        let blank = at == 0 || out.0.get(..at).is_some_and(|before| before.ends_with("\n\n"));
         if line_start && rest.starts_with('\n') {
-            out.0.replace_range(at..at + 1, "");
+            // A blank line before it is enough.
+            let gap = if blank { rest.len() - rest.trim_start_matches('\n').len() } else { 1 };
+            out.0.replace_range(at..at + gap, "");
         } else if line_start && rest.is_empty() && at > 0 {
-            out.0.truncate(at - 1);
+            let end = if blank { out.0.trim_end_matches('\n').len() } else { at - 1 };
+            out.0.truncate(end);
         }
     }
     out.0
+}
+
+/// A text in the place of a hunk, with the line endings that belong to the hunk.
+fn dressed(hunk: &Hunk, text: String) -> String {
+    let inner = hunk.new.trim_matches('\n');
+    if text.is_empty() || inner.is_empty() {
+        return text;
+    }
+    let lead = hunk.new.len() - hunk.new.trim_start_matches('\n').len();
+    let trail = hunk.new.len() - hunk.new.trim_end_matches('\n').len();
+    format!("{}{text}{}", "\n".repeat(lead), "\n".repeat(trail))
 }
 
 /// Units that overlap a range of the text.
@@ -166,6 +193,7 @@ fn units_in(units: &[Strict], range: &Range<usize>) -> Range<usize> {
 }
 
 struct Reader<'a> {
+    dialect: Dialect,
     answer: &'a str,
     expected: &'a [Strict],
     found: &'a [Strict],
@@ -176,7 +204,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn judge(&self, hunk: &Hunk, region: &Range<usize>) -> Verdict {
         let new = self.expected.get(region.clone()).unwrap_or_default();
-        let old = strict(&hunk.old);
+        let old = strict(self.dialect, &hunk.old);
         let left = match region.start.checked_sub(1) {
             Some(at) => self.place(at).map(|at| at + 1),
             None => Some(0),
@@ -206,7 +234,7 @@ impl Reader<'_> {
             clean: true,
         };
         if same(there, new) {
-            return whole(true, self.text_of(there));
+            return whole(true, dressed(hunk, self.text_of(there)));
         }
         if same(there, old) {
             return whole(false, hunk.old.clone());
@@ -219,7 +247,7 @@ impl Reader<'_> {
         let unforeseen = there.iter().any(|unit| !has(old, &unit.key) && !has(new, &unit.key));
         let same_words = !sent.is_empty() && words(there) == sent && sent != words(old);
         if same_words && unforeseen && !replaced_is_back {
-            return whole(true, self.text_of(there));
+            return whole(true, dressed(hunk, self.text_of(there)));
         }
         // Somebody's blocks beside ours.
         let mut ours = Vec::new();
@@ -231,14 +259,9 @@ impl Reader<'_> {
         }
         let added = self.added(new, old);
         if wanted.peek().is_none() && !added.is_empty() && !replaced_is_back {
-            let texts: Vec<&str> = ours
-                .iter()
-                .filter_map(|at| self.found.get(*at))
-                .filter_map(|unit| self.answer.get(unit.unit.span.clone()))
-                .collect();
             return Verdict {
                 applied: true,
-                text: texts.join("\n"),
+                text: dressed(hunk, self.joined(&ours)),
                 explained: ours,
                 clean: false,
             };
@@ -286,6 +309,7 @@ impl Reader<'_> {
         let [at] = starts.as_slice() else { return unclear() };
         let ours = start + at..start + at + new.len();
         let text = self.text_of(self.found.get(ours.clone()).unwrap_or_default());
+        let text = dressed(hunk, text);
         Verdict { applied: true, text, explained: ours.collect(), clean: false }
     }
 
@@ -295,6 +319,21 @@ impl Reader<'_> {
             .map(|unit| unit.key.as_str())
             .filter(|key| !old.iter().any(|o| o.key == *key))
             .collect()
+    }
+
+    /// The texts of these units of the answer, as blocks one after the other.
+    fn joined(&self, units: &[usize]) -> String {
+        let mut out = String::new();
+        let mut before: Option<&Node> = None;
+        for unit in units.iter().filter_map(|at| self.found.get(*at)) {
+            let text = self.answer.get(unit.unit.span.clone()).unwrap_or_default();
+            if let Some(before) = before.filter(|_| !text.is_empty()) {
+                out.push_str(self.dialect.separator(before, &unit.unit.node));
+            }
+            out.push_str(text);
+            before = Some(&unit.unit.node);
+        }
+        out
     }
 
     fn text_of(&self, units: &[Strict]) -> String {

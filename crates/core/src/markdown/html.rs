@@ -82,7 +82,8 @@ impl TagMarks {
         if tag.name == "br" {
             return Effect::Break;
         }
-        if tag.name.starts_with("mention-") && !tag.closing {
+        let date = tag.name == "date" && tag.attribute("start").is_some();
+        if (tag.name.starts_with("mention-") || tag.name == "mention" || date) && !tag.closing {
             return if tag.self_closing {
                 Effect::Atom(Run { piece: mention(raw), marks: marks.clone() })
             } else {
@@ -134,18 +135,108 @@ impl TagMarks {
     }
 }
 
+/// Kinds of mentions: tag in v1; in v2 how the target begins, and the type.
+const MENTIONS: [(&str, &str, &str); 5] = [
+    ("mention-user", "user://", ""),
+    ("mention-data-source", "collection://", ""),
+    ("mention-agent", "agent://", ""),
+    ("mention-database", "", "database"),
+    ("mention-page", "", ""),
+];
+
+/// Attributes of a date: name in v1 and in v2.
+const DATE_ATTRIBUTES: [(&str, &str); 5] = [
+    ("start", "start"),
+    ("startTime", "start-time"),
+    ("end", "end"),
+    ("endTime", "end-time"),
+    ("timeZone", "time-zone"),
+];
+
+/// A mention in the form that files and v1 have.
+fn classic(raw: &str) -> String {
+    let Some(tag) = Tag::at(raw) else { return raw.to_owned() };
+    let rest = raw.get(tag.len..).unwrap_or_default();
+    match tag.name {
+        "date" => {
+            let mut out = "<mention-date".to_owned();
+            for (name, value) in tag.pairs() {
+                let old = DATE_ATTRIBUTES.iter().find(|(_, new)| *new == name);
+                let name = old.map_or(name, |(old, _)| old);
+                out.push_str(&format!(" {name}=\"{value}\""));
+            }
+            out + "/>"
+        }
+        "mention" => {
+            let target = tag.attribute("url").unwrap_or_default();
+            let kind = tag.attribute("type").unwrap_or_default();
+            let name = MENTIONS
+                .iter()
+                .find(|(_, begin, of)| target.starts_with(begin) && (of.is_empty() || *of == kind))
+                .map_or("mention-page", |(name, ..)| name);
+            let mut out = format!("<{name}");
+            for (key, value) in tag.pairs().filter(|(key, _)| *key != "type") {
+                out.push_str(&format!(" {key}=\"{value}\""));
+            }
+            if tag.self_closing {
+                return out + "/>";
+            }
+            let label = rest.strip_suffix("</mention>").unwrap_or(rest);
+            format!("{out}>{label}</{name}>")
+        }
+        _ => raw.to_owned(),
+    }
+}
+
+/// A mention in the form that v2 has.
+pub(super) fn modern(raw: &str) -> String {
+    let Some(tag) = Tag::at(raw) else { return raw.to_owned() };
+    if tag.name == "mention-date" {
+        let mut out = "<date".to_owned();
+        for (name, value) in tag.pairs() {
+            let new = DATE_ATTRIBUTES.iter().find(|(old, _)| *old == name);
+            out.push_str(&format!(" {}=\"{value}\"", new.map_or(name, |(_, new)| new)));
+        }
+        return out + "/>";
+    }
+    let Some((name, begin, kind)) = MENTIONS.iter().find(|(name, ..)| *name == tag.name) else {
+        return raw.to_owned();
+    };
+    let mut out = "<mention".to_owned();
+    for (key, value) in tag.pairs() {
+        let begin = if key == "url" && !value.contains("://") { begin } else { &"" };
+        out.push_str(&format!(" {key}=\"{begin}{value}\""));
+    }
+    if !kind.is_empty() {
+        out.push_str(&format!(" type=\"{kind}\""));
+    }
+    if tag.self_closing {
+        return out + "/>";
+    }
+    let rest = raw.get(tag.len..).unwrap_or_default();
+    let label = rest.strip_suffix(&format!("</{name}>")).unwrap_or(rest);
+    format!("{out}>{label}</mention>")
+}
+
 /// A mention from its tag; the label is not part of the key, as it follows renames (notion-api.md §7.4).
 pub(super) fn mention(raw: &str) -> Piece {
+    let raw = &classic(raw);
     let key = Tag::at(raw).map_or_else(
-        || raw.to_owned(),
+        || raw.clone(),
         |tag| {
-            let mut attributes: Vec<_> =
-                tag.pairs().map(|(name, value)| format!("{name}={value}")).collect();
+            let begin = MENTIONS.iter().find(|(name, ..)| *name == tag.name);
+            let begin = begin.map_or("", |(_, begin, _)| begin);
+            let mut attributes: Vec<_> = tag
+                .pairs()
+                .map(|(name, value)| {
+                    format!("{name}={}", value.strip_prefix(begin).unwrap_or(value))
+                })
+                .collect();
             attributes.sort_unstable();
             format!("{} {}", tag.name, attributes.join(" "))
         },
     );
-    Piece::Tag { raw: raw.to_owned(), key }
+    Piece::Tag { raw: raw.clone(), key }
 }
 
 /// Name of the block that a marker line of ours stands for: `<!-- notion: bookmark -->`.

@@ -71,6 +71,8 @@ pub(super) fn read(events: &[Spanned<'_>], links: Option<&Links>) -> Found {
             Event::Code(part) => {
                 found.runs.push(Run { piece: Piece::Code(part.to_string()), marks: marks.clone() });
             }
+            Event::InlineMath(part) => text(&format!("${part}$"), &marks),
+            Event::DisplayMath(part) => text(&format!("$${part}$$"), &marks),
             Event::SoftBreak => text(" ", &marks),
             Event::HardBreak => found.runs.push(Run { piece: Piece::Break, marks: marks.clone() }),
             Event::FootnoteReference(name) => text(&format!("[^{name}]"), &marks),

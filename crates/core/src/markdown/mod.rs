@@ -20,8 +20,10 @@ mod align;
 mod answer;
 mod block;
 mod container;
+mod dialect;
 mod html;
 mod inline;
+mod keep;
 mod language;
 mod links;
 mod local_inline;
@@ -33,29 +35,29 @@ mod pull;
 mod push;
 mod relink;
 mod splice;
+mod table_tags;
 #[cfg(test)]
 mod tests;
 mod url;
 mod v1_inline;
 mod v1_parse;
 mod v1_render;
+mod v2_inline;
+mod v2_line;
+mod v2_parse;
+mod v2_render;
+mod v2_tags;
 mod whole;
 mod words;
 mod yaml;
 
+pub use dialect::Dialect;
 pub use links::{Entry, Fate, FileLink, Links, Site, Web, file_links};
 pub use merge::{Choice, Clash, Merged, Sides, merge};
 pub use whole::{body_text, empty_digest, has_children, plan_restore};
 
 use align::{Link, Slot, Step};
 use block::{Block, LocalUnit, Node, RemoteUnit};
-
-/// Grammar of a backend's bodies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// Notion's "enhanced markdown".
-    NotionV1,
-}
 
 /// A conditional replacement in a backend's body.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -157,9 +159,7 @@ fn local_units(local: &Local<'_>) -> Vec<LocalUnit> {
 }
 
 fn remote_units(dialect: Dialect, text: &str) -> Vec<RemoteUnit> {
-    match dialect {
-        Dialect::NotionV1 => v1_parse::parse(text),
-    }
+    dialect.parse(text)
 }
 
 fn digest<'a>(nodes: impl Iterator<Item = &'a Node>) -> String {
@@ -228,9 +228,7 @@ pub fn remote_is_empty(dialect: Dialect, text: &str) -> bool {
 /// The whole body as it is sent for a new page.
 pub fn render_remote(local: &Local<'_>, dialect: Dialect) -> String {
     let nodes: Vec<Node> = local_units(local).into_iter().map(|unit| unit.node).collect();
-    match dialect {
-        Dialect::NotionV1 => v1_render::render(&nodes),
-    }
+    dialect.render(&nodes)
 }
 
 /// The whole body as [`render_remote`] wrote it when a body was made from it that came back as `remote`: links that
@@ -238,9 +236,7 @@ pub fn render_remote(local: &Local<'_>, dialect: Dialect) -> String {
 pub fn render_agreed(local: &Local<'_>, dialect: Dialect, remote: &str) -> String {
     let units = relink::as_agreed(local_units(local), &remote_units(dialect, remote), local.links);
     let nodes: Vec<Node> = units.into_iter().map(|unit| unit.node).collect();
-    match dialect {
-        Dialect::NotionV1 => v1_render::render(&nodes),
-    }
+    dialect.render(&nodes)
 }
 
 /// The whole body as it stands in a new file: LF, with a final newline unless it is empty.
@@ -301,7 +297,7 @@ pub fn plan_push(
     }
     if holds_nothing(&target) {
         let nodes: Vec<Node> = new.into_iter().map(|unit| unit.node).collect();
-        return append(&nodes);
+        return append(dialect, &nodes);
     }
     match align::transfer(&steps, &link, &new, shown.len()) {
         Ok(slots) => push_slots(dialect, remote, &target, slots, &labels),
@@ -316,14 +312,14 @@ fn holds_nothing(units: &[RemoteUnit]) -> bool {
     units.iter().all(|unit| unit.frozen || !unit.node.counts())
 }
 
-fn append(nodes: &[Node]) -> Push {
-    let text = v1_render::render(nodes);
+fn append(dialect: Dialect, nodes: &[Node]) -> Push {
+    let text = dialect.render(nodes);
     if text.is_empty() { Push::Nothing } else { Push::Append(text) }
 }
 
 /// What brings slots over the visible units of a body about. `labels` are links of the file that nobody changed.
 fn push_slots(
-    _: Dialect,
+    dialect: Dialect,
     text: &str,
     units: &[RemoteUnit],
     slots: Vec<Slot<'_>>,
@@ -340,13 +336,13 @@ fn push_slots(
                 Slot::Kept(_) | Slot::Removed(_) => None,
             })
             .collect();
-        return append(&nodes);
+        return append(dialect, &nodes);
     }
     let visible: Vec<usize> =
         (0..units.len()).filter(|at| units.get(*at).is_some_and(is_visible)).collect();
     let slots = with_hidden(slots, &visible, units.len());
     let nodes = relink::pushed(&slots, units, labels);
-    match push::hunks(text, units, relink::replaced(slots, &nodes, units)) {
+    match push::hunks(dialect, text, units, relink::replaced(slots, &nodes, units)) {
         Ok(hunks) if hunks.is_empty() => Push::Nothing,
         Ok(hunks) => Push::Edit(hunks),
         Err(reason) => Push::Impossible(reason),
@@ -427,9 +423,7 @@ pub fn plan_pull(
 /// Reads the body that a write answered with (rules 2 and 3). `before` is the text that `hunks` were planned on;
 /// for a body that was appended to, one hunk with an empty `old` at its end.
 pub fn read_answer(dialect: Dialect, before: &str, hunks: &[Hunk], answer: &str) -> Answer {
-    match dialect {
-        Dialect::NotionV1 => answer::read(before, hunks, answer),
-    }
+    answer::read(dialect, before, hunks, answer)
 }
 
 /// Whether a write whose answer never came took effect, from the text that is there now (rule 16).

@@ -4,22 +4,29 @@ use std::ops::Range;
 
 use super::align::Slot;
 use super::block::{Block, Keyed, Node, RemoteUnit};
-use super::{Hunk, v1_parse, v1_render};
+use super::dialect::Form;
+use super::{Dialect, Hunk};
 
 /// Why a change cannot be written.
 pub(super) type Reason = String;
 
 /// The hunks that bring the slots about, or nothing when there are none.
 pub(super) fn hunks(
+    dialect: Dialect,
     text: &str,
     units: &[RemoteUnit],
     slots: Vec<Slot<'_>>,
 ) -> Result<Vec<Hunk>, Reason> {
     let slots = protect(units, slots)?;
     let wanted = expected(units, &slots);
-    let hunks = attempt(text, units, &slots)?;
-    if yields(text, &hunks, &wanted) {
+    let hunks = attempt(dialect, text, units, &slots)?;
+    if yields(dialect, text, &hunks, &wanted) {
         return Ok(hunks);
+    }
+    let impossible =
+        || "the blocks around the change do not allow it to be written alone".to_owned();
+    if !dialect.indents_children() {
+        return Err(impossible());
     }
     // Children of a block that is no list item count with their parent's siblings; when that parent goes, they
     // would become somebody else's children, unless they are written anew at their own depth.
@@ -37,12 +44,8 @@ pub(super) fn hunks(
             other => other,
         })
         .collect();
-    let hunks = attempt(text, units, &flattened)?;
-    if yields(text, &hunks, &wanted) {
-        Ok(hunks)
-    } else {
-        Err("the blocks around the change do not allow it to be written alone".to_owned())
-    }
+    let hunks = attempt(dialect, text, units, &flattened)?;
+    if yields(dialect, text, &hunks, &wanted) { Ok(hunks) } else { Err(impossible()) }
 }
 
 /// Takes back what must not happen to blocks that are never touched.
@@ -92,8 +95,8 @@ fn expected(units: &[RemoteUnit], slots: &[Slot<'_>]) -> Vec<String> {
         .collect()
 }
 
-fn yields(text: &str, hunks: &[Hunk], wanted: &[String]) -> bool {
-    let found = v1_parse::parse(&apply(text, hunks));
+fn yields(dialect: Dialect, text: &str, hunks: &[Hunk], wanted: &[String]) -> bool {
+    let found = dialect.parse(&apply(text, hunks));
     found.iter().filter(|unit| unit.node.counts()).map(|unit| unit.key.as_str()).eq(wanted)
 }
 
@@ -111,23 +114,29 @@ pub(super) fn apply(text: &str, hunks: &[Hunk]) -> String {
 }
 
 /// A hunk that is not yet unique: the units that it replaces, and by what.
-struct Draft {
+struct Draft<'n> {
     units: Range<usize>,
-    parts: Vec<Part>,
+    parts: Vec<Part<'n>>,
     /// Whether the line endings around belong to it: the last resort beside blocks that are never touched.
     padded: bool,
 }
 
-enum Part {
+enum Part<'n> {
     /// A unit that stays as it is and only makes the place unique.
     Kept(usize),
-    /// New lines.
-    New(String),
+    /// New lines, of this block.
+    New(String, &'n Node),
 }
 
-fn attempt(text: &str, units: &[RemoteUnit], slots: &[Slot<'_>]) -> Result<Vec<Hunk>, Reason> {
-    let mut drafts = drafts(text, units, slots);
+fn attempt(
+    dialect: Dialect,
+    text: &str,
+    units: &[RemoteUnit],
+    slots: &[Slot<'_>],
+) -> Result<Vec<Hunk>, Reason> {
+    let mut drafts = drafts(dialect, text, units, slots);
     place_insertions(units, &mut drafts);
+    hold_together(dialect, text, units, &mut drafts)?;
     let mut at = 0;
     while at < drafts.len() {
         merge_touching(&mut drafts);
@@ -143,7 +152,7 @@ fn attempt(text: &str, units: &[RemoteUnit], slots: &[Slot<'_>]) -> Result<Vec<H
     // Replacements may be made one after the other: each must still be unique in what the ones before made.
     loop {
         let hunks: Vec<Hunk> =
-            drafts.iter().filter_map(|draft| finish(text, units, draft)).collect();
+            drafts.iter().filter_map(|draft| finish(dialect, text, units, draft)).collect();
         let mut current = text.to_owned();
         let mut ambiguous = None;
         for (n, hunk) in hunks.iter().enumerate() {
@@ -160,8 +169,14 @@ fn attempt(text: &str, units: &[RemoteUnit], slots: &[Slot<'_>]) -> Result<Vec<H
 }
 
 /// One draft for each run of slots that are not kept.
-fn drafts(text: &str, units: &[RemoteUnit], slots: &[Slot<'_>]) -> Vec<Draft> {
-    let mut out: Vec<Draft> = Vec::new();
+fn drafts<'n>(
+    dialect: Dialect,
+    text: &str,
+    units: &'n [RemoteUnit],
+    slots: &[Slot<'n>],
+) -> Vec<Draft<'n>> {
+    let mut out: Vec<Draft<'n>> = Vec::new();
+    let mut form = Form::default();
     let mut next = 0;
     let mut open = false;
     // Tabs at each depth, as the blocks before have them.
@@ -174,6 +189,8 @@ fn drafts(text: &str, units: &[RemoteUnit], slots: &[Slot<'_>]) -> Vec<Draft> {
         let unit = at.and_then(|at| units.get(at));
         let source = unit.and_then(|unit| text.get(unit.span.clone())).unwrap_or_default();
         let mut new = String::new();
+        let mut written: Option<&'n Node> = None;
+        form = form_after(form, slot, unit, source);
         match (slot, unit) {
             (Slot::Changed(_, node), Some(unit)) => {
                 let indent = if unit.node.key() == node.key() {
@@ -181,18 +198,19 @@ fn drafts(text: &str, units: &[RemoteUnit], slots: &[Slot<'_>]) -> Vec<Draft> {
                 } else {
                     unit.indent
                 };
-                v1_render::unit(node, indent, Some((unit, source)), &mut new);
-                enter(&mut indents, node, indent);
+                new = dialect.unit(node, indent, Some((unit, source)), form);
+                written = Some(*node);
+                enter(dialect, &mut indents, node, indent);
             }
             (Slot::Added(node), _) => {
                 let indent = indent_at(&indents, node.depth);
-                v1_render::unit(node, indent, None, &mut new);
-                enter(&mut indents, node, indent);
+                new = dialect.unit(node, indent, None, form);
+                written = Some(*node);
+                enter(dialect, &mut indents, node, indent);
             }
-            (Slot::Kept(_), Some(unit)) => enter(&mut indents, &unit.node, unit.indent),
+            (Slot::Kept(_), Some(unit)) => enter(dialect, &mut indents, &unit.node, unit.indent),
             _ => {}
         }
-        let new = new.strip_suffix('\n').unwrap_or(&new).to_owned();
         let kept =
             matches!(slot, Slot::Kept(_)) || (unit.is_some() && !new.is_empty() && new == source);
         let empty_addition = at.is_none() && new.is_empty();
@@ -213,30 +231,50 @@ fn drafts(text: &str, units: &[RemoteUnit], slots: &[Slot<'_>]) -> Vec<Draft> {
         }
         if let Some(draft) = out.last_mut() {
             draft.units.end = draft.units.end.max(next);
-            if !new.is_empty() {
-                draft.parts.push(Part::New(new));
+            if let Some(node) = written.filter(|_| !new.is_empty()) {
+                draft.parts.push(Part::New(new, node));
             }
         }
     }
     out
 }
 
+/// How blocks beside this one are written.
+fn form_after(form: Form, slot: &Slot<'_>, unit: Option<&RemoteUnit>, source: &str) -> Form {
+    let (node, tags) = match (slot, unit) {
+        (Slot::Added(node), _) => match &node.block {
+            Block::Table(header, _) => (*node, header.is_none()),
+            _ => return form,
+        },
+        (_, Some(unit)) => (&unit.node, source.trim_start().starts_with('<')),
+        _ => return form,
+    };
+    match node.block {
+        Block::Table(..) | Block::Row(_) => Form { table_tags: tags, ..form },
+        Block::Item(..) => {
+            Form { list_tags: tags && source.trim_start().starts_with("<li"), ..form }
+        }
+        Block::TableEnd | Block::Empty => form,
+        _ => Form { list_tags: false, ..form },
+    }
+}
+
 fn indent_at(indents: &[usize], depth: usize) -> usize {
     indents.get(depth).copied().unwrap_or(depth)
 }
 
-fn enter(indents: &mut Vec<usize>, node: &Node, indent: usize) {
+fn enter(dialect: Dialect, indents: &mut Vec<usize>, node: &Node, indent: usize) {
     indents.truncate(node.depth);
     indents.resize(node.depth, 0);
     indents.push(indent);
     if matches!(node.block, Block::Item(..)) {
-        indents.push(indent + 1);
+        indents.push(indent + dialect.child_step());
     }
 }
 
 /// Gives insertions a unit to hold on to: the one before, else the one after, passing over those that are never
 /// touched.
-fn place_insertions(units: &[RemoteUnit], drafts: &mut [Draft]) {
+fn place_insertions(units: &[RemoteUnit], drafts: &mut [Draft<'_>]) {
     for draft in drafts {
         if !draft.units.is_empty() {
             continue;
@@ -254,15 +292,41 @@ fn place_insertions(units: &[RemoteUnit], drafts: &mut [Draft]) {
     }
 }
 
+/// What is taken out of the middle of a block that must not be broken in two is replaced together with what
+/// stands before it.
+fn hold_together(
+    dialect: Dialect,
+    text: &str,
+    units: &[RemoteUnit],
+    drafts: &mut [Draft<'_>],
+) -> Result<(), Reason> {
+    for at in 0..drafts.len() {
+        let Some(draft) = drafts.get(at).filter(|draft| draft.parts.is_empty()) else { continue };
+        if !units.get(draft.units.end).is_some_and(|unit| dialect.is_joined(&unit.node)) {
+            continue;
+        }
+        let left = draft.units.start.checked_sub(1);
+        let free = |n: &usize| units.get(*n).is_some_and(|unit| !unit.frozen);
+        match (left.filter(free), drafts.get_mut(at)) {
+            (Some(n), Some(draft)) => {
+                draft.parts.push(Part::Kept(n));
+                draft.units.start = n;
+            }
+            _ => extend(text, units, drafts, at)?,
+        }
+    }
+    Ok(())
+}
+
 /// Makes one of drafts that overlap or stand side by side.
-fn merge_touching(drafts: &mut Vec<Draft>) {
-    let mut out: Vec<Draft> = Vec::new();
+fn merge_touching(drafts: &mut Vec<Draft<'_>>) {
+    let mut out: Vec<Draft<'_>> = Vec::new();
     for draft in drafts.drain(..) {
         match out.last_mut() {
             Some(last) if draft.units.start <= last.units.end => {
                 last.padded |= draft.padded;
                 // A unit that both hold on to is there once; what one of them replaces is not kept by the other.
-                let holds = |parts: &[Part], at| {
+                let holds = |parts: &[Part<'_>], at| {
                     parts.iter().any(|p| matches!(p, Part::Kept(n) if *n == at))
                 };
                 let mut parts = draft.parts;
@@ -283,7 +347,7 @@ fn merge_touching(drafts: &mut Vec<Draft>) {
 }
 
 /// Where a draft's old text stands.
-fn place(text: &str, units: &[RemoteUnit], draft: &Draft) -> Range<usize> {
+fn place(text: &str, units: &[RemoteUnit], draft: &Draft<'_>) -> Range<usize> {
     let first = units.get(draft.units.start).filter(|_| !draft.units.is_empty());
     let last = draft.units.end.checked_sub(1).and_then(|at| units.get(at));
     let (Some(first), Some(last)) = (first, last) else { return 0..0 };
@@ -293,12 +357,17 @@ fn place(text: &str, units: &[RemoteUnit], draft: &Draft) -> Range<usize> {
     start - usize::from(before)..end + usize::from(after)
 }
 
-fn old_text(text: &str, units: &[RemoteUnit], draft: &Draft) -> String {
+fn old_text(text: &str, units: &[RemoteUnit], draft: &Draft<'_>) -> String {
     text.get(place(text, units, draft)).unwrap_or_default().to_owned()
 }
 
 /// Takes the shorter of the two neighbours into a draft.
-fn extend(text: &str, units: &[RemoteUnit], drafts: &mut [Draft], at: usize) -> Result<(), Reason> {
+fn extend(
+    text: &str,
+    units: &[RemoteUnit],
+    drafts: &mut [Draft<'_>],
+    at: usize,
+) -> Result<(), Reason> {
     let Some(draft) = drafts.get_mut(at) else { return Ok(()) };
     let len = |n: &usize| units.get(*n).filter(|unit| !unit.frozen).map(|unit| unit.span.len());
     let left = draft.units.start.checked_sub(1).and_then(|n| len(&n).map(|len| (len, n)));
@@ -323,24 +392,68 @@ fn extend(text: &str, units: &[RemoteUnit], drafts: &mut [Draft], at: usize) -> 
     Ok(())
 }
 
-fn finish(text: &str, units: &[RemoteUnit], draft: &Draft) -> Option<Hunk> {
+fn finish(dialect: Dialect, text: &str, units: &[RemoteUnit], draft: &Draft<'_>) -> Option<Hunk> {
     let at = place(text, units, draft);
     let old = text.get(at.clone()).filter(|old| !old.is_empty())?;
     let start = units.get(draft.units.start)?.span.start;
     let end = units.get(draft.units.end.checked_sub(1)?)?.span.end;
-    let parts: Vec<&str> = draft
-        .parts
-        .iter()
-        .map(|part| match part {
-            Part::Kept(at) => {
-                units.get(*at).and_then(|unit| text.get(unit.span.clone())).unwrap_or_default()
-            }
-            Part::New(new) => new.as_str(),
-        })
-        .collect();
     let (before, after) = (text.get(at.start..start)?, text.get(end..at.end)?);
-    let new = format!("{before}{}{after}", parts.join("\n"));
-    Some(Hunk { at, old: old.to_owned(), new })
+    let mut new = String::new();
+    let mut last: Option<(Option<usize>, &Node)> = None;
+    for part in &draft.parts {
+        let (own, node, kept) = match part {
+            Part::Kept(n) => {
+                let unit = units.get(*n)?;
+                (text.get(unit.span.clone())?, &unit.node, Some(*n))
+            }
+            Part::New(own, node) => (own.as_str(), *node, None),
+        };
+        match (last, kept) {
+            // Units that stand side by side keep what is between them.
+            (Some((Some(left), _)), Some(right)) if left + 1 == right => {
+                new.push_str(gap(text, units, right)?);
+            }
+            (Some((_, left)), _) if !own.is_empty() => {
+                new.push_str(dialect.separator(left, node));
+            }
+            (None, None) => {
+                new.push_str(lacking(dialect, text, units, draft.units.start, None, Some(node)));
+            }
+            _ => {}
+        }
+        new.push_str(own);
+        last = Some((kept, node));
+    }
+    if let Some((None, node)) = last {
+        new.push_str(lacking(dialect, text, units, draft.units.end, Some(node), None));
+    }
+    Some(Hunk { at, old: old.to_owned(), new: format!("{before}{new}{after}") })
+}
+
+/// What stands between a unit and the one before it.
+fn gap<'t>(text: &'t str, units: &[RemoteUnit], at: usize) -> Option<&'t str> {
+    let before = units.get(at.checked_sub(1)?)?;
+    text.get(before.span.end..units.get(at)?.span.start)
+}
+
+/// What is missing between a new block and the unit that stands beside it, before or from `at` on.
+fn lacking(
+    dialect: Dialect,
+    text: &str,
+    units: &[RemoteUnit],
+    at: usize,
+    left: Option<&Node>,
+    right: Option<&Node>,
+) -> &'static str {
+    let unit = |at: usize| units.get(at).map(Keyed::node);
+    let left = left.or_else(|| at.checked_sub(1).and_then(unit));
+    let right = right.or_else(|| unit(at));
+    let (Some(left), Some(right), Some(there)) = (left, right, gap(text, units, at)) else {
+        return "";
+    };
+    // Right after a tag a block needs no blank line.
+    let enough = there.matches('\n').count() >= 2 || left.block == Block::Empty;
+    if !enough && dialect.separator(left, right) == "\n\n" { "\n" } else { "" }
 }
 
 fn occurs_once(text: &str, part: &str) -> bool {

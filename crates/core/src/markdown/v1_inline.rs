@@ -6,7 +6,7 @@ use super::html::{self, Effect, Tag, TagMarks};
 use super::inline::{Inline, Marks, Piece, Run};
 use super::links::Links;
 use super::local_text::{image_runs, resolve};
-use super::url;
+use super::{keep, url};
 
 /// Characters that v1 wants escaped outside of code.
 const ESCAPED: &str = "\\*~`$[]<>{}|^";
@@ -356,24 +356,15 @@ fn unescape(text: &str) -> String {
     out
 }
 
-/// Writes inline text that replaces `source`: equations that stand there stay equations, though a file has them
-/// as plain text.
+/// Writes inline text that replaces `source`: its equations and comment anchors stay.
 pub(super) fn render_over(text: &Inline, source: &str) -> String {
-    let mut out = render(text);
-    let mut rest = source;
-    while let Some(at) = rest.find('$') {
-        let escaped = rest.get(..at).is_some_and(|before| before.ends_with('\\'));
-        let tail = rest.get(at + 1..).unwrap_or_default();
-        let end = tail.find('$').filter(|end| !escaped && *end > 0);
-        let Some(equation) = end.and_then(|end| rest.get(at..at + end + 2)) else {
-            rest = tail;
-            continue;
-        };
-        let mut literal = String::new();
-        escape_plain(equation, &mut literal);
-        out = out.replace(&literal, equation);
-        rest = rest.get(at + equation.len()..).unwrap_or_default();
-    }
+    keep::over(render(text), source, parse, escaped)
+}
+
+/// Literal text, as it is written.
+pub(super) fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    escape_plain(text, &mut out);
     out
 }
 

@@ -263,7 +263,7 @@ impl<'a> Reader<'a, '_> {
         let last = self.line(close);
         let base = self.line(at).span.start;
         let raw = self.source.get(base..last.span.end).unwrap_or_default();
-        let rows = rows(raw);
+        let rows = rows(raw, v1_inline::parse);
         let header = tag.attribute("header-row") == Some("true");
         let columns = rows.iter().map(|row| row.cells.len()).max().unwrap_or(0);
         let mut own_lines: Vec<(usize, usize)> = Vec::new();
@@ -418,38 +418,50 @@ fn is_block_tag(tag: &Tag<'_>) -> bool {
     !tag.closing && !INLINE_TAGS.contains(&tag.name) && !tag.name.starts_with("mention-")
 }
 
-struct TableRow {
-    cells: Vec<Inline>,
-    span: Range<usize>,
+/// A row of a table in tags.
+pub(super) struct TableRow {
+    pub(super) cells: Vec<Inline>,
+    pub(super) span: Range<usize>,
+    /// All cells are `<th>`.
+    pub(super) is_header: bool,
 }
 
-fn rows(raw: &str) -> Vec<TableRow> {
+/// The rows of a table in tags.
+pub(super) fn rows(raw: &str, parse: fn(&str) -> Inline) -> Vec<TableRow> {
     let mut out = Vec::new();
     let mut at = 0;
     while let Some(start) = raw.get(at..).and_then(|rest| rest.find("<tr")).map(|n| at + n) {
         let len = raw.get(start..).and_then(|rest| rest.find("</tr>")).map(|n| n + "</tr>".len());
         let Some(end) = len.map(|len| start + len) else { break };
+        let row = raw.get(start..end).unwrap_or_default();
         out.push(TableRow {
-            cells: cells(raw.get(start..end).unwrap_or_default()),
+            cells: cells(row, parse),
             span: start..end,
+            is_header: row.contains("<th") && !row.contains("<td"),
         });
         at = end;
     }
     out
 }
 
-fn cells(row: &str) -> Vec<Inline> {
+fn cells(row: &str, parse: fn(&str) -> Inline) -> Vec<Inline> {
     let mut out = Vec::new();
     let mut rest = row;
-    while let Some(tail) = rest.find("<td").and_then(|at| rest.get(at..)) {
-        let Some((tag, end)) = Tag::at(tail).zip(tail.find("</td>")) else { break };
-        out.push(v1_inline::parse(tail.get(tag.len..end).unwrap_or_default().trim()));
-        rest = tail.get(end + "</td>".len()..).unwrap_or_default();
+    while let Some(tail) = rest.find("<t").and_then(|at| rest.get(at..)) {
+        let Some(tag) = Tag::at(tail).filter(|tag| matches!(tag.name, "td" | "th")) else {
+            rest = tail.get(2..).unwrap_or_default();
+            continue;
+        };
+        let closing = format!("</{}>", tag.name);
+        let Some(end) = tail.find(&closing) else { break };
+        out.push(parse(tail.get(tag.len..end).unwrap_or_default().trim()));
+        rest = tail.get(end + closing.len()..).unwrap_or_default();
     }
     out
 }
 
-fn padded(mut cells: Vec<Inline>, columns: usize) -> Vec<Inline> {
+/// A row with as many cells as its table has columns.
+pub(super) fn padded(mut cells: Vec<Inline>, columns: usize) -> Vec<Inline> {
     cells.resize(columns, Inline::default());
     cells
 }

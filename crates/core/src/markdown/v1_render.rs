@@ -2,7 +2,7 @@
 
 use super::block::{Block, Marker, Node, RemoteUnit};
 use super::inline::Inline;
-use super::{v1_inline, v1_parse};
+use super::{table_tags, v1_inline, v1_parse};
 
 /// A whole body.
 pub(super) fn render(nodes: &[Node]) -> String {
@@ -99,7 +99,10 @@ pub(super) fn unit(
         Block::Table(header, _) => {
             table(header.as_deref(), like.map(|(_, source)| source), &mut line)
         }
-        Block::Row(cells) => row(cells, &mut line),
+        Block::Row(cells) => {
+            let source = like.map_or("", |(_, source)| source);
+            table_tags::row(cells, source, v1_inline::render, &mut line);
+        }
         Block::TableEnd => line("</table>"),
         Block::Divider => line("---"),
         Block::Image(caption, target) => {
@@ -122,29 +125,14 @@ fn children(nodes: &[Node], indent: usize, out: &mut String) {
 }
 
 fn table(header: Option<&[Inline]>, like: Option<&str>, line: &mut impl FnMut(&str)) {
-    let kept = like.map(|source| {
-        let lines: Vec<&str> = source.lines().map(|line| line.trim_start_matches('\t')).collect();
-        let rows = lines
-            .iter()
-            .position(|line| line.trim_start().starts_with("<tr"))
-            .unwrap_or(lines.len());
-        lines.get(..rows).unwrap_or_default().to_vec()
-    });
-    match kept {
-        Some(lines) if !lines.is_empty() => lines.into_iter().for_each(&mut *line),
-        _ => line(if header.is_some() { "<table header-row=\"true\">" } else { "<table>" }),
+    let kept = table_tags::head(like.unwrap_or_default());
+    if kept.is_empty() {
+        line(if header.is_some() { "<table header-row=\"true\">" } else { "<table>" });
     }
+    kept.into_iter().for_each(&mut *line);
     if let Some(cells) = header {
-        row(cells, line);
+        table_tags::row(cells, like.unwrap_or_default(), v1_inline::render, line);
     }
-}
-
-fn row(cells: &[Inline], line: &mut impl FnMut(&str)) {
-    line("<tr>");
-    for cell in cells {
-        line(&format!("<td>{}</td>", v1_inline::render(cell)));
-    }
-    line("</tr>");
 }
 
 /// Escapes a text that would be read as another block.

@@ -372,3 +372,33 @@ async fn an_answer_to_a_body_write_without_text_is_ambiguous() {
     let error = notion(&server.url).append_body(&page_uuid(1), "x").await.unwrap_err();
     assert!(matches!(error, BackendError::Ambiguous { .. }), "{error:?}");
 }
+
+/// The grammar goes with every request that holds or asks for a body, and with no other.
+#[tokio::test]
+async fn the_configured_grammar_is_sent_with_every_body() {
+    let body = || {
+        Play::Json(
+            200,
+            json!({"object": "page_markdown", "markdown": "a", "truncated": false,
+            "unknown_block_ids": []}),
+        )
+    };
+    let page = || Play::Json(200, page_object(1, CREATED));
+    let server = Server::start(vec![body(), body(), body(), page(), page()]).await;
+    let mut options = super::super::testing::options(&server.url);
+    options.dialect = agent_sync_core::markdown::Dialect::NotionV2;
+    let notion = super::super::testing::with_gate(super::super::Notion::new(options).unwrap());
+    assert_eq!(notion.dialect(), agent_sync_core::markdown::Dialect::NotionV2);
+    notion.body(&page_uuid(1)).await.unwrap();
+    let hunk = Hunk { at: 0..1, old: "a".into(), new: "b".into() };
+    notion.edit_body(&page_uuid(1), &[hunk]).await.unwrap();
+    notion.append_body(&page_uuid(1), "c").await.unwrap();
+    let properties = Properties::from([("Title".into(), text("T"))]);
+    notion.create(&story(), &place(), &properties, "d").await.unwrap();
+    notion.create(&story(), &place(), &properties, "").await.unwrap();
+    let seen = server.seen();
+    assert!(seen[0].line.ends_with("/markdown?markdown_version=v2"), "{}", seen[0].line);
+    let versions: Vec<_> =
+        seen[1..].iter().map(|seen| seen.body["markdown_version"].clone()).collect();
+    assert_eq!(versions, [json!("v2"), json!("v2"), json!("v2"), serde_json::Value::Null]);
+}

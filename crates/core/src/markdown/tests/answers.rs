@@ -15,6 +15,12 @@ fn hunks(before: &str, after: &str) -> (String, Vec<Hunk>) {
 
 /// Rule 2: as the backend does it, one after the other, each only where its text is there once.
 fn served(text: &str, hunks: &[Hunk]) -> (String, Vec<bool>) {
+    let (out, applied) = replaced(text, hunks);
+    (out.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("\n"), applied)
+}
+
+/// The text with those hunks replaced that fit.
+fn replaced(text: &str, hunks: &[Hunk]) -> (String, Vec<bool>) {
     let mut out = text.to_owned();
     let mut applied = Vec::new();
     for hunk in hunks {
@@ -24,7 +30,7 @@ fn served(text: &str, hunks: &[Hunk]) -> (String, Vec<bool>) {
         }
         applied.push(fits);
     }
-    (out.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("\n"), applied)
+    (out, applied)
 }
 
 const BEFORE: &str = "one\n\ntwo\n\n- three\n- four\n\nfive\n";
@@ -257,5 +263,40 @@ proptest! {
             prop_assert!(!now.contains("zzhers"));
             prop_assert_eq!(remote_digest(V1, &now), local_digest(&md(&after)));
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Rules 2 and 3 in v2, where somebody writes a paragraph of their own.
+    #[test]
+    fn nobodys_edit_gets_into_the_base_in_v2(before in twins(), after in twins(), at in 0..9_usize, first in any::<bool>(), skipped in prop::option::of(0..3_usize)) {
+        let remote = sent_in(V2, &before);
+        let Push::Edit(hunks) = plan_push(V2, Some((&md(&before), &remote)), &md(&after), &remote) else {
+            return Ok(());
+        };
+        let mut sent_hunks = hunks.clone();
+        if let Some(skipped) = skipped.filter(|n| *n < hunks.len()) {
+            sent_hunks.remove(skipped);
+        }
+        let hers = |body: &str| {
+            let mut blocks: Vec<&str> = body.split("\n\n").filter(|block| !block.trim().is_empty()).collect();
+            blocks.insert(at.min(blocks.len()), "zzhers");
+            blocks.join("\n\n")
+        };
+        let now = if first {
+            replaced(&hers(&remote), &sent_hunks).0
+        } else {
+            hers(&replaced(&remote, &sent_hunks).0)
+        };
+        let answer = read_answer(V2, &remote, &hunks, &now);
+        prop_assert!(!answer.base.contains("zzhers"), "{answer:?}");
+        prop_assert!(answer.unexpected, "{:?}", answer);
+        let quiet = replaced(&remote, &hunks).0;
+        let answer = read_answer(V2, &remote, &hunks, &quiet);
+        prop_assert_eq!(&answer.applied, &vec![true; hunks.len()]);
+        prop_assert!(!answer.unexpected);
+        prop_assert_eq!(remote_digest(V2, &answer.base), local_digest(&md(&after)));
     }
 }

@@ -189,6 +189,10 @@ fn deep_and_odd_input_ends() {
         "<b".repeat(20_000),
         "\t".repeat(1_000) + "- x",
         "[a](".repeat(20_000),
+        "<quote>\n".repeat(5_000) + &"</quote>\n".repeat(5_000),
+        "> ".repeat(5_000),
+        "a\\\n".repeat(5_000),
+        "$a".repeat(20_000),
     ] {
         let shown: String = text.chars().take(12).collect();
         let limit = std::time::Duration::from_secs(10);
@@ -197,6 +201,9 @@ fn deep_and_odd_input_ends() {
             ("remote", &|| drop(remote_digest(V1, &text))),
             ("filed", &|| drop(filed(&text))),
             ("sent", &|| drop(sent(&text))),
+            ("remote in v2", &|| drop(remote_digest(V2, &text))),
+            ("filed from v2", &|| drop(filed_in(V2, &text))),
+            ("sent in v2", &|| drop(sent_in(V2, &text))),
         ] {
             let start = std::time::Instant::now();
             act();
