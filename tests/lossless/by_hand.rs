@@ -207,12 +207,17 @@ enum File {
     Crlf,
     Bom,
     FrontMatter,
+    /// Another paragraph changes in the same run.
+    Beside,
 }
+
+const WRAPPED: &str = "A __paragraph\nthat__ is wrapped, a kiwi\nin it.\n\n";
 
 impl File {
     fn text(self, id: &str, body: &str) -> String {
         let text = format!("# {id}: Title\n\n## State\n\nDRAFT\n\n## Body\n\n{body}");
         match self {
+            Self::Beside => text.replace("## Body\n\n", &format!("## Body\n\n{WRAPPED}")),
             Self::Plain => text,
             Self::Crlf => text.replace('\n', "\r\n"),
             Self::Bom => format!("\u{feff}{text}"),
@@ -271,17 +276,24 @@ fn one_word(file: File) {
                 let _ = writeln!(wrong, "{name}: no apple in {all:?}");
             }
         }
+        if file == File::Beside {
+            let new = "A **paragraph that** is wrapped, a plum in it.";
+            lab.sim.workspace().edit_block(&page, "kiwi", new).unwrap();
+        }
         before.push(blocks(&lab, &id(n)));
     }
     let bodies: Vec<String> = (0..paths.len()).map(|n| lab.body("Stories", &id(n))).collect();
     lab.minutes(3);
     repo.run(&["sync", "--allow", "change=1000"]).expect(0);
+    let lines = if file == File::Beside { "2" } else { "1" };
     let numbers = repo.git(&["diff", "--numstat"]);
     for (n, (name, ..)) in BY_HAND.iter().enumerate() {
         let now = repo.read(&paths[n]);
         let line = numbers.lines().find(|line| line.ends_with(&paths[n])).unwrap_or_default();
         let counts: Vec<&str> = line.split('\t').take(2).collect();
-        if now != texts[n].replace("apple", "grape") || counts != ["1", "1"] {
+        if now != texts[n].replace("apple", "grape").replace("kiwi", "plum")
+            || counts != [lines, lines]
+        {
             let _ = writeln!(
                 wrong,
                 "{name}: pulled, {line:?}\n  from {:?}\n  to   {now:?}\n  with {:?}",
@@ -344,4 +356,9 @@ fn a_word_is_a_line_below_a_mark_of_byte_order() {
 #[test]
 fn a_word_is_a_line_below_front_matter() {
     one_word(File::FrontMatter);
+}
+
+#[test]
+fn a_word_is_a_line_beside_another_one() {
+    one_word(File::Beside);
 }

@@ -92,7 +92,7 @@ fn rule_2_a_hunk_that_is_skipped_is_never_taken_for_written() {
                 rests(&lab, &repo);
             } else {
                 assert_eq!((second.code, open, reached), (1, 1, 2), "{told}");
-                assert_eq!(file.contains("Ada"), false, "{told}");
+                assert!(!file.contains("Ada"), "{told}");
                 assert_eq!(
                     file.replace("- Bravo one two three\n", "").trim_end(),
                     mine.trim_end(),
