@@ -149,6 +149,19 @@ fn a_changed_word_keeps_the_way_its_block_is_written() {
 }
 
 #[test]
+fn a_block_that_is_written_anew_leaves_the_others_as_they_are() {
+    let stubborn = "An __old big apple__\nhere.\n";
+    let wrapped = "A _paragraph\nby_ hand, kiwi\nin it.\n";
+    for document in [format!("{stubborn}\n{wrapped}"), format!("{wrapped}\n{stubborn}")] {
+        let old = render_remote(&md(&document), V1);
+        let now = old.replace("**old big apple**", "**old big** apple").replace("kiwi", "plum");
+        let pulled = pulled(Some((&document, &old)), &document, &now);
+        assert!(pulled.contains("A _paragraph\nby_ hand, plum\nin it.\n"), "{pulled}");
+        assert!(pulled.contains("An **old big** apple here.\n"), "{pulled}");
+    }
+}
+
+#[test]
 fn blocks_come_and_go_without_their_neighbours() {
     // Local before, local after; both directions.
     for (before, after) in [
