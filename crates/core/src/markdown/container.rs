@@ -8,7 +8,8 @@ use pulldown_cmark::{Options, Parser};
 use super::align::{self, Link};
 use super::block::{Block, Keyed, LocalUnit, Node};
 use super::links::Links;
-use super::{Edit, Local, local_parse, pull};
+use super::splice::Grain;
+use super::{Edit, Local, local_parse, local_render, pull, words};
 use crate::kind::Format;
 
 /// A block with its canonical form.
@@ -37,12 +38,21 @@ struct Inside {
 /// The edits inside of a container that make its content that of `node`, if it can be told apart from its frame.
 pub(super) fn change(local: &Local<'_>, unit: &LocalUnit, node: &Node) -> Option<Vec<Edit>> {
     let (text, links) = (local.text, local.links);
+    let mut out = Vec::new();
     let (old, new, inside) = match (&unit.node.block, &node.block) {
         (Block::Quote(old), Block::Quote(new)) => (old, new, quoted(text, unit.inline.clone()?, 0)),
         (Block::Callout(a, old), Block::Callout(b, new)) if a == b => {
             (old, new, quoted(text, unit.inline.clone()?, 1))
         }
-        (Block::Toggle(a, old), Block::Toggle(b, new)) if a == b => {
+        (Block::Toggle(a, old), Block::Toggle(b, new)) => {
+            if a != b {
+                let (source, start) = summary(text, unit)?;
+                let [from, to] = [a, b].map(|title| local_render::html_title(title, links));
+                out = words::edits(source, start, &from, &to, &unit.indent, Grain::Word);
+            }
+            if old == new {
+                return Some(out);
+            }
             (old, new, toggled(text, unit)?)
         }
         _ => return None,
@@ -61,7 +71,6 @@ pub(super) fn change(local: &Local<'_>, unit: &LocalUnit, node: &Node) -> Option
     let steps = align::steps(&units, &wanted);
     let slots = align::transfer(&steps, &Link::identity(units.len()), &wanted, units.len()).ok()?;
     let local = Local { text: &source, excluded: &[], format: Format::Markdown, links };
-    let mut out = Vec::new();
     for edit in pull::edits(&local, &units, &slots) {
         if edit.at.end > length {
             return None;
@@ -106,6 +115,15 @@ fn quoted(text: &str, span: Range<usize>, skip: usize) -> Inside {
         at += line.len();
     }
     inside
+}
+
+/// The title of a toggle as it is written, and where it begins.
+fn summary<'a>(text: &'a str, unit: &LocalUnit) -> Option<(&'a str, usize)> {
+    const OPEN: &str = "<summary>";
+    let source = text.get(unit.span.clone())?;
+    let start = source.find(OPEN)? + OPEN.len();
+    let title = source.get(start..)?.split("</summary>").next()?;
+    Some((title, unit.span.start + start))
 }
 
 fn toggled(text: &str, unit: &LocalUnit) -> Option<Inside> {

@@ -1,7 +1,7 @@
 //! What the grammars of the backends have in common: one way in for all that reads or writes a body.
 
 use super::block::{Block, Node, RemoteUnit};
-use super::{v1_parse, v1_render, v2_parse, v2_render};
+use super::{keep, v1_parse, v1_render, v2_parse, v2_render};
 
 /// Grammar of a backend's bodies.
 ///
@@ -56,7 +56,14 @@ impl Dialect {
             Self::NotionV1 => v1_render::unit(node, indent, like, &mut out),
             Self::NotionV2 => v2_render::unit(node, indent, like, form, &mut out),
         }
-        out.strip_suffix('\n').unwrap_or(&out).to_owned()
+        let out = out.strip_suffix('\n').unwrap_or(&out).to_owned();
+        match (like, &node.block) {
+            (
+                Some((_, source)),
+                Block::Quote(_) | Block::Callout(..) | Block::Toggle(..) | Block::Image(..),
+            ) => keep::over_blocks(out, source, self),
+            _ => out,
+        }
     }
 
     /// The least that stands between the texts of two blocks.

@@ -1,8 +1,10 @@
 //! What stands in a text of Notion's and has no form in a file, kept when the text is written anew: equations and
 //! the anchors of comments.
 
+use super::dialect::Dialect;
 use super::html::Tag;
 use super::inline::Inline;
+use super::{v1_inline, v2_inline};
 
 /// Texts with more words are not searched for what is left of a commented passage.
 const MAX_WORDS: usize = 60;
@@ -15,7 +17,25 @@ pub(super) fn over(
     escape: fn(&str) -> String,
 ) -> String {
     let with_equations = equations(written, source, escape);
-    anchors(with_equations, source, parse)
+    anchors(with_equations, source, &|a, b| parse(a) == parse(b))
+}
+
+/// As [`over`], for the lines of a block that holds others.
+pub(super) fn over_blocks(written: String, source: &str, dialect: Dialect) -> String {
+    if !source.contains(['$', '<']) || written.contains("discussion-urls=") {
+        return written;
+    }
+    let same = |a: &str, b: &str| {
+        let keys = |text| dialect.parse(text).into_iter().map(|unit| unit.key).collect::<Vec<_>>();
+        keys(a) == keys(b)
+    };
+    let escape = match dialect {
+        Dialect::NotionV1 => v1_inline::escaped,
+        Dialect::NotionV2 => v2_inline::escaped,
+    };
+    let with_equations = equations(written.clone(), source, escape);
+    let written = if same(&with_equations, &written) { with_equations } else { written };
+    anchors(written, source, &same)
 }
 
 /// A file has equations as plain text.
@@ -36,7 +56,7 @@ fn equations(mut out: String, source: &str, escape: fn(&str) -> String) -> Strin
 }
 
 /// Puts the anchors back on the words that they stood on, or on the most of them that are left.
-fn anchors(mut out: String, source: &str, parse: fn(&str) -> Inline) -> String {
+fn anchors(mut out: String, source: &str, same: &dyn Fn(&str, &str) -> bool) -> String {
     let mut rest = source;
     while let Some(start) = rest.find("<span ") {
         let tail = rest.get(start..).unwrap_or_default();
@@ -46,12 +66,24 @@ fn anchors(mut out: String, source: &str, parse: fn(&str) -> Inline) -> String {
         let Some(inside) = tail.get(tag.len..).and_then(inside) else { continue };
         // Colours are written from the text itself.
         let open = format!("<span discussion-urls=\"{urls}\">");
+        let before = source.get(..start).unwrap_or_default();
         for passage in passages(inside) {
-            if out.matches(passage).count() != 1 {
+            // Words that stand there several times are told apart by their order, where none came or went.
+            let places: Vec<usize> = out.match_indices(passage).map(|(at, _)| at).collect();
+            let nth = match places.len() {
+                1 => 0,
+                n if passage == inside.trim() && n == source.matches(passage).count() => {
+                    before.matches(passage).count()
+                }
+                _ => continue,
+            };
+            let Some((head, rest)) = places.get(nth).and_then(|at| out.split_at_checked(*at))
+            else {
                 continue;
-            }
-            let anchored = out.replacen(passage, &format!("{open}{passage}</span>"), 1);
-            if parse(&anchored) == parse(&out) {
+            };
+            let rest = rest.get(passage.len()..).unwrap_or_default();
+            let anchored = format!("{head}{open}{passage}</span>{rest}");
+            if same(&anchored, &out) {
                 out = anchored;
                 break;
             }
@@ -108,7 +140,6 @@ fn passages(text: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{v1_inline, v2_inline};
     use super::*;
 
     const SOURCE: &str = "see <span discussion-urls=\"discussion://1\">the big plan</span> here";
@@ -139,6 +170,46 @@ mod tests {
                 assert_eq!(kept, wanted);
                 assert_eq!(parse(&kept), parse(new));
             }
+        }
+    }
+
+    #[test]
+    fn the_same_words_are_told_apart_by_their_order() {
+        let source = "a plan, <span discussion-urls=\"discussion://1\">a plan</span> is";
+        for (new, wanted) in [
+            (
+                "a plan, a plan was",
+                "a plan, <span discussion-urls=\"discussion://1\">a plan</span> was",
+            ),
+            ("a plan, a plan, a plan", "a plan, a plan, a plan"),
+        ] {
+            let kept = over(new.to_owned(), source, v1_inline::parse, v1_inline::escaped);
+            assert_eq!(kept, wanted);
+        }
+    }
+
+    #[test]
+    fn an_anchor_stays_inside_of_blocks_that_hold_others() {
+        const OPEN: &str = "<span discussion-urls=\"discussion://1\">";
+        for (dialect, shape) in [
+            (Dialect::NotionV1, "> Our @ $x$"),
+            (Dialect::NotionV1, "> First\n\t- our @ $x$"),
+            (Dialect::NotionV1, "<callout icon=\"🎯\">\n\tOur @ $x$\n</callout>"),
+            (Dialect::NotionV1, "<details>\n<summary>Our @ $x$</summary>\n\tText\n</details>"),
+            (Dialect::NotionV1, "<details>\n<summary>T</summary>\n\tOur @ $x$\n</details>"),
+            (Dialect::NotionV2, "> Our @ $x$"),
+            (Dialect::NotionV2, "<callout icon=\"🎯\">\nOur @ $x$\n</callout>"),
+        ] {
+            let wanted = shape.replace('@', &format!("{OPEN}plan</span>"));
+            let source = wanted.replace("ur ", "UR ");
+            let [old, new] = [&source, &wanted].map(|text| dialect.parse(text));
+            let written = dialect.unit(
+                &new[0].node,
+                0,
+                Some((&old[0], &source)),
+                super::super::dialect::Form::default(),
+            );
+            assert_eq!(written, wanted);
         }
     }
 

@@ -430,7 +430,13 @@ impl<'a> Reader<'a, '_> {
             .strip_prefix("$$")
             .and_then(|rest| rest.strip_suffix("$$"))
             .filter(|rest| !rest.trim().is_empty() && !rest.contains("$$"));
+        let mut inside: Option<Range<usize>> = None;
         let block = if let Some(equation) = equation {
+            inside = self
+                .source(inline.clone())
+                .find("$$")
+                .map(|at| inline.start + at + 2)
+                .map(|start| start..start + equation.len());
             let lines: Vec<&str> = equation.trim().lines().map(str::trim).collect();
             Block::Equation(lines.join("\n"))
         } else if let Some((caption, target)) = found.image {
@@ -442,9 +448,11 @@ impl<'a> Reader<'a, '_> {
         if matches!(&block, Block::Paragraph(text) if text.is_empty()) {
             return;
         }
-        let plain = matches!(block, Block::Paragraph(_));
+        if matches!(block, Block::Paragraph(_)) {
+            inside = Some(inline);
+        }
         self.push(Node { depth, block }, span, indent);
-        self.last(|unit| unit.inline = plain.then_some(inline));
+        self.last(|unit| unit.inline = inside);
     }
 
     fn inline_end(&self, from: usize, end: usize) -> usize {

@@ -200,7 +200,7 @@ pub(super) fn row(cells: &[Inline], links: Option<&Links>) -> String {
 }
 
 /// A summary is HTML, where Markdown is not read.
-fn html_title(title: &Inline, links: Option<&Links>) -> String {
+pub(super) fn html_title(title: &Inline, links: Option<&Links>) -> String {
     let mut out = String::new();
     let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     for run in title.runs() {

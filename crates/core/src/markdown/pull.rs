@@ -1,5 +1,6 @@
 //! From blocks to edits of a file: only the spans of changed blocks, fitted to what stands around them.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::align::Slot;
@@ -8,6 +9,9 @@ use super::local_render::{self, Surroundings, separator};
 use super::relink::is_held;
 use super::splice::Grain;
 use super::{Edit, Local, apply_edits, local_parse, splice};
+
+/// Where more blocks change, they are not tried one by one.
+const MOST_ALONE: usize = 32;
 
 /// How close to the source a changed block is written; the first that reads back as wanted is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +30,22 @@ pub(super) fn edits(local: &Local<'_>, units: &[LocalUnit], slots: &[Slot<'_>]) 
     let wanted: Vec<&Node> = nodes(units, slots).filter(|node| node.counts()).collect();
     let writer = Writer { local, units };
     let parts = [Grain::Word, Grain::Link, Grain::Text].map(Care::Part);
-    for care in parts.into_iter().chain([Care::Block]) {
-        let edits = writer.edits(slots, care);
+    let ladder = || parts.into_iter().chain([Care::Block]);
+    let closest = writer.edits(slots, &|_| Care::Part(Grain::Word));
+    if yields(local, &closest, &wanted) {
+        return closest;
+    }
+    // One block that has to be written anew is no reason to touch another.
+    let changed = slots.iter().filter(|slot| matches!(slot, Slot::Changed(..))).count();
+    if (2..=MOST_ALONE).contains(&changed) {
+        let cares = writer.cares(slots, ladder);
+        let edits = writer.edits(slots, &|at| cares.get(&at).copied().unwrap_or(Care::Block));
+        if yields(local, &edits, &wanted) {
+            return edits;
+        }
+    }
+    for care in ladder().skip(1) {
+        let edits = writer.edits(slots, &|_| care);
         if yields(local, &edits, &wanted) {
             return edits;
         }
@@ -35,7 +53,7 @@ pub(super) fn edits(local: &Local<'_>, units: &[LocalUnit], slots: &[Slot<'_>]) 
     // The blocks do not stand on their own lines or would flow together: write the body anew.
     let whole: Vec<Slot<'_>> =
         (0..units.len()).map(Slot::Removed).chain(nodes(units, slots).map(Slot::Added)).collect();
-    writer.edits(&whole, Care::Block)
+    writer.edits(&whole, &|_| Care::Block)
 }
 
 fn nodes<'a>(units: &'a [LocalUnit], slots: &'a [Slot<'_>]) -> impl Iterator<Item = &'a Node> {
@@ -83,7 +101,29 @@ struct Run<'n> {
 }
 
 impl Writer<'_> {
-    fn edits(&self, slots: &[Slot<'_>], care: Care) -> Vec<Edit> {
+    /// For each changed unit the closest way in which it can be written by itself.
+    fn cares<I: Iterator<Item = Care>>(
+        &self,
+        slots: &[Slot<'_>],
+        ladder: impl Fn() -> I,
+    ) -> BTreeMap<usize, Care> {
+        let mut out = BTreeMap::new();
+        for slot in slots {
+            let Slot::Changed(changed, node) = slot else { continue };
+            let alone: Vec<Slot<'_>> = (0..self.units.len())
+                .map(|at| if at == *changed { Slot::Changed(at, node) } else { Slot::Kept(at) })
+                .collect();
+            let wanted: Vec<&Node> =
+                nodes(self.units, &alone).filter(|node| node.counts()).collect();
+            let care =
+                ladder().find(|care| yields(self.local, &self.edits(&alone, &|_| *care), &wanted));
+            out.extend(care.map(|care| (*changed, care)));
+        }
+        out
+    }
+
+    /// The edits, with the care that the unit at an index is written with.
+    fn edits(&self, slots: &[Slot<'_>], care: &dyn Fn(usize) -> Care) -> Vec<Edit> {
         let mut out = Vec::new();
         let mut run = Run::default();
         // The last unit that stays in place.
@@ -95,7 +135,7 @@ impl Writer<'_> {
                 Slot::Kept(at) | Slot::Changed(at, _) => {
                     self.run(&std::mem::take(&mut run), before, Some(*at), &mut out);
                     if let Slot::Changed(_, node) = slot {
-                        self.change(*at, node, care, &mut out);
+                        self.change(*at, node, care(*at), &mut out);
                     }
                     before = Some(*at);
                 }

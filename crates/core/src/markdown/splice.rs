@@ -59,7 +59,10 @@ pub(super) fn change(
         (Block::Table(Some(old), n), Block::Table(Some(new), m)) if n == m => {
             cells(local, unit, old, new, grain)
         }
-        (Block::Code(a, old), Block::Code(b, new)) if a == b => code(local.text, unit, old, new),
+        (Block::Code(a, old), Block::Code(b, new)) if a == b => {
+            code(local.text, unit.inline.clone()?, &unit.indent, old, new)
+        }
+        (Block::Equation(old), Block::Equation(new)) => equation(local.text, unit, old, new),
         // Finer grains of what is inside are tried there.
         _ if grain == Grain::Word => super::container::change(local, unit, node),
         _ => None,
@@ -114,9 +117,27 @@ fn html(text: &str, unit: &LocalUnit, old: &Inline, new: &Inline) -> Option<Vec<
     Some(words::edits(source, unit.span.start, &from, &to, &unit.indent, Grain::Word))
 }
 
-/// Changes the lines of a code block that differ.
-fn code(text: &str, unit: &LocalUnit, old: &str, new: &str) -> Option<Vec<Edit>> {
+/// Changes what stands between the marks of an equation, by lines where there are several.
+fn equation(text: &str, unit: &LocalUnit, old: &str, new: &str) -> Option<Vec<Edit>> {
     let content = unit.inline.clone()?;
+    let source = text.get(content.clone())?;
+    let start = content.start + source.len() - source.trim_start().len();
+    let at = start..start + source.trim().len();
+    if !source.trim().contains('\n') {
+        let new = new.replace('\n', &format!("\n{}", unit.indent));
+        return Some(vec![Edit { at, new }]);
+    }
+    code(text, at, &unit.indent, old, new)
+}
+
+/// Changes the lines of code that differ. Other lines begin with `indent` only if none is there to go by.
+fn code(
+    text: &str,
+    content: Range<usize>,
+    indent: &str,
+    old: &str,
+    new: &str,
+) -> Option<Vec<Edit>> {
     let start = text.get(..content.start)?.rfind('\n').map_or(0, |at| at + 1);
     let body = text.get(start..content.end)?;
     let old: Vec<&str> = old.split('\n').collect();
@@ -134,7 +155,7 @@ fn code(text: &str, unit: &LocalUnit, old: &str, new: &str) -> Option<Vec<Edit>>
         return None;
     }
     let usual = places.iter().zip(&old).find(|(_, line)| !line.is_empty());
-    let usual = usual.map_or(unit.indent.as_str(), |((_, indent), _)| indent);
+    let usual = usual.map_or(indent, |((_, indent), _)| indent);
     let mut out = Vec::new();
     for op in capture_diff_slices(Algorithm::Myers, &old, &new) {
         let (was, is) = (op.old_range(), op.new_range());

@@ -9,35 +9,36 @@ pub(super) fn head(source: &str) -> Vec<&str> {
     lines.get(..rows.unwrap_or(lines.len())).unwrap_or_default().to_vec()
 }
 
-/// The lines of a row, with the tags of the row in the source.
+/// The lines of a row, with the tags of the row in the source. `text` writes a cell, given the source of the old one.
 pub(super) fn row(
     cells: &[Inline],
     source: &str,
-    text: impl Fn(&Inline) -> String,
+    text: impl Fn(&Inline, &str) -> String,
     line: &mut dyn FnMut(&str),
 ) {
     let tags = tags(source);
-    let row = tags.iter().find(|tag| tag.starts_with("<tr")).copied().unwrap_or("<tr>");
-    let mut own = tags.iter().filter(|tag| tag.starts_with("<td") || tag.starts_with("<th"));
+    let row = tags.iter().find(|(tag, _)| tag.starts_with("<tr")).map_or("<tr>", |(tag, _)| tag);
+    let mut own = tags.iter().filter(|(tag, _)| !tag.starts_with("<tr"));
     line(row);
     for cell in cells {
-        let tag = own.next().copied().unwrap_or("<td>");
+        let (tag, tail) = own.next().copied().unwrap_or(("<td>", ""));
         let name = tag.get(1..3).unwrap_or("td");
-        line(&format!("{tag}{}</{name}>", text(cell)));
+        let old = tail.split(&format!("</{name}>")).next().unwrap_or_default();
+        line(&format!("{tag}{}</{name}>", text(cell, old)));
     }
     line("</tr>");
 }
 
-/// The opening tags of a row and its cells, in order.
-fn tags(source: &str) -> Vec<&str> {
+/// The opening tags of a row and its cells, in order, each with all that follows it.
+fn tags(source: &str) -> Vec<(&str, &str)> {
     let mut out = Vec::new();
     let mut rest = source;
     while let Some(tail) = rest.find("<t").and_then(|at| rest.get(at..)) {
         let tag = super::html::Tag::at(tail)
             .filter(|tag| matches!(tag.name, "tr" | "td" | "th"))
             .and_then(|tag| tail.get(..tag.len));
-        out.extend(tag);
         rest = tail.get(tag.map_or(2, str::len)..).unwrap_or_default();
+        out.extend(tag.map(|tag| (tag, rest)));
     }
     out
 }
@@ -51,7 +52,7 @@ mod tests {
         let source = "<tr color=\"red\">\n<td color=\"blue\">a</td>\n<th>b</th>\n</tr>";
         let mut lines = Vec::new();
         let cells = ["x", "y", "z"].map(Inline::text);
-        row(&cells, source, Inline::plain, &mut |line| lines.push(line.to_owned()));
+        row(&cells, source, |cell, _| cell.plain(), &mut |line| lines.push(line.to_owned()));
         assert_eq!(
             lines,
             [

@@ -101,7 +101,7 @@ pub(super) fn unit(
         }
         Block::Row(cells) => {
             let source = like.map_or("", |(_, source)| source);
-            table_tags::row(cells, source, v1_inline::render, &mut line);
+            table_tags::row(cells, source, v1_inline::render_over, &mut line);
         }
         Block::TableEnd => line("</table>"),
         Block::Divider => line("---"),
@@ -131,7 +131,7 @@ fn table(header: Option<&[Inline]>, like: Option<&str>, line: &mut impl FnMut(&s
     }
     kept.into_iter().for_each(&mut *line);
     if let Some(cells) = header {
-        table_tags::row(cells, like.unwrap_or_default(), v1_inline::render, line);
+        table_tags::row(cells, like.unwrap_or_default(), v1_inline::render_over, line);
     }
 }
 

@@ -66,10 +66,7 @@ pub(super) fn unit(
     let margin = margin(indent);
     let attributes = like.map_or("", |(unit, _)| unit.attributes.as_str());
     let source = like.map_or("", |(_, source)| source);
-    let flow = |text: &Inline| {
-        let written = v2_inline::render(text, Place::Flow);
-        keep::over(written, source, v2_inline::parse, v2_inline::escaped)
-    };
+    let flow = |text: &Inline| kept(v2_inline::render(text, Place::Flow), source);
     let mut line = |text: &str| {
         if !text.is_empty() {
             out.push_str(&margin);
@@ -164,6 +161,10 @@ pub(super) fn unit(
         Block::Opaque(..) => {}
         Block::Empty => line("<p />"),
     }
+}
+
+fn kept(written: String, source: &str) -> String {
+    keep::over(written, source, v2_inline::parse, v2_inline::escaped)
 }
 
 fn margin(indent: usize) -> String {
@@ -276,7 +277,7 @@ fn table(
 ) {
     if !form.table_tags {
         let cells = header.map_or_else(|| vec![Inline::default(); columns], <[_]>::to_vec);
-        pipes(&cells, line);
+        pipes(&cells, source, line);
         let delimiter = source.lines().nth(1).map(str::trim).filter(|delimiter| {
             syntax::delimiter_columns(delimiter).is_some_and(|n| n == cells.len())
         });
@@ -298,20 +299,21 @@ fn table(
 
 fn row(cells: &[Inline], source: &str, form: Form, line: &mut dyn FnMut(&str)) {
     if form.table_tags {
-        let text = |cell: &Inline| v2_inline::render(cell, Place::TagCell);
+        let text = |cell: &Inline, old: &str| kept(v2_inline::render(cell, Place::TagCell), old);
         table_tags::row(cells, source, text, line);
     } else {
-        pipes(cells, line);
+        pipes(cells, source, line);
     }
 }
 
-fn pipes(cells: &[Inline], line: &mut dyn FnMut(&str)) {
+fn pipes(cells: &[Inline], source: &str, line: &mut dyn FnMut(&str)) {
     let mut out = "|".to_owned();
     for cell in cells {
         out.push(' ');
         out.push_str(&v2_inline::render(cell, Place::PipeCell));
         out.push_str(" |");
     }
+    let out = kept(out, source);
     line(&out);
 }
 

@@ -41,6 +41,13 @@ pub(super) fn edits(
     for change in changes(&ours, &wanted, &pairs) {
         let mut text = joined(to, &wanted, change.to.clone()).replace('\n', &format!("\n{indent}"));
         let covered = pairs.get(change.pairs.clone()).unwrap_or_default();
+        if covered.iter().all(|pair| !pair.ours.is_empty() && !pair.own.is_empty())
+            && let (Some(first), Some(last)) = (covered.first(), covered.last())
+        {
+            let source = joined(source, &own, first.own.start..last.own.end);
+            let ours = joined(from, &ours, change.ours.clone());
+            text = respelled(source, ours, &text).unwrap_or(text);
+        }
         // What only the source has stays.
         for pair in covered.iter().filter(|pair| pair.ours.is_empty()) {
             let kept = joined(source, &own, pair.own.clone());
@@ -57,6 +64,23 @@ pub(super) fn edits(
         edit.at = edit.at.start + offset..edit.at.end + offset;
     }
     out
+}
+
+/// `new` with the marks of the source, e.g. `__new__` for our `**new**`: what is between the marks of our writing is
+/// replaced where the source has it.
+fn respelled(source: &str, ours: &str, new: &str) -> Option<String> {
+    let marks = |text: &str| text.find(char::is_alphanumeric);
+    let end = |text: &str| {
+        let last = text.char_indices().rfind(|(_, c)| c.is_alphanumeric());
+        last.map(|(at, c)| at + c.len_utf8())
+    };
+    let (old, is) = (marks(ours)?..end(ours)?, marks(new)?..end(new)?);
+    let same =
+        ours.get(..old.start) == new.get(..is.start) && ours.get(old.end..) == new.get(is.end..);
+    let (old, is) = (ours.get(old)?, new.get(is)?);
+    let mut places = source.match_indices(old);
+    let (at, _) = places.next().filter(|_| same && source != ours && places.next().is_none())?;
+    Some(format!("{}{is}{}", source.get(..at)?, source.get(at + old.len()..)?))
 }
 
 /// Replaces words of the source, with the white space that goes or comes with them.

@@ -119,6 +119,49 @@ fn a_word_changes_inside_of_any_block() {
 }
 
 #[test]
+fn a_changed_word_keeps_the_way_its_block_is_written() {
+    for (document, old, new) in [
+        ("An __apple__ and\n_some\nmore_.\n", "apple", "grape"),
+        ("An __apple__ and\n_some\nmore_.\n", "apple", "grape or two"),
+        ("An __apple__ and\n_some\nmore_.\n", "some", "any"),
+        ("An <b>apple</b>.\n", "apple", "grape"),
+        ("$$\na\napple\n$$\n", "apple", "grape"),
+        ("$$ apple $$\n", "apple", "grape"),
+        ("- a\n\n  $$\n    a\n    apple\n  $$\n", "apple", "grape"),
+        ("```math\na\napple\n```\n", "apple", "grape"),
+        (
+            "<details open>\n<summary>An apple</summary>\n\ntext\nwrapped\n\n</details>\n",
+            "apple",
+            "grape",
+        ),
+        (
+            "<details open>\n<summary>An apple</summary>\n\nwith apple\n\n</details>\n",
+            "apple",
+            "grape",
+        ),
+    ] {
+        let old_remote = render_remote(&md(document), V1);
+        let now = old_remote.replace(old, new);
+        for base in [None, Some((document, old_remote.as_str()))] {
+            assert_eq!(pulled(base, document, &now), document.replace(old, new));
+        }
+    }
+}
+
+#[test]
+fn a_block_that_is_written_anew_leaves_the_others_as_they_are() {
+    let stubborn = "An __old big apple__\nhere.\n";
+    let wrapped = "A _paragraph\nby_ hand, kiwi\nin it.\n";
+    for document in [format!("{stubborn}\n{wrapped}"), format!("{wrapped}\n{stubborn}")] {
+        let old = render_remote(&md(&document), V1);
+        let now = old.replace("**old big apple**", "**old big** apple").replace("kiwi", "plum");
+        let pulled = pulled(Some((&document, &old)), &document, &now);
+        assert!(pulled.contains("A _paragraph\nby_ hand, plum\nin it.\n"), "{pulled}");
+        assert!(pulled.contains("An **old big** apple here.\n"), "{pulled}");
+    }
+}
+
+#[test]
 fn blocks_come_and_go_without_their_neighbours() {
     // Local before, local after; both directions.
     for (before, after) in [
