@@ -171,7 +171,24 @@ fn a_page_is_the_same_in_both_grammars() {
             assert_eq!(pushed_in(dialect, None, &local, remote), remote);
             assert_eq!(pulled_in(dialect, None, &local, remote), local);
         }
+        // What is known in one is known in the other, block by block.
+        for (from, old, to, new) in [(V1, v1, V2, v2), (V2, v2, V1, v1)] {
+            let known = translate(from, old, to, None);
+            assert_eq!(blocks_in(to, &known), blocks_in(from, old), "{old}\n{known}");
+            assert_eq!(translate(from, &known, from, None), known);
+            if blocks_in(to, new) == blocks_in(from, old) {
+                assert_eq!(translate(from, old, to, Some(new)), new);
+            }
+            let more = format!("{new}\n\nmore");
+            assert_eq!(translate(from, old, to, Some(&more)), known);
+        }
     }
+}
+
+fn blocks_in(dialect: Dialect, text: &str) -> Vec<String> {
+    let mut units = remote_units(dialect, text);
+    units.retain(is_visible);
+    units.into_iter().map(|unit| unit.key).collect()
 }
 
 /// A page in v2 with what only Notion has.
