@@ -207,11 +207,10 @@ fn notion(
         let hint = "Notion permits 180 in each minute.".to_owned();
         wrong(&at("requests_per_minute"), "The pace must be between 1 and 10000.".to_owned(), hint);
     }
-    // The stored base texts do not say yet in which grammar they are: v2 would misread those of v1.
-    if *markdown_version == Some(MarkdownVersion::V2) {
-        let message = "Version v2 of Notion's Markdown is not supported yet.".to_owned();
-        wrong(&at("markdown_version"), message, "Write `v1`.".to_owned());
-    }
+    config.dialect = match markdown_version {
+        Some(MarkdownVersion::V2) => Dialect::NotionV2,
+        Some(MarkdownVersion::V1) | None => Dialect::NotionV1,
+    };
     config.assign_ids = assign_ids.unwrap_or(false);
     config.auto_init = auto_init.unwrap_or(false);
     config.settle_seconds = settle_seconds.map_or(config.settle_seconds, u64::from);

@@ -271,10 +271,6 @@ fn rules_of_values_have_lines() {
         ),
         ("backends:\n  n:\n    type: notion\n    parent_page: x\n", ":4: The parent page"),
         (
-            "backends:\n  n:\n    type: notion\n    markdown_version: v2\n",
-            ":4: Version v2 of Notion's Markdown is not supported yet.",
-        ),
-        (
             "backends:\n  p:\n    type: postgres\n    url_env: a-b\n",
             ":4: This is no name of an environment variable.",
         ),
@@ -518,6 +514,25 @@ proptest::proptest! {
         let _ = parse(&text);
         let _ = parse(&lines.join("\n"));
     }
+}
+
+#[test]
+fn the_grammar_of_page_bodies_is_v1_unless_told_otherwise() {
+    use agent_sync_core::markdown::Dialect;
+    for (text, wanted) in [
+        ("", Dialect::NotionV1),
+        ("\n    markdown_version: v1", Dialect::NotionV1),
+        ("\n    markdown_version: v2", Dialect::NotionV2),
+    ] {
+        let config = parse(&format!("backends:\n  n:\n    type: notion{text}\n")).unwrap();
+        let BackendConfig::Notion(notion) = &config.backends[0] else { panic!("{config:?}") };
+        assert_eq!(notion.dialect, wanted, "{text}");
+        assert_eq!(
+            config.mapping_hash,
+            parse("backends: {n: {type: notion}}").unwrap().mapping_hash
+        );
+    }
+    assert!(parse("backends:\n  n:\n    type: notion\n    markdown_version: v3\n").is_err());
 }
 
 fn with_property(property: &str) -> String {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use agent_sync_core::markdown::Hunk;
+use agent_sync_core::markdown::{Dialect, Hunk};
 use agent_sync_core::model::{Key, Properties, Side, Stretch, Value};
 use agent_sync_core::plan::{Content, Pair};
 use jiff::Timestamp;
@@ -28,6 +28,11 @@ pub(super) fn text_id(text: &[u8]) -> String {
 fn text_path(id: &str) -> String {
     let (head, tail) = id.split_at(id.len().min(2));
     format!("texts/{head}/{tail}")
+}
+
+/// The grammar of states that do not name one.
+fn is_first(dialect: &Dialect) -> bool {
+    *dialect == Dialect::default()
 }
 
 /// What is known about one artifact on one backend: a line of `index.jsonl`.
@@ -62,6 +67,9 @@ pub(super) struct Record {
     /// Where the links of that file led that are paths.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Led>,
+    /// Grammar of the page's texts, in the bases and proposals and in what was seen.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub dialect: Dialect,
     /// When the page was edited and read.
     #[serde(default)]
     pub seen: Seen,
@@ -100,7 +108,7 @@ pub(super) fn stretch_name(stretch: &Stretch) -> String {
 
 impl Record {
     /// A record of a page without any base.
-    pub(super) fn new(backend: &str, key: &Key, page: &str, url: &str) -> Self {
+    pub(super) fn new(backend: &str, key: &Key, page: &str, url: &str, dialect: Dialect) -> Self {
         Self {
             backend: backend.to_owned(),
             key: key.clone(),
@@ -112,6 +120,7 @@ impl Record {
             bases: BTreeMap::new(),
             proposed: BTreeMap::new(),
             pushed_by: BTreeMap::new(),
+            dialect,
             seen: Seen::default(),
             other: serde_json::Map::new(),
         }
@@ -270,6 +279,9 @@ pub(super) struct Intent {
     /// Text of the page before, as an id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
+    /// Grammar of that text and of the hunks.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub dialect: Dialect,
     /// What is replaced there. Empty with a body to be created or appended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hunks: Vec<Hunk>,
@@ -299,6 +311,9 @@ pub(super) struct Replaced {
     /// Whether `text` holds what was there: locally the whole file, remotely the body.
     #[serde(default)]
     pub text: bool,
+    /// Grammar of the body, for the remote side.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub dialect: Dialect,
     /// Path of the file, for the local side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,

@@ -136,7 +136,8 @@ pub(super) async fn finish(
         let page = artifact.page.as_ref();
         if artifact.existence == Existence::Both && !pen.book.records.contains_key(&slot) {
             let Some(page) = page else { continue };
-            let record = Record::new(&name, &artifact.key, &page.page, &page.url);
+            let record =
+                Record::new(&name, &artifact.key, &page.page, &page.url, pen.backend.dialect());
             pen.book.records.insert(slot.clone(), record);
         }
         let Some(record) = pen.book.records.get_mut(&slot) else { continue };

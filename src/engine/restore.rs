@@ -150,6 +150,7 @@ async fn remote(
         reason: "restore".to_owned(),
         properties: BTreeMap::new(),
         text: text.is_some(),
+        dialect: backend.dialect(),
         path: None,
         ..replaced.clone()
     };
@@ -199,6 +200,7 @@ async fn remote(
         backend.set_properties(&kind, &place, &page, &values).await?;
     }
     let Some(text) = text else { return Ok(()) };
+    let text = markdown::translate(replaced.dialect, &text, backend.dialect(), Some(&before.text));
     let answer = match markdown::plan_restore(backend.dialect(), &before.text, &text) {
         Push::Nothing => return Ok(()),
         Push::Append(text) => backend.append_body(&page, &text).await,

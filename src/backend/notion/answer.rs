@@ -260,6 +260,10 @@ fn explain_api(endpoint: &Endpoint<'_>, error: &ApiError) -> BackendError {
         400 if is_stale(endpoint, error) => {
             BackendError::Stale { message: format!("{subject} does not take the write ({error}).") }
         }
+        400 if error.message.contains("markdown_version") => BackendError::Refused {
+            message: format!("Notion does not speak this version of its Markdown ({error})."),
+            remedy: "Set `markdown_version: v2` for this backend in the configuration.".to_owned(),
+        },
         400 if is_schema(error) => BackendError::Refused {
             message: format!("A mapped property is not in its database any more ({error})."),
             remedy: "Run `agent-sync init` to add it, or correct its name in the configuration.".to_owned(),

@@ -36,6 +36,7 @@ pub(super) async fn local(
             reason: reason(task, task.local == Action::Delete, "pull"),
             properties: BTreeMap::new(),
             text: true,
+            dialect: markdown::Dialect::default(),
             path: artifact.path.clone(),
         };
         hands.book.replace(hands.run, &replaced, Some(&file.text))?;
@@ -301,7 +302,7 @@ pub(super) fn written(
         .book
         .records
         .entry((name.clone(), artifact.key.clone()))
-        .or_insert_with(|| Record::new(&name, &artifact.key, &page_id, ""));
+        .or_insert_with(|| Record::new(&name, &artifact.key, &page_id, "", dialect));
     if let Some(page) = page {
         record.url.clone_from(&page.url);
     }

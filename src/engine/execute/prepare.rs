@@ -168,6 +168,7 @@ fn keep_replaced(hands: &mut Hands<'_>, key: &Key, task: &Task, job: &Job) -> Re
         reason: reason(task, job.verb == Verb::Trash, "push"),
         properties,
         text: text.is_some(),
+        dialect: hands.backend.dialect(),
         path: None,
     };
     hands.book.replace(hands.run, &replaced, text.as_deref())?;

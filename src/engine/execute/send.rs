@@ -229,6 +229,7 @@ async fn send_batch(
             page: job.page.clone(),
             local,
             before: before.filter(|_| !hunks.is_empty()),
+            dialect: backend.dialect(),
             hunks,
             values: intended(hands.world, job),
             at: backend.now().unwrap_or_default(),
@@ -299,11 +300,12 @@ fn apply(hands: &mut Hands<'_>, job: &Job, done: Done, executed: &mut Executed) 
     let id = done.page.as_ref().map(|page| page.page.clone()).or_else(|| job.page.clone());
     let Some(id) = id else { return };
     let url = done.page.as_ref().map(|page| page.url.clone());
+    let dialect = hands.backend.dialect();
     let entry = hands
         .book
         .records
         .entry((name.clone(), job.key.clone()))
-        .or_insert_with(|| Record::new(&name, &job.key, &id, ""));
+        .or_insert_with(|| Record::new(&name, &job.key, &id, "", dialect));
     entry.page = id;
     if let Some(url) = url.filter(|url| !url.is_empty()) {
         entry.url = url;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use agent_sync_core::document;
 use agent_sync_core::kind::Kind;
-use agent_sync_core::markdown::{self, Links};
+use agent_sync_core::markdown::{self, Dialect, Links};
 use agent_sync_core::model::{Key, Severity, Side, Stretch};
 use agent_sync_core::plan::{self, Content, Existence, LocalPresence, RemotePresence};
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -16,7 +16,7 @@ use super::stretches::{Remote, remote_value, stretches, synced_properties};
 use super::trace::{follow, recover};
 use super::{Artifact, Eyes, LocalFile, READS, RemoteBody, World, finding, settled};
 use crate::backend::{BackendError, Life, Presence};
-use crate::engine::book::{Intent, Record, text_id};
+use crate::engine::book::{Book, Intent, Record, Seen, stretch_name, text_id};
 use crate::engine::{Phase, RunError, links};
 
 /// Reads the bodies and files that are needed, and decides.
@@ -38,6 +38,7 @@ pub(super) async fn compare(
         };
         let known = record.filter(|record| {
             record.page == page.page
+                && record.dialect == eyes.backend.dialect()
                 && settled(&record.seen, page, &eyes.identity)
                 && eyes.book.intents(&name, &artifact.key).is_empty()
         });
@@ -109,6 +110,7 @@ pub(super) async fn compare(
             began: Some(read.began),
         });
     }
+    translate(eyes.book, &name, dialect, &artifacts).await?;
     // A file that goes with its page is no target of a link any more; so these are decided first.
     for trashed in [true, false] {
         for (key, artifact) in &mut artifacts {
@@ -142,6 +144,32 @@ pub(super) async fn compare(
                 world.artifacts.insert(key, artifact);
             }
         }
+    }
+    Ok(())
+}
+
+/// Brings what is known of these artifacts into the dialect that is spoken now. What was seen of a page is void: it
+/// is read again.
+async fn translate(
+    book: &mut Book,
+    name: &str,
+    dialect: Dialect,
+    artifacts: &BTreeMap<Key, Artifact>,
+) -> Result<(), RunError> {
+    for (key, artifact) in artifacts {
+        let old = book.record(name, key).filter(|record| record.dialect != dialect);
+        let Some(mut record) = old.cloned() else { continue };
+        let now = artifact.body.as_ref().and_then(|body| body.text.as_deref());
+        let body = stretch_name(&Stretch::Body);
+        let proposed = record.proposed.get_mut(&body).into_iter().flatten();
+        for pair in record.bases.get_mut(&body).into_iter().chain(proposed) {
+            let Some(Content::Body { text, .. }) = &mut pair.remote else { continue };
+            let old = book.text(text).await?;
+            *text = book.keep(&markdown::translate(record.dialect, &old, dialect, now));
+        }
+        record.dialect = dialect;
+        record.seen = Seen::default();
+        book.records.insert((name.to_owned(), key.clone()), record);
     }
     Ok(())
 }

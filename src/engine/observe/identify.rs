@@ -25,7 +25,12 @@ pub(super) async fn list(
     let jobs = eyes.kinds.values().filter_map(|kind| {
         let place = eyes.places.get(&kind.name)?;
         let cursor = meta.and_then(|meta| meta.cursors.get(&kind.name));
-        let since = cursor.filter(|cursor| cursor.count > 100 && !eyes.full).and_then(|cursor| {
+        // A page whose body is known in another grammar is to be read again.
+        let known = eyes.book.records.values();
+        let foreign = known.filter(|record| record.dialect != eyes.backend.dialect());
+        let foreign = foreign.filter(|record| record.backend == name);
+        let whole = eyes.full || foreign.map(|record| &record.key.kind).any(|of| *of == kind.name);
+        let since = cursor.filter(|cursor| cursor.count > 100 && !whole).and_then(|cursor| {
             let age = eyes.backend.now()?.as_second() - cursor.whole.as_second();
             let due = age >= i64::try_from(eyes.full_every.as_secs()).unwrap_or(i64::MAX);
             // Two minutes before the cursor: time stamps are cut to the minute.

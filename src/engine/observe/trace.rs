@@ -49,6 +49,8 @@ pub(super) async fn recover(
     }
     let dialect = eyes.backend.dialect();
     let (before, hunks) = match (&intent.before, local.text()) {
+        // The traces are of another grammar: what they say is not sure, so the old bases decide.
+        (Some(_), _) if intent.dialect != dialect => return Ok(()),
         (Some(before), _) => (eyes.book.text(before).await?, intent.hunks.clone()),
         // A body that was sent whole, to a page that had none.
         (None, Some(id)) => {

@@ -38,6 +38,7 @@ mod splice;
 mod table_tags;
 #[cfg(test)]
 mod tests;
+mod translate;
 mod url;
 mod v1_inline;
 mod v1_parse;
@@ -54,6 +55,7 @@ mod yaml;
 pub use dialect::Dialect;
 pub use links::{Entry, Fate, FileLink, Links, Site, Web, file_links};
 pub use merge::{Choice, Clash, Merged, Sides, merge};
+pub use translate::translate;
 pub use whole::{body_text, empty_digest, has_children, plan_restore};
 
 use align::{Link, Slot, Step};

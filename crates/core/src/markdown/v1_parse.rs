@@ -29,14 +29,10 @@ struct Line<'a> {
 pub(super) fn parse(text: &str) -> Vec<RemoteUnit> {
     let mut lines = Vec::new();
     let mut at = 0;
-    let mut last_close = HashMap::new();
     for raw in text.split_inclusive('\n') {
         let content = raw.strip_suffix('\n').unwrap_or(raw);
         let content = content.strip_suffix('\r').unwrap_or(content);
         let body = content.trim_start_matches('\t');
-        if let Some(close) = body.rfind("</").and_then(|at| Tag::at(body.get(at..)?)) {
-            last_close.insert(close.name.to_owned(), lines.len());
-        }
         lines.push(Line {
             span: at..at + content.len(),
             indent: content.len() - body.len(),
@@ -44,17 +40,39 @@ pub(super) fn parse(text: &str) -> Vec<RemoteUnit> {
         });
         at += raw.len();
     }
-    let mut reader =
-        Reader { source: text, lines: &lines, last_close: &last_close, units: Vec::new() };
+    let closes = closing_lines(&lines);
+    let mut reader = Reader { source: text, lines: &lines, closes: &closes, units: Vec::new() };
     reader.blocks(0..lines.len(), 0);
     reader.units
+}
+
+/// For each line that opens a tag which it does not close, the line that does.
+fn closing_lines(lines: &[Line<'_>]) -> HashMap<usize, usize> {
+    let mut open: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut out = HashMap::new();
+    for (n, line) in lines.iter().enumerate() {
+        let text = line.text.trim();
+        let opened = Tag::at(text).filter(|tag| !tag.closing);
+        // A closing tag may follow the text of its block.
+        let closed = text.strip_suffix('>').and_then(|text| text.rsplit_once("</"));
+        let closed = closed.map(|(_, name)| name);
+        if opened.as_ref().map(|tag| tag.name) == closed {
+            continue;
+        }
+        if let Some(tag) = opened.filter(|tag| !tag.self_closing) {
+            open.entry(tag.name).or_default().push(n);
+        }
+        if let Some(start) = closed.and_then(|name| open.get_mut(name)).and_then(Vec::pop) {
+            out.insert(start, n);
+        }
+    }
+    out
 }
 
 struct Reader<'a, 's> {
     source: &'a str,
     lines: &'s [Line<'a>],
-    /// The last line that closes a tag of that name.
-    last_close: &'s HashMap<String, usize>,
+    closes: &'s HashMap<usize, usize>,
     units: Vec<RemoteUnit>,
 }
 
@@ -221,25 +239,7 @@ impl<'a> Reader<'a, '_> {
         if tag.self_closing || self.line(at).text.contains(&closing) {
             return Some(at);
         }
-        // Without any later closing tag there is nothing to search for.
-        self.last_close.get(tag.name).filter(|last| **last > at)?;
-        let opening = format!("<{}", tag.name);
-        let mut nested = 0_usize;
-        for n in at + 1..end {
-            let text = self.line(n).text.trim();
-            let closes = text.ends_with(&closing);
-            let opens =
-                text.starts_with(&opening) && Tag::at(text).is_some_and(|t| t.name == tag.name);
-            if opens && !closes && !Tag::at(text).is_some_and(|t| t.self_closing) {
-                nested += 1;
-            } else if closes && !opens {
-                if nested == 0 {
-                    return Some(n);
-                }
-                nested -= 1;
-            }
-        }
-        None
+        self.closes.get(&at).copied().filter(|close| *close < end)
     }
 
     fn nodes(&mut self, range: Range<usize>, level: usize) -> Vec<Node> {
