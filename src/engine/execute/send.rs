@@ -39,41 +39,15 @@ pub(super) async fn remote(
     let begun = Instant::now();
     let (undecided, jobs): (Vec<Job>, Vec<Job>) =
         jobs.into_iter().partition(|job| may_appear(hands, job));
-    let mut sent = Count { done: 0, total: jobs.len() + undecided.len() + later.len() };
-    let mut early = Vec::new();
-    let mut unanswered: Vec<(Job, Instant)> = Vec::new();
-    let mut circles: Vec<Job> = Vec::new();
-    let awaited = jobs.iter().map(|job| (job.key.clone(), awaited(hands.world, &job.key)));
-    let awaited: BTreeMap<Key, BTreeSet<Key>> = awaited.collect();
-    for wave in waves(hands.world, &awaited, jobs) {
-        for batch in wave.chunks(BATCH) {
-            if executed.stop.is_some() {
-                break;
-            }
-            hands.world.refresh_links();
-            let mut batch = resolve(hands.world, batch, &mut circles);
-            for job in batch.iter_mut().filter(|job| job.verb == Verb::Create) {
-                let body = job.body.as_mut();
-                if body.is_some_and(|body| links::renew(hands.world, hands.backend, body)) {
-                    early.push(job.key.clone());
-                }
-            }
-            send_batch(hands, batch, executed, &mut unanswered, &mut sent).await?;
-        }
-    }
-    for (job, asked) in unanswered.drain(..) {
-        again(hands, job, asked, executed).await?;
-    }
+    let sent = Count { done: 0, total: jobs.len() + undecided.len() + later.len() };
+    let mut round = Round { sent, early: Vec::new(), circles: Vec::new() };
+    in_waves(hands, jobs, executed, &mut round).await?;
     let until = begun + hands.backend.settle_time();
     for batch in undecided.chunks(BATCH) {
-        let batch = unmade(hands, batch, until, executed).await?;
-        let batch = resolve(hands.world, &batch, &mut circles);
-        let mut unanswered = Vec::new();
-        send_batch(hands, batch, executed, &mut unanswered, &mut sent).await?;
-        for (job, asked) in unanswered {
-            again(hands, job, asked, executed).await?;
-        }
+        let rest = unmade(hands, batch, until, executed).await?;
+        in_waves(hands, rest, executed, &mut round).await?;
     }
+    let Round { mut sent, early, circles } = round;
     close_circles(hands, circles, executed).await?;
     // What links to pages that were made only now.
     hands.world.refresh_links();
@@ -93,10 +67,51 @@ pub(super) async fn remote(
             .filter_map(|job| Some((job.key.clone(), executed.outcomes.get(&job.key)?.remote)))
             .collect();
         let batch = resolve(hands.world, batch, &mut Vec::new());
-        send_batch(hands, batch, executed, &mut unanswered, &mut sent).await?;
+        send_batch(hands, batch, executed, &mut Vec::new(), &mut sent).await?;
         for (key, remote) in done {
             executed.outcomes.entry(key).or_default().remote = remote;
         }
+    }
+    Ok(())
+}
+
+/// What goes through all the waves of a run.
+struct Round {
+    sent: Count,
+    /// Pages that were made before one that they link to.
+    early: Vec<Key>,
+    /// Relations that wait for pages.
+    circles: Vec<Job>,
+}
+
+/// Sends jobs so that pages come before those that name them, as far as that can be.
+async fn in_waves(
+    hands: &mut Hands<'_>,
+    jobs: Vec<Job>,
+    executed: &mut Executed,
+    round: &mut Round,
+) -> Result<(), RunError> {
+    let awaited = jobs.iter().map(|job| (job.key.clone(), awaited(hands.world, &job.key)));
+    let awaited: BTreeMap<Key, BTreeSet<Key>> = awaited.collect();
+    let mut unanswered: Vec<(Job, Instant)> = Vec::new();
+    for wave in waves(hands.world, &awaited, jobs) {
+        for batch in wave.chunks(BATCH) {
+            if executed.stop.is_some() {
+                break;
+            }
+            hands.world.refresh_links();
+            let mut batch = resolve(hands.world, batch, &mut round.circles);
+            for job in batch.iter_mut().filter(|job| job.verb == Verb::Create) {
+                let body = job.body.as_mut();
+                if body.is_some_and(|body| links::renew(hands.world, hands.backend, body)) {
+                    round.early.push(job.key.clone());
+                }
+            }
+            send_batch(hands, batch, executed, &mut unanswered, &mut round.sent).await?;
+        }
+    }
+    for (job, asked) in unanswered {
+        again(hands, job, asked, executed).await?;
     }
     Ok(())
 }
@@ -296,7 +311,11 @@ fn apply(hands: &mut Hands<'_>, job: &Job, done: Done, executed: &mut Executed) 
         entry.url = url;
     }
     for (stretch, pair) in &done.pairs {
-        entry.propose_pushed(stretch, pair.clone(), hands.work_tree);
+        // What a merge brings to the page came in part from there, and this working tree does not hold it yet.
+        let held = artifact
+            .and_then(|artifact| artifact.stretches.get(stretch))
+            .is_some_and(|seen| pair.is_held_by(seen.local.as_ref()));
+        entry.propose_pushed(stretch, pair.clone(), hands.work_tree.filter(|_| held));
     }
     let wrote_body = done.seen.is_some();
     if let Some((seen, text)) = done.seen {
