@@ -46,7 +46,7 @@ fn main() {
         ours = ours.min(timed(&texts, |text| drop(black_box(local_digest(&md(text))))));
         whole = whole.min(timed(&texts, |text| {
             let remote = render_remote(&md(text), Dialect::NotionV1);
-            drop(black_box(render_local(Dialect::NotionV1, &remote, Format::Markdown)));
+            drop(black_box(render_local(Dialect::NotionV1, &remote, Format::Markdown, None)));
         }));
     }
     let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
@@ -63,7 +63,7 @@ fn main() {
 }
 
 fn md(text: &str) -> Local<'_> {
-    Local { text, excluded: &[], format: Format::Markdown }
+    Local { text, excluded: &[], format: Format::Markdown, links: None }
 }
 
 fn timed(texts: &[&str], act: impl Fn(&str)) -> Duration {
