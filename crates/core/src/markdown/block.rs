@@ -4,9 +4,10 @@
 //! a list item are units of their own, because their text can be replaced on its own on both sides. Quotes,
 //! callouts and toggles hold their content inside and are one unit.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
-use super::inline::{Inline, words_of};
+use super::inline::{Inline, composed, words_of};
 use super::{language, url};
 
 /// How a list item is marked.
@@ -111,7 +112,8 @@ impl Node {
     }
 
     fn write_key(&self, out: &mut String) {
-        out.push_str(&self.depth.to_string());
+        // Writing into a String cannot fail.
+        let _ = write!(out, "{}", self.depth);
         match &self.block {
             Block::Paragraph(text) => {
                 out.push('p');
@@ -253,12 +255,11 @@ fn write_cells(cells: &[Inline], out: &mut String) {
 
 /// Code block with its parts in canonical form.
 pub(super) fn code(info: &str, text: &str) -> Block {
-    let text = text.replace("\r\n", "\n");
-    let text: String = unicode_normalization::UnicodeNormalization::nfc(text.as_str()).collect();
-    Block::Code(
-        language::canonical(info).to_owned(),
-        text.strip_suffix('\n').unwrap_or(&text).to_owned(),
-    )
+    let mut text = composed(text.replace("\r\n", "\n"));
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Block::Code(language::canonical(info).to_owned(), text)
 }
 
 /// A unit of a backend's text.

@@ -1,6 +1,6 @@
 //! Text inside a block: runs with marks, in a normal form that both grammars share.
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::url;
 
@@ -56,13 +56,17 @@ pub(super) struct Run {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Inline(Vec<Run>);
 
-/// One character or atom while normalising; `marks` is an index.
-enum Cell {
-    Char(char),
-    CodeChar(char),
+/// A part of a text while normalising. `Text` neither begins nor ends with white space.
+enum Part {
+    Text(String),
+    Space,
+    Code(String),
     Break,
     Tag(String, String),
 }
+
+/// A part with the index of its marks.
+type Marked = (Part, usize);
 
 impl Inline {
     pub(super) fn runs(&self) -> &[Run] {
@@ -130,44 +134,37 @@ impl Inline {
     pub(super) fn normal(runs: Vec<Run>) -> Self {
         let runs = literal_links(runs);
         let mut table: Vec<Marks> = Vec::with_capacity(runs.len());
-        let mut cells: Vec<(Cell, usize)> = Vec::new();
+        let mut parts: Vec<Marked> = Vec::with_capacity(runs.len());
         for Run { piece, marks } in runs {
             let id = table.len();
             table.push(marks);
             match piece {
-                Piece::Text(text) => {
-                    for c in text.nfc() {
-                        let c = if is_space(c) { ' ' } else { c };
-                        let after_space =
-                            matches!(cells.last(), Some((Cell::Char(' ') | Cell::Break, _)) | None);
-                        // Control characters cannot be told from the separators of the canonical form.
-                        let dropped = if c == ' ' { after_space } else { c.is_control() };
-                        if !dropped {
-                            cells.push((Cell::Char(c), id));
-                        }
-                    }
-                }
+                Piece::Text(text) => push_text(text, id, &mut parts),
+                Piece::Code(text) if text.is_empty() => {}
                 Piece::Code(text) => {
+                    let mut text = composed(text);
                     // A line ending in a code span is a space.
-                    for c in text.nfc() {
-                        let c = if matches!(c, '\n' | '\r') { ' ' } else { c };
-                        cells.push((Cell::CodeChar(c), id));
+                    if text.contains(['\n', '\r']) {
+                        text = text.replace(['\n', '\r'], " ");
                     }
+                    parts.push((Part::Code(text), id));
                 }
                 Piece::Break => {
-                    trim_space(&mut cells);
-                    if !cells.is_empty() {
-                        cells.push((Cell::Break, id));
+                    if let Some((Part::Space, _)) = parts.last() {
+                        parts.pop();
+                    }
+                    if !parts.is_empty() {
+                        parts.push((Part::Break, id));
                     }
                 }
-                Piece::Tag { raw, key } => cells.push((Cell::Tag(raw, key), id)),
+                Piece::Tag { raw, key } => parts.push((Part::Tag(raw, key), id)),
             }
         }
-        while let Some((Cell::Char(' ') | Cell::Break, _)) = cells.last() {
-            cells.pop();
+        while let Some((Part::Space | Part::Break, _)) = parts.last() {
+            parts.pop();
         }
-        share_marks(&mut cells, &mut table);
-        Self(regroup(cells, &table))
+        share_marks(&mut parts, &mut table);
+        Self(regroup(parts, &table))
     }
 
     /// Text without any marks.
@@ -192,26 +189,80 @@ fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{c}')
 }
 
-fn trim_space(cells: &mut Vec<(Cell, usize)>) {
-    while let Some((Cell::Char(' '), _)) = cells.last() {
-        cells.pop();
+/// The text in NFC.
+pub(super) fn composed(text: String) -> String {
+    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        text
+    } else {
+        text.nfc().collect()
+    }
+}
+
+fn push_text(text: String, id: usize, parts: &mut Vec<Marked>) {
+    let text = composed(text);
+    if is_settled(&text) {
+        return parts.push((Part::Text(text), id));
+    }
+    let mut words = String::with_capacity(text.len());
+    let mut space = false;
+    for c in text.chars() {
+        if is_space(c) {
+            if words.is_empty() {
+                push_space(id, parts);
+            } else {
+                space = true;
+            }
+        // Control characters cannot be told from the separators of the canonical form.
+        } else if !c.is_control() {
+            if std::mem::take(&mut space) {
+                words.push(' ');
+            }
+            words.push(c);
+        }
+    }
+    if !words.is_empty() {
+        parts.push((Part::Text(words), id));
+    }
+    if space {
+        push_space(id, parts);
+    }
+}
+
+/// Whether this text is in normal form already; may miss some that are.
+fn is_settled(text: &str) -> bool {
+    let mut before = b' ';
+    for byte in text.bytes() {
+        if !matches!(byte, b' '..=b'~') || (byte == b' ' && before == b' ') {
+            return false;
+        }
+        before = byte;
+    }
+    before != b' '
+}
+
+fn push_space(id: usize, parts: &mut Vec<Marked>) {
+    if !matches!(parts.last(), Some((Part::Space | Part::Break, _)) | None) {
+        parts.push((Part::Space, id));
     }
 }
 
 /// Gives white space and breaks the marks that both neighbours have.
-fn share_marks(cells: &mut [(Cell, usize)], table: &mut Vec<Marks>) {
-    let solid = |cell: &Cell| !matches!(cell, Cell::Char(' ') | Cell::Break);
+fn share_marks(parts: &mut [Marked], table: &mut Vec<Marks>) {
+    let solid = |part: &Part| !matches!(part, Part::Space | Part::Break);
+    if parts.iter().all(|(part, _)| solid(part)) {
+        return;
+    }
     let mut next: Option<usize> = None;
-    let mut following = vec![None; cells.len()];
-    for (slot, (cell, id)) in following.iter_mut().zip(cells.iter()).rev() {
+    let mut following = vec![None; parts.len()];
+    for (slot, (part, id)) in following.iter_mut().zip(parts.iter()).rev() {
         *slot = next;
-        if solid(cell) {
+        if solid(part) {
             next = Some(*id);
         }
     }
     let mut previous: Option<usize> = None;
-    for ((cell, id), next) in cells.iter_mut().zip(following) {
-        if solid(cell) {
+    for ((part, id), next) in parts.iter_mut().zip(following) {
+        if solid(part) {
             previous = Some(*id);
             continue;
         }
@@ -224,26 +275,32 @@ fn share_marks(cells: &mut [(Cell, usize)], table: &mut Vec<Marks>) {
     }
 }
 
-fn regroup(cells: Vec<(Cell, usize)>, table: &[Marks]) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    let mut last_id = usize::MAX;
-    for (cell, id) in cells {
+fn regroup(parts: Vec<Marked>, table: &[Marks]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::with_capacity(parts.len().min(8));
+    for (part, id) in parts {
         let marks = table.get(id);
-        let fits = runs.last().is_some_and(|run| id == last_id || Some(&run.marks) == marks);
-        last_id = id;
-        match (cell, runs.last_mut()) {
-            (Cell::Char(c), Some(Run { piece: Piece::Text(text), .. })) if fits => text.push(c),
-            (Cell::CodeChar(c), Some(Run { piece: Piece::Code(text), .. })) if fits => text.push(c),
-            (cell, _) => {
-                let piece = match cell {
-                    Cell::Char(c) => Piece::Text(c.to_string()),
-                    Cell::CodeChar(c) => Piece::Code(c.to_string()),
-                    Cell::Break => Piece::Break,
-                    Cell::Tag(raw, key) => Piece::Tag { raw, key },
-                };
-                runs.push(Run { piece, marks: marks.cloned().unwrap_or_default() });
+        let last =
+            runs.last_mut().filter(|run| Some(&run.marks) == marks).map(|run| &mut run.piece);
+        let piece = match (part, last) {
+            (Part::Text(more), Some(Piece::Text(text))) => {
+                text.push_str(&more);
+                continue;
             }
-        }
+            (Part::Space, Some(Piece::Text(text))) => {
+                text.push(' ');
+                continue;
+            }
+            (Part::Code(more), Some(Piece::Code(text))) => {
+                text.push_str(&more);
+                continue;
+            }
+            (Part::Text(text), _) => Piece::Text(text),
+            (Part::Space, _) => Piece::Text(" ".to_owned()),
+            (Part::Code(text), _) => Piece::Code(text),
+            (Part::Break, _) => Piece::Break,
+            (Part::Tag(raw, key), _) => Piece::Tag { raw, key },
+        };
+        runs.push(Run { piece, marks: marks.cloned().unwrap_or_default() });
     }
     runs
 }

@@ -1,5 +1,6 @@
 //! Reads a file's body into units with byte spans.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use pulldown_cmark::BlockQuoteKind;
@@ -26,7 +27,10 @@ pub(super) fn parse(local: &Local<'_>) -> Vec<LocalUnit> {
 }
 
 /// The text with the excluded ranges blanked, so that all offsets stay.
-pub(super) fn mask(text: &str, excluded: &[Range<usize>]) -> String {
+pub(super) fn mask<'a>(text: &'a str, excluded: &[Range<usize>]) -> Cow<'a, str> {
+    if excluded.is_empty() {
+        return Cow::Borrowed(text);
+    }
     let mut bytes = text.as_bytes().to_vec();
     for range in excluded {
         for byte in bytes.get_mut(range.clone()).unwrap_or_default() {
@@ -35,7 +39,7 @@ pub(super) fn mask(text: &str, excluded: &[Range<usize>]) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The events of a text in the grammar of files.
@@ -77,8 +81,8 @@ struct Reader<'a, 'e> {
     units: Vec<LocalUnit>,
 }
 
-impl<'a> Reader<'a, '_> {
-    fn event(&self, at: usize) -> Option<(&Event<'a>, Range<usize>)> {
+impl<'a, 'e> Reader<'a, 'e> {
+    fn event(&self, at: usize) -> Option<(&'e Event<'a>, Range<usize>)> {
         self.events.get(at).map(|(event, range)| (event, range.clone()))
     }
 
@@ -99,13 +103,13 @@ impl<'a> Reader<'a, '_> {
         while at < range.end {
             let Some((event, span)) = self.event(at) else { return };
             let after = self.after(at);
-            match event.clone() {
+            match event {
                 Event::Start(MdTag::HtmlBlock) => {
                     at = self.html_block(at, range.end, depth, indent, level);
                     continue;
                 }
-                Event::Start(tag) if is_block(&tag) => {
-                    self.block(&tag, at, span, depth, indent, level)
+                Event::Start(tag) if is_block(tag) => {
+                    self.block(tag, at, span, depth, indent, level)
                 }
                 Event::Rule => self.push(Node { depth, block: Block::Divider }, span, indent),
                 Event::End(_) => {}
