@@ -19,14 +19,16 @@ pub(super) fn hunks(
 ) -> Result<Vec<Hunk>, Reason> {
     let slots = protect(units, slots)?;
     let wanted = expected(units, &slots);
-    let hunks = attempt(dialect, text, units, &slots)?;
+    let hunks = attempt(dialect, text, units, &slots, false)?;
     if yields(dialect, text, &hunks, &wanted) {
         return Ok(hunks);
     }
     let impossible =
         || "the blocks around the change do not allow it to be written alone".to_owned();
     if !dialect.indents_children() {
-        return Err(impossible());
+        // What parts two blocks depends on both: it is written anew with the block before.
+        let hunks = attempt(dialect, text, units, &slots, true)?;
+        return if yields(dialect, text, &hunks, &wanted) { Ok(hunks) } else { Err(impossible()) };
     }
     // Children of a block that is no list item count with their parent's siblings; when that parent goes, they
     // would become somebody else's children, unless they are written anew at their own depth.
@@ -44,7 +46,7 @@ pub(super) fn hunks(
             other => other,
         })
         .collect();
-    let hunks = attempt(dialect, text, units, &flattened)?;
+    let hunks = attempt(dialect, text, units, &flattened, false)?;
     if yields(dialect, text, &hunks, &wanted) { Ok(hunks) } else { Err(impossible()) }
 }
 
@@ -133,10 +135,14 @@ fn attempt(
     text: &str,
     units: &[RemoteUnit],
     slots: &[Slot<'_>],
+    with_left: bool,
 ) -> Result<Vec<Hunk>, Reason> {
     let mut drafts = drafts(dialect, text, units, slots);
     place_insertions(units, &mut drafts);
     hold_together(dialect, text, units, &mut drafts)?;
+    if with_left {
+        take_left(units, &mut drafts);
+    }
     let mut at = 0;
     while at < drafts.len() {
         merge_touching(&mut drafts);
@@ -316,6 +322,19 @@ fn hold_together(
         }
     }
     Ok(())
+}
+
+/// Takes the unit before into each draft.
+fn take_left(units: &[RemoteUnit], drafts: &mut [Draft<'_>]) {
+    let mut floor = 0;
+    for draft in drafts {
+        let left = draft.units.start.checked_sub(1).filter(|left| *left >= floor);
+        floor = draft.units.end;
+        if let Some(left) = left.filter(|left| units.get(*left).is_some_and(|unit| !unit.frozen)) {
+            draft.parts.insert(0, Part::Kept(left));
+            draft.units.start = left;
+        }
+    }
 }
 
 /// Makes one of drafts that overlap or stand side by side.

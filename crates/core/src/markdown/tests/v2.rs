@@ -356,3 +356,12 @@ fn tags_that_nothing_closes_are_read_in_one_pass() {
         assert!(start.elapsed() < std::time::Duration::from_secs(10), "{dialect:?}");
     }
 }
+
+#[test]
+fn what_parts_two_blocks_is_written_anew_where_one_between_them_goes() {
+    let wanted = md("- a\n\na\n");
+    let remote = sent_in(V2, "- a\n- a\n\na\n");
+    let Push::Edit(hunks) = plan_push(V2, None, &wanted, &remote) else { panic!("no hunks") };
+    let after = apply_hunks(&remote, &hunks);
+    assert_eq!(remote_digest(V2, &after), local_digest(&wanted), "{after}");
+}
