@@ -95,10 +95,7 @@ pub(super) async fn three_texts(
         .map(|file| markdown::body_text(&file.body(kind, &links)));
     let remote = match &artifact.body {
         Some(body) => {
-            let text = match &body.text {
-                Some(text) => text.clone(),
-                None => book.text(&body.id).await?,
-            };
+            let text = body.whole(book).await?;
             Some(match &base {
                 // As the file would be with the page's changes: only what a person did there differs.
                 Some((old, agreed)) => {

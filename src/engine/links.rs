@@ -264,10 +264,7 @@ pub(super) async fn settle(
         }
     }
     if let (None, None, Some(body)) = (&seen.base, seen.proposed.last(), &artifact.body) {
-        let text = match &body.text {
-            Some(text) => text.clone(),
-            None => book.text(&body.id).await?,
-        };
+        let text = body.whole(book).await?;
         if markdown::is_rendering(&file.body(kind, &links), backend.dialect(), &text) {
             artifact.steps.insert(Stretch::Body, Step::Agree);
         }

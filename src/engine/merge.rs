@@ -92,10 +92,7 @@ impl BodyMerge {
         for pair in seen.base.iter().chain(&seen.proposed).filter(|pair| *pair != from) {
             agreed.push(pair_texts(book, kind, key, links, pair).await?);
         }
-        let remote = match &body.text {
-            Some(text) => text.clone(),
-            None => book.text(&body.id).await?,
-        };
+        let remote = body.whole(book).await?;
         Ok(Some(Self {
             key: key.clone(),
             seen: seen.clone(),

@@ -18,6 +18,7 @@ use super::{Progress, RunError};
 use crate::backend::{Backend, Identity, Place, RemotePage};
 use crate::repo::git::Git;
 use crate::repo::{Scan, Tree};
+use crate::state::StateError;
 use compare::compare;
 use identify::{forget, guard_emptiness, identify, list};
 use named::Named;
@@ -48,6 +49,19 @@ pub struct RemoteBody {
     pub complete: bool,
     /// Begin of the read, where it was read in this run.
     pub began: Option<Timestamp>,
+}
+
+impl RemoteBody {
+    /// The text, from the state where it was not read in this run.
+    ///
+    /// # Errors
+    /// What the state says.
+    pub(super) async fn whole(&self, book: &Book) -> Result<String, StateError> {
+        match &self.text {
+            Some(text) => Ok(text.clone()),
+            None => book.text(&self.id).await,
+        }
+    }
 }
 
 /// A file as read.

@@ -31,10 +31,7 @@ pub(super) async fn body_job(
         links: links.clone(),
     };
     let before = match &artifact.body {
-        Some(body) => match &body.text {
-            Some(text) => text.clone(),
-            None => hands.book.text(&body.id).await?,
-        },
+        Some(body) => body.whole(hands.book).await?,
         None => String::new(),
     };
     if verb == Verb::Create {

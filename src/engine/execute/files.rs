@@ -116,10 +116,7 @@ fn page_values(artifact: &Artifact) -> Properties {
 
 async fn page_text(hands: &Hands<'_>, artifact: &Artifact) -> Result<String, RunError> {
     Ok(match &artifact.body {
-        Some(body) => match &body.text {
-            Some(text) => text.clone(),
-            None => hands.book.text(&body.id).await?,
-        },
+        Some(body) => body.whole(hands.book).await?,
         None => String::new(),
     })
 }
