@@ -1,0 +1,10 @@
+//! GitHub: its REST API and what a runner tells and takes.
+
+pub mod client;
+mod context;
+pub mod data;
+mod error;
+
+pub use client::{Client, Tuning};
+pub use context::{BadContext, Context};
+pub use error::GithubError;
