@@ -284,6 +284,7 @@ impl Cli {
             full: false,
             state_ref: self.state_ref.clone(),
             env,
+            github: None,
         };
         if let Sub::Resolve { place, .. } | Sub::Relabel { place, .. } = &self.command {
             request.backends.clone_from(&place.backend);

@@ -90,12 +90,16 @@ fn run(cli: &Cli, env: BTreeMap<String, String>) -> Outcome {
         Ok(fail_on) => fail_on,
         Err(error) => return fail(cli, "", RunError::Usage(error.to_string())),
     };
-    let request = match cli.request(env.clone()) {
+    let mut request = match cli.request(env.clone()) {
         Ok(Some(request)) => request,
         Ok(None) => return config(cli, &env),
         Err(error) => return fail(cli, "", RunError::Usage(error.to_string())),
     };
     let name = request.command.name();
+    request.github = match engine::github(&request.env) {
+        Ok(github) => github,
+        Err(error) => return fail(cli, name, error),
+    };
     let logs = request.env.contains_key(LOG);
     let watched =
         !cli.quiet && !logs && cli.format == Format::Human && std::io::stderr().is_terminal();

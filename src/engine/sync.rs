@@ -96,7 +96,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     // An answer takes nothing up: what was observed waits for a run that acts on it.
     if writes && resolving.is_none() {
         let mut pen = Pen {
-            git: &turn.session.git,
+            git: turn.session.git.as_ref(),
             tree: &turn.session.tree,
             backend: turn.backend,
             book: turn.book,
@@ -155,7 +155,7 @@ async fn look(
         full: turn.session.request.full,
         full_every: turn.session.config.full_every,
         identity: identity.clone(),
-        git: &turn.session.git,
+        git: turn.session.git.as_ref(),
         published: turn.published,
         allow_delete: turn.session.request.allow.delete,
         forget: turn.session.request.allow.history,

@@ -90,6 +90,7 @@ pub struct Client {
     base: Url,
     graphql: Url,
     repository: String,
+    web: String,
     token: SecretString,
     tuning: Tuning,
     /// When the next write would start if all of them had been a pause apart.
@@ -130,6 +131,7 @@ impl Client {
             base,
             graphql,
             repository: context.repository.clone(),
+            web: format!("{}/{}", context.server, context.repository),
             token,
             tuning,
             writes: tokio::sync::Mutex::new(Instant::now()),
@@ -141,6 +143,11 @@ impl Client {
     /// `owner/name`.
     pub fn repository(&self) -> &str {
         &self.repository
+    }
+
+    /// Address of the repository on the web.
+    pub fn web_url(&self) -> String {
+        self.web.clone()
     }
 
     /// Requests so far.

@@ -309,6 +309,9 @@ pub struct Report {
     pub counts: Counts,
     /// Requests over all backends.
     pub requests: Requests,
+    /// Requests to GitHub, where it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub github: Option<Requests>,
     /// Things worth knowing that need nobody.
     pub notices: Vec<String>,
     /// Past runs (`log`).
@@ -364,6 +367,7 @@ impl Report {
             findings: Vec::new(),
             counts: Counts::default(),
             requests: Requests::default(),
+            github: None,
             notices: Vec::new(),
             log: Vec::new(),
             state_commit: None,

@@ -1,0 +1,8 @@
+//! The surface at GitHub through the built binary, against `emulate`, with a runner's environment: no `git` is used.
+
+mod common;
+#[path = "github/job.rs"]
+mod job;
+
+#[path = "github/sync.rs"]
+mod sync;
