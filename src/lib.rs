@@ -4,6 +4,7 @@ pub mod backend;
 pub mod cli;
 pub mod config;
 pub mod engine;
+pub mod github;
 pub mod repo;
 pub mod report;
 pub mod state;

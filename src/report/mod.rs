@@ -17,7 +17,7 @@ mod human;
 mod progress;
 
 pub use diff::unified;
-pub use escape::{markdown_text, one_line};
+pub use escape::{cut, inert, markdown_text, one_line};
 pub use human::human;
 pub use progress::progress;
 

@@ -1,0 +1,3 @@
+//! GitHub and the runner of its workflows.
+
+pub mod command;
