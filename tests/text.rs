@@ -154,6 +154,7 @@ fn large() -> Report {
             url: None,
             action: action.into(),
             reason: "changed in the repository: body".into(),
+            editor: None,
             sides,
         });
     }

@@ -361,6 +361,7 @@ async fn report(
             url,
             action: action.to_owned(),
             reason,
+            editor: None,
             sides: Sides { remote, local },
         };
         if entry.action == "unchanged" {

@@ -1,6 +1,7 @@
-//! GitHub: its REST API and what a runner tells and takes.
+//! GitHub: its REST API, and what a runner tells and takes.
 
 pub mod client;
+pub mod command;
 mod context;
 pub mod data;
 mod error;

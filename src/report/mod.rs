@@ -13,11 +13,12 @@ use crate::engine::{Action, Artifact};
 
 mod diff;
 mod escape;
+pub mod github;
 mod human;
 mod progress;
 
 pub use diff::unified;
-pub use escape::{markdown_text, one_line};
+pub use escape::{cut, inert, markdown_text, one_line};
 pub use human::human;
 pub use progress::progress;
 
@@ -122,14 +123,19 @@ pub struct ArtifactReport {
     pub action: String,
     /// Why.
     pub reason: String,
+    /// Name of the person who edited the page last, where the token may read it.
+    pub editor: Option<String>,
     /// For the counts.
     #[serde(skip)]
     pub sides: Sides,
 }
 
 /// A conflict.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct ConflictReport {
+    /// Name of the backend for people, e.g. `Notion`.
+    #[serde(skip)]
+    pub label: String,
     /// Stable over runs for the same versions.
     pub fingerprint: String,
     /// Kind.
@@ -154,6 +160,12 @@ pub struct ConflictReport {
     pub url: Option<String>,
     /// Which side deleted the artifact, where that is the clash.
     pub deleted: Option<Side>,
+    /// Day on which both sides last agreed, where it is known: `2026-11-20`.
+    pub since: Option<String>,
+    /// When the page was last edited, to the minute: `2026-11-25 14:02 UTC`.
+    pub edited: Option<String>,
+    /// Name of the person who did that, where the token may read it.
+    pub editor: Option<String>,
     /// What happened and what to do; sentences with periods.
     pub message: String,
 }
@@ -224,7 +236,12 @@ impl ConflictReport {
                 format!("{backend} and the repository both changed the body of {key}. {remedy}")
             }
         };
+        let edited = artifact.page.as_ref().map(|page| page.edited);
         Self {
+            label: backend.to_owned(),
+            since: None,
+            edited: edited.map(|time| time.strftime("%Y-%m-%d %H:%M UTC").to_string()),
+            editor: None,
             fingerprint: conflict.fingerprint.clone(),
             kind: key.kind.clone(),
             id: key.id.clone(),
