@@ -5,7 +5,10 @@ pub mod command;
 mod context;
 pub mod data;
 mod error;
+pub mod event;
+pub mod talk;
 
 pub use client::{Client, Tuning};
 pub use context::{BadContext, Context};
 pub use error::GithubError;
+pub use event::{BadEvent, Event, Told};
