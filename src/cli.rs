@@ -250,7 +250,8 @@ impl Cli {
                     KeepArg::Both => Keep::Both,
                     KeepArg::Skip => Keep::Skip,
                 };
-                (Command::Resolve { keep, targets: targets.clone() }, None)
+                let answers = targets.iter().map(|target| (target.clone(), keep)).collect();
+                (Command::Resolve { answers, lenient: false }, None)
             }
             Sub::Relabel { old, new, .. } => {
                 // Parsing a selector cannot fail.
@@ -284,6 +285,8 @@ impl Cli {
             full: false,
             state_ref: self.state_ref.clone(),
             env,
+            config_text: None,
+            by: None,
             github: None,
         };
         if let Sub::Resolve { place, .. } | Sub::Relabel { place, .. } = &self.command {

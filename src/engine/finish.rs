@@ -204,6 +204,7 @@ pub(super) async fn finish(
                 stretch: conflict.stretch.clone(),
                 keep: *keep,
                 run: pen.run.to_owned(),
+                by: None,
             });
         }
     }

@@ -40,7 +40,7 @@ mod stop;
 mod sync;
 mod work;
 
-pub use book::Keep;
+pub use book::{Decision, Keep};
 use history::Published;
 use lease::{Lease, LeaseError, Timing};
 pub use observe::Artifact;
@@ -77,6 +77,11 @@ pub struct Request {
     pub state_ref: Option<String>,
     /// The environment, read once.
     pub env: BTreeMap<String, String>,
+    /// The configuration's path and text, where the working tree is not to be asked: on a pull request it is the
+    /// base's.
+    pub config_text: Option<(PathBuf, String)>,
+    /// Login of the person whose answers are recorded.
+    pub by: Option<String>,
     /// GitHub, where it answers for history and state (see [`github`]).
     pub github: Option<Arc<Client>>,
 }
@@ -122,10 +127,11 @@ pub enum Command {
     Check,
     /// Answer conflicts.
     Resolve {
-        /// Whose content stays.
-        keep: Keep,
-        /// Artifacts, or fingerprints of conflicts.
-        targets: Vec<String>,
+        /// Artifacts, or fingerprints of conflicts, each with whose content stays.
+        answers: Vec<(String, Keep)>,
+        /// Whether an answer to nothing that is open is a notice and not an error: whoever ticked a box saw the
+        /// versions of then.
+        lenient: bool,
     },
     /// An artifact got a new id or kind; its page stays.
     Relabel {
@@ -359,7 +365,10 @@ async fn attempt(
     let git = place.vcs();
     let root = git.root().to_path_buf();
     let env = |name: &str| request.env.get(name).cloned();
-    let config = Config::load(&root, request.config.as_deref(), &env)?;
+    let config = match &request.config_text {
+        Some((file, text)) => Config::parse(file.clone(), text, &env)?,
+        None => Config::load(&root, request.config.as_deref(), &env)?,
+    };
     check_selection(request, &config)?;
     let state_ref = request.state_ref.clone().unwrap_or_else(|| config.state.reference.clone());
     let remote = git.has_remote().await?;
