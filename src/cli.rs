@@ -286,6 +286,7 @@ impl Cli {
             state_ref: self.state_ref.clone(),
             env,
             config_text: None,
+            default_branch: None,
             by: None,
             github: None,
         };

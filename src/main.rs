@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use agent_sync::auto;
 use agent_sync::cli::{Cli, ConfigSub, Format, Sub};
 use agent_sync::config::Config;
 use agent_sync::engine::{self, Phase, Progress, Request, RunError};
@@ -130,10 +131,11 @@ fn call(request: &Request, progress: &dyn Progress) -> Result<Report, RunError> 
         .enable_all()
         .build()
         .map_err(|error| RunError::Bug(format!("The runtime could not be started: {error}.")))?;
-    let report = runtime.block_on(engine::run(request, progress));
+    let surface = auto::Surface { comment: true };
+    let done = runtime.block_on(auto::run(request.clone(), false, surface, progress));
     // A task that hangs must not keep a finished run from ending.
     runtime.shutdown_timeout(std::time::Duration::from_millis(100));
-    Ok(report)
+    Ok(done.report)
 }
 
 fn config(cli: &Cli, env: &BTreeMap<String, String>) -> Outcome {

@@ -4,5 +4,7 @@ mod common;
 #[path = "github/job.rs"]
 mod job;
 
+#[path = "github/check.rs"]
+mod check;
 #[path = "github/sync.rs"]
 mod sync;

@@ -29,6 +29,7 @@ mod links;
 mod log;
 mod merge;
 mod observe;
+mod offline;
 mod place;
 mod progress;
 mod relabel;
@@ -44,6 +45,7 @@ pub use book::{Decision, Keep};
 use history::Published;
 use lease::{Lease, LeaseError, Timing};
 pub use observe::Artifact;
+pub use offline::offline;
 pub use progress::{Phase, Progress};
 use stop::Stop;
 pub use work::Action;
@@ -80,6 +82,8 @@ pub struct Request {
     /// The configuration's path and text, where the working tree is not to be asked: on a pull request it is the
     /// base's.
     pub config_text: Option<(PathBuf, String)>,
+    /// Name of the default branch, where the event says it.
+    pub default_branch: Option<String>,
     /// Login of the person whose answers are recorded.
     pub by: Option<String>,
     /// GitHub, where it answers for history and state (see [`github`]).
@@ -250,8 +254,9 @@ impl From<GitError> for RunError {
 impl From<GithubError> for RunError {
     fn from(error: GithubError) -> Self {
         match error {
-            GithubError::Unavailable { .. } => Self::Unavailable(error.to_string()),
-            GithubError::Unexpected { .. } => Self::Bug(error.to_string()),
+            GithubError::Unavailable { .. } | GithubError::Unexpected { .. } => {
+                Self::Unavailable(error.to_string())
+            }
             _ => Self::Refused(error.to_string()),
         }
     }
@@ -479,7 +484,10 @@ async fn check_branch(session: &Session<'_>, branch: &str) -> Result<(), RunErro
     let (true, Some(published)) = (session.remote, &session.refs.default_head) else {
         return Ok(());
     };
-    if session.request.command == Command::Init {
+    let request = session.request;
+    let answers = matches!(request.command, Command::Resolve { .. }) && request.any_branch;
+    // An answer writes nothing that a branch holds.
+    if request.command == Command::Init || answers {
         return Ok(());
     }
     let Some(head) = session.git.head().await? else {

@@ -29,7 +29,7 @@ impl Place {
         let told = Checkout {
             commit: get("GITHUB_SHA"),
             reference: get("GITHUB_REF"),
-            default_branch: None,
+            default_branch: request.default_branch.clone(),
             url: client.web_url(),
         };
         let hosted = Hosted::open(client.clone(), &request.directory, told);

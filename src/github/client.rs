@@ -175,12 +175,16 @@ impl Client {
         self.send(&call).await.map(drop)
     }
 
-    /// Asks GraphQL about the repository; `$owner` and `$name` are set. Queries only, no mutations: it is repeated
-    /// where the answer is not clear.
+    /// Asks GraphQL; the variables `$owner` and `$name` are the repository's. Only what may be repeated where the
+    /// answer is not clear.
     ///
     /// # Errors
     /// [`GithubError`]; errors inside of an answer are one.
-    pub async fn graphql<T: DeserializeOwned>(&self, query: &str) -> Result<T, GithubError> {
+    pub async fn graphql<T: DeserializeOwned>(
+        &self,
+        query: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<T, GithubError> {
         #[derive(serde::Deserialize)]
         struct Reply<T> {
             data: Option<T>,
@@ -188,7 +192,9 @@ impl Client {
             errors: Vec<Value>,
         }
         let (owner, name) = self.repository.split_once('/').unwrap_or((&self.repository, ""));
-        let variables = json!({"owner": owner, "name": name});
+        let all = [("owner", owner), ("name", name)].into_iter().chain(variables.iter().copied());
+        let variables: serde_json::Map<String, Value> =
+            all.map(|(name, value)| (name.to_owned(), value.into())).collect();
         let call = Call {
             what: GRAPHQL,
             method: Method::POST,

@@ -71,6 +71,12 @@ pub struct Pull {
     /// When it was merged.
     #[serde(default)]
     pub merged_at: Option<String>,
+    /// Whether GitHub can merge it; `None` while it does not know.
+    #[serde(default)]
+    pub mergeable: Option<bool>,
+    /// Of an open one, the commit that GitHub made to see whether it can be merged; of a merged one, the merge.
+    #[serde(default)]
+    pub merge_commit_sha: Option<String>,
     /// Its title.
     #[serde(default)]
     pub title: String,
