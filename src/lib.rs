@@ -5,6 +5,9 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod github;
+mod http;
 pub mod repo;
 pub mod report;
 pub mod state;
+#[cfg(test)]
+mod testing;

@@ -1,3 +1,11 @@
-//! GitHub and the runner of its workflows.
+//! GitHub: its REST API and what a runner tells and takes.
 
+pub mod client;
 pub mod command;
+mod context;
+pub mod data;
+mod error;
+
+pub use client::{Client, Tuning};
+pub use context::{BadContext, Context};
+pub use error::GithubError;

@@ -1,8 +1,10 @@
 //! The working tree: which artifacts it holds, reading and writing their files, never outside of it.
 
 pub mod git;
+mod hosted;
 mod paths;
 mod scan;
+mod vcs;
 mod write;
 
 use std::fs;
@@ -12,8 +14,10 @@ use std::path::{Path, PathBuf};
 use agent_sync_core::markdown::Entry;
 use sha2::{Digest, Sha256};
 
+pub use hosted::{Checkout, Hosted};
 pub use paths::{PathError, is_id, new_path};
 pub use scan::{FileEntry, FolderState, Scan};
+pub use vcs::{Vcs, VcsError};
 pub use write::WriteError;
 
 /// Files that are larger are not read.
