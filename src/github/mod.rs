@@ -5,6 +5,8 @@ pub mod command;
 mod context;
 pub mod data;
 mod error;
+pub mod files;
+pub mod step;
 
 pub use client::{Client, Tuning};
 pub use context::{BadContext, Context};
