@@ -7,6 +7,7 @@ pub mod config;
 pub mod engine;
 pub mod github;
 mod http;
+pub mod inputs;
 pub mod repo;
 pub mod report;
 pub mod state;

@@ -217,7 +217,7 @@ fn help_of_every_command_is_committed() {
         .collect();
     for name in [
         "init", "status", "diff", "pull", "push", "sync", "check", "resolve", "log", "restore",
-        "relabel", "config",
+        "relabel", "config", "auto",
     ] {
         assert!(names.contains(&name), "{name}: {names:?}");
     }

@@ -35,7 +35,8 @@ pub struct Done {
 }
 
 impl Done {
-    fn plain(report: Report, scene: Scene) -> Self {
+    /// A report that was told nowhere.
+    pub fn plain(report: Report, scene: Scene) -> Self {
         Self { report, comment_url: None, pull_request_url: None, scene }
     }
 }
@@ -56,13 +57,14 @@ pub async fn run(
     mut request: Request,
     auto: bool,
     surface: Surface,
+    scene: Scene,
     progress: &dyn Progress,
 ) -> Done {
     let told = match Told::of(&request.env) {
         Ok(told) => told,
         Err(error) if auto => {
             let report = Report::failed("auto", RunError::Usage(error.to_string()));
-            return Done::plain(report, Scene::default());
+            return Done::plain(report, scene);
         }
         Err(_) => None,
     };
@@ -72,7 +74,6 @@ pub async fn run(
     if auto {
         request.command = command(&event, default_branch.as_deref());
     }
-    let scene = scene(&request);
     let Some(client) = request.github.clone() else {
         return Done::plain(engine::run(&request, progress).await, scene);
     };
@@ -99,12 +100,6 @@ fn command(event: &Event, default_branch: Option<&str>) -> Command {
         Event::Schedule | Event::Dispatch => Command::Sync,
         Event::Push { .. } | Event::Other => Command::Status,
     }
-}
-
-fn scene(request: &Request) -> Scene {
-    let context = crate::github::Context::of(&request.env).ok().flatten();
-    let run = context.as_ref().and_then(crate::github::Context::run_url);
-    Scene { run, ..Scene::default() }
 }
 
 /// With the rights of the base a checkout of the head is an open door; ours are not opened, but other steps' would

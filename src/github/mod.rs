@@ -6,6 +6,8 @@ mod context;
 pub mod data;
 mod error;
 pub mod event;
+pub mod files;
+pub mod step;
 pub mod talk;
 
 pub use client::{Client, Tuning};

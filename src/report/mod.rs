@@ -494,6 +494,7 @@ impl Report {
         self.error = self.stopped.as_ref().map(ToString::to_string);
     }
 
+    /// Whether the command is one that does something.
     fn did(&self) -> bool {
         !matches!(self.command.as_str(), "status" | "diff" | "check" | "log")
     }

@@ -16,7 +16,8 @@ pub const SUMMARY: usize = 900_000;
 /// Characters of a sentence from outside.
 const SENTENCE: usize = 1_000;
 
-/// The summary, in at most so many bytes; what does not fit is left out by whole sections and rows, and told.
+/// The summary, in at most so many bytes; what does not fit is left out by whole sections and rows, and told. Empty
+/// where not even the counts fit.
 pub fn summary(report: &Report, scene: &Scene, limit: usize) -> String {
     let plan = if report.dry_run { " (plan only)" } else { "" };
     let command = markdown_text(&cut(&report.command, NAME));
@@ -56,7 +57,11 @@ pub fn summary(report: &Report, scene: &Scene, limit: usize) -> String {
             fitted.omitted, fitted.shortened
         ));
     }
-    text + &findings + &cost
+    text += &(findings + &cost);
+    if text.len() > limit {
+        text.clear();
+    }
+    text
 }
 
 fn findings(report: &Report, scene: &Scene, budget: usize) -> String {
