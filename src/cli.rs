@@ -300,6 +300,7 @@ impl Cli {
             config_text: None,
             default_branch: None,
             by: None,
+            publish: None,
             github: None,
         };
         if let Sub::Resolve { place, .. } | Sub::Relabel { place, .. } = &self.command {

@@ -164,6 +164,7 @@ fn run(cli: &Cli, inputs: &Inputs, shell: &Shell) -> Outcome {
         Ok(github) => github,
         Err(error) => return shell.fail(name, error),
     };
+    request.publish = inputs.publish;
     let auto = matches!(cli.command, Sub::Auto(_));
     let surface = Surface { comment: inputs.comment.unwrap_or(true) };
     let call = |progress: &dyn Progress| call(&request, auto, surface, shell.scene(), progress);

@@ -6,5 +6,7 @@ mod job;
 
 #[path = "github/check.rs"]
 mod check;
+#[path = "github/publish.rs"]
+mod publish;
 #[path = "github/sync.rs"]
 mod sync;

@@ -135,16 +135,7 @@ pub(super) async fn status(
     commit: &str,
     report: &Report,
 ) -> Result<(), GithubError> {
-    let state = match (&report.stopped, report.conflicts.is_empty()) {
-        (None, true) => "success",
-        _ => "failure",
-    };
-    let wanted = Status {
-        context: STATUS.to_owned(),
-        state: state.to_owned(),
-        description: Some(texts::status(report, report.decided.len())),
-        target_url: job.scene.run.clone(),
-    };
+    let wanted = wanted(job, report);
     let there = job.client.status(commit, STATUS).await?;
     // Each run has another address; for that alone nothing is written.
     let same = there.is_some_and(|there| {
@@ -153,5 +144,27 @@ pub(super) async fn status(
     match same {
         true => Ok(()),
         false => job.client.set_status(commit, &wanted).await,
+    }
+}
+
+/// Sets the status of a commit that was made just now and has none.
+pub(super) async fn first_status(
+    job: &Job<'_>,
+    commit: &str,
+    report: &Report,
+) -> Result<(), GithubError> {
+    job.client.set_status(commit, &wanted(job, report)).await
+}
+
+fn wanted(job: &Job<'_>, report: &Report) -> Status {
+    let state = match (&report.stopped, report.conflicts.is_empty()) {
+        (None, true) => "success",
+        _ => "failure",
+    };
+    Status {
+        context: STATUS.to_owned(),
+        state: state.to_owned(),
+        description: Some(texts::status(report, report.decided.len())),
+        target_url: job.scene.run.clone(),
     }
 }

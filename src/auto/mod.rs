@@ -3,16 +3,19 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use agent_sync_core::model::Side;
+
 use crate::config::PLACES;
 use crate::engine::{self, Command, Progress, Request, RunError};
 use crate::github::event::PullRequest;
-use crate::github::{Client, Event, GithubError, Told};
+use crate::github::{Client, Event, Told};
 use crate::report::Report;
 use crate::report::github::{Answer, Scene};
 
 mod check;
 mod decide;
 mod head;
+mod publish;
 
 /// What the caller wants of the surface.
 #[derive(Clone, Copy, Debug)]
@@ -83,8 +86,14 @@ pub async fn run(
         (Event::PullRequestTarget(pull), _) => target(&mut job, pull).await,
         (Event::Comment(comment), _) if auto => decide::comment(&mut job, comment).await,
         (Event::Issue(issue), _) if auto => decide::issue(&mut job, issue).await,
+        (_, command) if publishes(command) => publish::run(&job).await,
         _ => Done::plain(engine::run(&job.request, progress).await, job.scene),
     }
+}
+
+/// Whether a command changes files that the default branch is to get.
+fn publishes(command: &Command) -> bool {
+    matches!(command, Command::Sync | Command::Pull | Command::Restore { side: Side::Local, .. })
 }
 
 /// What an event asks for.
@@ -147,8 +156,8 @@ impl Job<'_> {
 }
 
 /// Adds what could not be told to a report: the run counts as refused, unless it has worse to say.
-fn failed(report: &mut Report, error: GithubError) {
-    let error = RunError::from(error);
+fn failed(report: &mut Report, error: impl Into<RunError>) {
+    let error = error.into();
     if report.stopped.is_none() && report.conflicts.is_empty() {
         report.stopped = Some(error);
     } else {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::links::Led;
+use super::publishing::Outgoing;
 use super::relabel::Relabel;
 use super::resolve::{Distinct, Gone};
 use crate::backend::Place;
@@ -260,6 +261,9 @@ pub(super) struct Meta {
     /// Pages that files name and that are gone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gone: Vec<Gone>,
+    /// What is on its way to the default branch.
+    #[serde(default, skip_serializing_if = "Outgoing::is_empty")]
+    pub outgoing: Outgoing,
     /// Fields of a newer version.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
@@ -344,6 +348,8 @@ pub(super) struct Book {
     intents: Vec<Intent>,
     texts: BTreeMap<String, Vec<u8>>,
     replaced: BTreeMap<String, Option<Vec<u8>>>,
+    /// Whether some of it has to be stored even where nothing else changed.
+    precious: bool,
     stored_meta: Meta,
     stored_records: BTreeMap<(String, Key), Record>,
     stored_texts: BTreeSet<String>,
@@ -406,6 +412,7 @@ impl Book {
             intents,
             texts: BTreeMap::new(),
             replaced: BTreeMap::new(),
+            precious: false,
         })
     }
 
@@ -502,6 +509,10 @@ impl Book {
         if self.replaced.contains_key(&path) {
             return Ok(());
         }
+        // An ordinary pull replaces what the base has. Where it changes no record, an earlier run has done the same
+        // and stored this text; so it is on each fresh checkout until its pull request is merged.
+        let ordinary = matches!(replaced.reason.as_str(), "pull" | "delete");
+        self.precious |= replaced.side == Side::Remote || !ordinary;
         let bytes = json(&path, replaced)?;
         self.replaced.insert(path, Some(bytes));
         if let Some(text) = text {
@@ -579,7 +590,7 @@ impl Book {
         }
         let nothing = quiet == self.stored_meta
             && self.records == self.stored_records
-            && self.replaced.is_empty()
+            && !self.precious
             && !intended;
         if nothing {
             return Ok(false);
@@ -619,6 +630,7 @@ impl Book {
             change.insert(text_path(id), None);
         }
         self.snapshot = self.store.commit(&self.snapshot, message, &change).await?;
+        self.precious = false;
         self.stored_meta = self.meta.clone();
         self.stored_records = self.records.clone();
         self.stored_texts = texts;

@@ -10,7 +10,7 @@ use agent_sync_core::markdown::Web;
 use agent_sync_core::model::{Key, Selector, Side};
 
 use crate::backend::{Backend, BackendError, Connected};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Publish};
 use crate::github::{BadContext, Client, Context, GithubError};
 use crate::repo::git::{GitError, Oid, Remote};
 use crate::repo::{Tree, Vcs, VcsError};
@@ -32,6 +32,7 @@ mod observe;
 mod offline;
 mod place;
 mod progress;
+mod publishing;
 mod relabel;
 mod remote;
 mod rename;
@@ -47,6 +48,7 @@ use lease::{Lease, LeaseError, Timing};
 pub use observe::Artifact;
 pub use offline::offline;
 pub use progress::{Phase, Progress};
+pub use publishing::{Artifacts, Declined, Files, Open, Order, Outgoing, Publisher};
 use stop::Stop;
 pub use work::Action;
 
@@ -86,6 +88,8 @@ pub struct Request {
     pub default_branch: Option<String>,
     /// Login of the person whose answers are recorded.
     pub by: Option<String>,
+    /// How changes from a backend reach the default branch, where that is not as configured.
+    pub publish: Option<Publish>,
     /// GitHub, where it answers for history and state (see [`github`]).
     pub github: Option<Arc<Client>>,
 }
@@ -302,19 +306,32 @@ struct Session<'a> {
     work_tree: Option<String>,
     /// Name of the default branch.
     branch: String,
+    publisher: Option<&'a dyn Publisher>,
+    /// Whether this is the run's first attempt.
+    first: bool,
 }
 
 /// Runs a command once. Where it ended without doing what was asked, `stopped` of the report says why, and the
 /// exit code follows from it.
 pub async fn run(request: &Request, progress: &dyn Progress) -> Report {
+    run_and_publish(request, progress, None).await
+}
+
+/// As [`run`]; what a sync, pull or restore changed in the working tree is then brought to the default branch.
+pub async fn run_and_publish(
+    request: &Request,
+    progress: &dyn Progress,
+    publisher: Option<&dyn Publisher>,
+) -> Report {
     let started = Instant::now();
     let run = run_id();
     let stop = Stop::listen();
     let meter = Meter::default();
     let mut result = Err(RunError::Moved);
     // Losing the race on the state means observing again (rule 16); twice is bad luck, more is a fault.
-    for _ in 0..3 {
-        result = attempt(request, progress, &run, &stop, &meter).await;
+    for n in 0..3 {
+        let last = Last { publisher, first: n == 0 };
+        result = attempt(request, progress, &run, &stop, &meter, last).await;
         if !matches!(result, Err(RunError::Moved)) {
             break;
         }
@@ -359,12 +376,19 @@ fn run_id() -> String {
     format!("{}-{salt}", now.strftime("%Y%m%dT%H%M%S%3fZ"))
 }
 
+/// What an attempt ends with.
+struct Last<'a> {
+    publisher: Option<&'a dyn Publisher>,
+    first: bool,
+}
+
 async fn attempt(
     request: &Request,
     progress: &dyn Progress,
     run: &str,
     stop: &Stop,
     meter: &Meter,
+    last: Last<'_>,
 ) -> Result<Report, RunError> {
     let place = place::Place::find(request).await?;
     let git = place.vcs();
@@ -397,6 +421,8 @@ async fn attempt(
         work_tree,
         branch: branch.clone(),
         progress,
+        publisher: last.publisher,
+        first: last.first,
     };
     if let Command::Log { limit } = request.command {
         return log::log(&session, limit).await;
@@ -592,6 +618,7 @@ async fn all_backends(
             _ => sync::sync(&mut turn).await?,
         }
     }
+    publishing::publish(session, gate.as_ref(), &mut book, &mut report).await?;
     report.state_commit = book.commit_id().map(str::to_owned);
     Ok(report)
 }

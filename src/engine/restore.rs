@@ -8,6 +8,7 @@ use agent_sync_core::model::{Key, Properties, Side, Value};
 
 use super::book::{Record, Replaced};
 use super::observe::nameless;
+use super::work::Action;
 use super::{RunError, Turn, names, partial};
 use crate::backend::{BackendError, Life, Presence};
 use crate::repo::WriteError;
@@ -65,9 +66,10 @@ pub(super) async fn restore(
             "No run replaced anything of {key} on that side. `agent-sync log` lists the runs."
         )));
     };
+    let mut sides = Sides::default();
     if !turn.session.request.dry_run {
         match side {
-            Side::Local => local(turn, &key, &replaced, text)?,
+            Side::Local => sides.local = local(turn, &key, &replaced, text)?,
             Side::Remote => remote(turn, &key, &replaced, text).await?,
         }
         if let Some(record) = turn.book.records.get_mut(&(name.clone(), key.clone())) {
@@ -83,12 +85,19 @@ pub(super) async fn restore(
         backend: name.clone(),
         kind: key.kind.clone(),
         id: key.id.clone(),
-        path: replaced.path.clone().or_else(|| record.and_then(|record| record.path.clone())),
+        path: match side {
+            // Where it was written.
+            Side::Local => record.and_then(|record| record.path.clone()).or(replaced.path.clone()),
+            Side::Remote => {
+                replaced.path.clone().or_else(|| record.and_then(|record| record.path.clone()))
+            }
+        },
+        from: None,
         url: record.map(|record| record.url.clone()),
         action: "restore".to_owned(),
         reason: format!("as before run {run}"),
         editor: None,
-        sides: Sides::default(),
+        sides,
     });
     Ok(())
 }
@@ -98,7 +107,7 @@ fn local(
     key: &Key,
     replaced: &Replaced,
     text: Option<String>,
-) -> Result<(), RunError> {
+) -> Result<Action, RunError> {
     let record = turn.book.record(turn.backend.name(), key);
     let path =
         record.and_then(|record: &Record| record.path.clone()).or_else(|| replaced.path.clone());
@@ -118,7 +127,8 @@ fn local(
     };
     turn.book.replace(&turn.session.run, &again, now.as_deref())?;
     match tree.write(&path, &text, digest.as_deref()) {
-        Ok(()) => Ok(()),
+        Ok(()) if now.is_none() => Ok(Action::Create),
+        Ok(()) => Ok(Action::Edit),
         Err(error @ WriteError::Changed { .. }) => Err(RunError::Unavailable(format!("{error}."))),
         Err(error) => Err(RunError::Usage(format!("{error}."))),
     }

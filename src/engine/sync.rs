@@ -352,15 +352,18 @@ async fn report(
             true => outcome.path.clone().filter(|path| artifact.path.as_ref() != Some(path)),
             false => rename::target(&turn.session.tree, world, artifact, task),
         };
-        if let (Some(moved), Some(from), Action::Edit) = (moved, &artifact.path, local) {
-            reason.push_str(&format!("; renamed from {from}"));
+        let mut from = None;
+        if let (Some(moved), Some(old), Action::Edit) = (moved, &artifact.path, local) {
+            reason.push_str(&format!("; renamed from {old}"));
             path = Some(moved);
+            from = Some(old.clone());
         }
         let entry = ArtifactReport {
             backend: turn.backend.name().to_owned(),
             kind: key.kind.clone(),
             id: key.id.clone(),
             path,
+            from,
             url,
             action: action.to_owned(),
             reason,

@@ -99,9 +99,13 @@ pub struct Client {
     pub(super) known: Mutex<Known>,
 }
 
-/// Refs as they were fetched last.
+/// Refs as they were fetched last, and objects, which never change.
 #[derive(Debug, Default)]
 pub(super) struct Known {
+    /// Files of trees and commits that were listed whole.
+    pub(super) trees: BTreeMap<String, Vec<super::data::Entry>>,
+    /// Blobs that were asked for one by one.
+    pub(super) blobs: BTreeMap<String, Vec<u8>>,
     /// By full name; `None` before the first fetch.
     pub(super) refs: Option<BTreeMap<String, String>>,
     /// Whether nobody has acted on them yet.

@@ -510,18 +510,25 @@ impl Client {
     }
 
     /// All entries below a tree, or a commit's tree, with full paths. `None`: there are more than an answer holds
-    /// (100,000 entries or 7 MB). One request.
+    /// (100,000 entries or 7 MB). One request, the first time.
     ///
     /// # Errors
     /// [`GithubError`].
     pub async fn whole_tree(&self, sha: &str) -> Result<Option<Vec<Entry>>, GithubError> {
+        if let Some(known) = self.known().trees.get(sha) {
+            return Ok(Some(known.clone()));
+        }
         let path = ["git", "trees", sha];
         let call = Call {
             query: &[("recursive", "1")],
             ..self.read("GET /git/trees/{sha}?recursive", &path)
         };
         let listing: Listing = self.json(call).await?;
-        Ok((!listing.truncated).then_some(listing.tree))
+        if listing.truncated {
+            return Ok(None);
+        }
+        self.known().trees.insert(sha.to_owned(), listing.tree.clone());
+        Ok(Some(listing.tree))
     }
 
     /// The entries of one folder of a tree. One request.
@@ -549,10 +556,22 @@ impl Client {
         base: Option<&str>,
         files: &[(&str, Content<'_>)],
     ) -> Result<String, GithubError> {
+        let plain = files.iter().map(|(path, content)| (*path, "100644", content));
+        self.create_tree_of(base, plain).await
+    }
+
+    /// As [`Self::create_tree`], with each file's mode as in Git.
+    ///
+    /// # Errors
+    /// [`GithubError`]. To remove what is not there is one.
+    pub async fn create_tree_of<'a>(
+        &self,
+        base: Option<&str>,
+        files: impl Iterator<Item = (&'a str, &'a str, &'a Content<'a>)>,
+    ) -> Result<String, GithubError> {
         let entries: Vec<Value> = files
-            .iter()
-            .map(|(path, content)| {
-                let mut entry = json!({"path": path, "mode": "100644", "type": "blob"});
+            .map(|(path, mode, content)| {
+                let mut entry = json!({"path": path, "mode": mode, "type": "blob"});
                 match content {
                     Content::Gone => entry["sha"] = Value::Null,
                     Content::Blob(sha) => entry["sha"] = json!(sha),
@@ -570,22 +589,32 @@ impl Client {
         Ok(self.json::<Named>(call).await?.sha)
     }
 
-    /// A blob's bytes. One request.
+    fn known(&self) -> std::sync::MutexGuard<'_, super::client::Known> {
+        // Plain inserts only: never half done.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A blob's bytes. One request, the first time.
     ///
     /// # Errors
     /// [`GithubError`].
     pub async fn blob(&self, sha: &str) -> Result<Vec<u8>, GithubError> {
         const WHAT: &str = "GET /git/blobs/{sha}";
+        if let Some(known) = self.known().blobs.get(sha) {
+            return Ok(known.clone());
+        }
         let blob: Blob = self.json(self.read(WHAT, &["git", "blobs", sha])).await?;
         let unexpected = |message: String| GithubError::Unexpected { what: WHAT, message };
-        match blob.encoding.as_str() {
+        let bytes = match blob.encoding.as_str() {
             "base64" => {
                 let text: String = blob.content.split_ascii_whitespace().collect();
                 STANDARD.decode(text).map_err(|error| unexpected(error.to_string()))
             }
             "utf-8" => Ok(blob.content.into_bytes()),
             _ => Err(unexpected("it has an encoding that is not known".to_owned())),
-        }
+        }?;
+        self.known().blobs.insert(sha.to_owned(), bytes.clone());
+        Ok(bytes)
     }
 
     /// Stores bytes; gives the blob's name. One request.

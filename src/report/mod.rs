@@ -115,6 +115,9 @@ pub struct ArtifactReport {
     pub id: String,
     /// Path of the file.
     pub path: Option<String>,
+    /// Path that it had, where the run renames it.
+    #[serde(skip)]
+    pub from: Option<String>,
     /// Address of the page.
     pub url: Option<String>,
     /// `create-page`, `create-file`, `push`, `pull`, `merge`, `trash-page`, `delete-file`, `restore-page`,

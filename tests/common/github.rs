@@ -1,7 +1,8 @@
 //! GitHub for tests: `emulate`, a stateful API that nobody here wrote, behind a façade of ours that counts and breaks
-//! requests, and answers the few endpoints that `emulate` lacks: commit statuses, reactions, GraphQL.
+//! requests, and answers the few endpoints that `emulate` lacks: commit statuses, reactions, GraphQL. It also lets a
+//! pull request follow its branches, which `emulate` forgets, and refuses one that GitHub would refuse.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -72,6 +73,8 @@ struct Shared {
     upstream: String,
     http: reqwest::Client,
     inner: Mutex<Inner>,
+    /// Pull requests that were merged.
+    merged: Mutex<BTreeSet<u64>>,
 }
 
 /// A running GitHub.
@@ -146,12 +149,13 @@ impl GitHub {
         std::fs::write(&seed, seeded.to_string()).unwrap();
         let (emulate, upstream) = launch(&folder, &seed);
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
+            .worker_threads(2)
             .enable_all()
             .build()
             .unwrap();
         let http = plain_client();
-        let shared = Arc::new(Shared { upstream, http, inner: Mutex::default() });
+        let shared =
+            Arc::new(Shared { upstream, http, inner: Mutex::default(), merged: Mutex::default() });
         let app = axum::Router::new().fallback(handle).with_state(shared.clone());
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -278,6 +282,47 @@ impl GitHub {
         made
     }
 
+    /// A commit as the API gives it.
+    #[track_caller]
+    pub fn commit(&self, sha: &str) -> Value {
+        self.ask(ADA, "GET", &format!("/git/commits/{sha}"), Value::Null)
+    }
+
+    /// Merges a pull request as its button does, whatever has happened to its branches since it was opened.
+    #[track_caller]
+    pub fn merge(&self, number: u64, squash: bool) -> String {
+        let pull = self.ask(ADA, "GET", &format!("/pulls/{number}"), Value::Null);
+        let (main, head) = (self.head("main"), self.head(pull["head"]["ref"].as_str().unwrap()));
+        let range = format!("/compare/{main}...{head}");
+        let base = self.ask(ADA, "GET", &range, Value::Null)["merge_base_commit"]["sha"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let (base, theirs) = (self.files(&base), self.files(&head));
+        let paths: BTreeSet<&String> = base.keys().chain(theirs.keys()).collect();
+        let changed = paths.into_iter().filter(|path| base.get(*path) != theirs.get(*path));
+        let entries: Vec<Value> = changed
+            .map(|path| {
+                let entry = json!({"path": path, "mode": "100644", "type": "blob"});
+                let mut entry = entry.as_object().unwrap().clone();
+                match theirs.get(path) {
+                    Some(text) => entry.insert("content".to_owned(), json!(text)),
+                    None => entry.insert("sha".to_owned(), Value::Null),
+                };
+                Value::Object(entry)
+            })
+            .collect();
+        let tree = json!({"base_tree": self.commit(&main)["tree"]["sha"], "tree": entries});
+        let tree = self.ask(ADA, "POST", "/git/trees", tree)["sha"].clone();
+        let parents = if squash { vec![main] } else { vec![main, head] };
+        let body = json!({"message": format!("Merge #{number}"), "tree": tree, "parents": parents});
+        let made = self.ask(ADA, "POST", "/git/commits", body)["sha"].as_str().unwrap().to_owned();
+        self.ask(ADA, "PATCH", "/git/refs/heads/main", json!({"sha": made}));
+        self.ask(ADA, "PATCH", &format!("/pulls/{number}"), json!({"state": "closed"}));
+        self.shared.merged.lock().unwrap().insert(number);
+        made
+    }
+
     /// All files of a commit.
     #[track_caller]
     pub fn files(&self, commit: &str) -> BTreeMap<String, String> {
@@ -367,17 +412,22 @@ async fn handle(
         path: below.clone(),
         body: serde_json::from_slice(&body).unwrap_or_default(),
     };
-    let fault = {
+    // A rule may wait for what the test does meanwhile.
+    let fault = tokio::task::block_in_place(|| {
         let mut inner = shared.inner.lock().unwrap();
         inner.seen.push(seen.clone());
         inner.rule.as_mut().and_then(|rule| rule(&seen))
-    };
+    });
     if let Some(Fault::Answer(status, headers, body)) = fault {
         return answer(status, &headers, &body);
     }
     let reply = match ours(&shared, &seen).await {
         Some(reply) => reply,
-        None => pass(&shared, method, &uri, &headers, body).await,
+        None => {
+            let pulls = method == Method::GET && below.starts_with("/pulls");
+            let reply = pass(&shared, method, &uri, &headers, body).await;
+            if pulls { follow(&shared, reply).await } else { reply }
+        }
     };
     match fault {
         Some(Fault::Lost(status)) => answer(status, &[], &json!({"message": "Server Error"})),
@@ -419,6 +469,54 @@ async fn pass(
     response.body(Body::from(reply.bytes().await.unwrap())).unwrap()
 }
 
+/// Asks `emulate` for a path of the repository.
+async fn look(shared: &Shared, path: &str) -> Value {
+    let url = format!("{}/repos/{REPOSITORY}{path}", shared.upstream);
+    let reply = shared.http.get(url).bearer_auth(ADA).send().await.unwrap();
+    reply.json().await.unwrap_or_default()
+}
+
+/// Lets pull requests be at the heads of their branches, and merged where [`GitHub::merge`] merged them.
+async fn follow(shared: &Shared, reply: Response) -> Response {
+    let status = reply.status().as_u16();
+    let bytes = axum::body::to_bytes(reply.into_body(), usize::MAX).await.unwrap();
+    let mut found: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let pulls: Vec<&mut Value> = match &mut found {
+        Value::Array(pulls) => pulls.iter_mut().collect(),
+        pull => vec![pull],
+    };
+    for pull in pulls.into_iter().filter(|pull| pull["number"].is_u64()) {
+        for side in ["head", "base"] {
+            let branch = pull[side]["ref"].as_str().unwrap_or_default();
+            let at = look(shared, &format!("/git/ref/heads/{branch}")).await;
+            if let Some(sha) = at["object"]["sha"].as_str() {
+                pull[side]["sha"] = json!(sha);
+            }
+        }
+        let number = pull["number"].as_u64().unwrap();
+        if shared.merged.lock().unwrap().contains(&number) {
+            pull["merged"] = json!(true);
+            pull["merged_at"] = pull["closed_at"].clone();
+        }
+    }
+    answer(status, &[], &found)
+}
+
+/// Why GitHub would not open this pull request: there is one, or it would bring no commit.
+async fn unwanted(shared: &Shared, body: &Value) -> Option<Response> {
+    let (head, base) = (body["head"].as_str()?, body["base"].as_str()?);
+    let open = look(shared, "/pulls?state=open").await;
+    let exists = open.as_array()?.iter().any(|pull| pull["head"]["ref"] == head);
+    let compared = look(shared, &format!("/compare/{base}...{head}")).await;
+    let message = match (exists, compared["total_commits"].as_u64()) {
+        (true, _) => format!("A pull request already exists for ada:{head}."),
+        (false, Some(0)) => format!("No commits between {base} and {head}"),
+        _ => return None,
+    };
+    let errors = json!([{"resource": "PullRequest", "code": "custom", "message": message}]);
+    Some(answer(422, &[], &json!({"message": "Validation Failed", "errors": errors})))
+}
+
 /// The endpoints that `emulate` lacks.
 async fn ours(shared: &Shared, seen: &Seen) -> Option<Response> {
     let parts: Vec<&str> = seen.path.split('/').skip(1).collect();
@@ -448,6 +546,7 @@ async fn ours(shared: &Shared, seen: &Seen) -> Option<Response> {
             Some(answer(201, &[], &json!({"content": content})))
         }
         ("POST", ["graphql"]) => Some(graphql(shared, seen).await),
+        ("POST", ["pulls"]) => unwanted(shared, &seen.body).await,
         _ => None,
     }
 }

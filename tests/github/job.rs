@@ -118,13 +118,19 @@ impl World {
 
     /// A sync of the default branch as a push starts it.
     pub(crate) fn pushed(&self, args: &[&str]) -> Step {
+        self.pushed_with(args, &[])
+    }
+
+    /// As [`Self::pushed`], with other variables.
+    pub(crate) fn pushed_with(&self, args: &[&str], env: &[(&str, &str)]) -> Step {
         let head = self.github.head("main");
         let payload = json!({
             "ref": "refs/heads/main",
             "after": head,
             "repository": repository(),
         });
-        let env = [("GITHUB_REF", "refs/heads/main"), ("GITHUB_REF_NAME", "main")];
+        let refs = [("GITHUB_REF", "refs/heads/main"), ("GITHUB_REF_NAME", "main")];
+        let env: Vec<(&str, &str)> = refs.iter().chain(env).copied().collect();
         self.step_with(&head, "push", &payload, args, &env)
     }
 }

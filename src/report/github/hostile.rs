@@ -126,7 +126,7 @@ prop_compose! {
         let name = |n: usize| names[n].clone();
         let mut report = Report::new(if log { "log" } else { "sync" }, false);
         report.artifacts.push(ArtifactReport {
-            backend: name(0), kind: name(1), id: name(2), path: Some(name(3)), url: Some(name(4)),
+            backend: name(0), kind: name(1), id: name(2), path: Some(name(3)), from: None, url: Some(name(4)),
             action: "push".into(), reason: name(5), editor: None, sides: Sides::default(),
         });
         report.conflicts = conflicts;

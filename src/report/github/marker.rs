@@ -87,7 +87,7 @@ fn untick(line: &str) -> String {
 }
 
 /// The text above the footer and the mark, with GitHub's line breaks made ours, and the mark.
-fn parts(body: &str) -> Option<(String, Marker)> {
+pub(super) fn parts(body: &str) -> Option<(String, Marker)> {
     let body = body.replace("\r\n", "\n");
     let (text, last) = body.trim_end().rsplit_once('\n')?;
     let found = MARKER.as_ref()?.captures(last)?;

@@ -25,7 +25,9 @@ pub use comment::{Decided, ISSUE_TITLE, Sticky, comment, status};
 pub use log::log;
 pub use marker::{Answers, Marker, answers, marker, same};
 pub use outputs::{Known, outputs};
-pub use publish::{Author, PUBLISH_KEY, commit_message, pull_request};
+pub use publish::{
+    Author, PUBLISH_KEY, commit_message, halted, is_our_commit, nothing_left, pull_request,
+};
 pub use reply::{Reply, reply};
 pub use suggestion::suggestion;
 pub use summary::{SUMMARY, summary};

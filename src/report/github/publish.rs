@@ -3,7 +3,7 @@
 use super::super::escape::link;
 use super::super::{ArtifactReport, Report, cut, markdown_text, one_line};
 use super::conflict::{NAME, artifact};
-use super::marker::{SIGNED, signed};
+use super::marker::{SIGNED, parts, signed};
 use super::sections::rows;
 use super::{BODY, Scene};
 use crate::engine::Action;
@@ -76,9 +76,50 @@ pub fn pull_request(report: &Report, scene: &Scene) -> (String, String) {
     (subject(report), body)
 }
 
-/// Message of a commit that brings the backend's changes: what changed, the run, and the people whose address is
-/// known.
-pub fn commit_message(report: &Report, run: &str, authors: &[Author]) -> String {
+/// Beginnings of the lines by which a commit shows that it is ours.
+const RUN: &str = "Agent-Sync-Run: ";
+const TREE: &str = "Agent-Sync-Tree: ";
+
+/// Whether a commit is one that we made, as it was: whoever amends or rebases it gives it another tree, and the
+/// message still names the old one.
+pub fn is_our_commit(message: &str, tree: &str) -> bool {
+    let trailers = message.trim_end().rsplit("\n\n").next().unwrap_or_default();
+    let named = trailers.lines().filter_map(|line| line.strip_prefix(TREE));
+    named.eq([tree]) && trailers.lines().any(|line| line.starts_with(RUN))
+}
+
+/// Body of a pull request that we closed: whoever else closes it decides something.
+pub fn nothing_left() -> String {
+    signed(
+        "Nothing is left to take over from Notion: the default branch has it, or it was changed back there. So \
+         agent-sync closed this pull request; the next change opens another one.",
+        None,
+        PUBLISH_KEY,
+    )
+}
+
+/// Body of a pull request to whose branch somebody pushed, made from its present one; `None` where that says so
+/// already.
+pub fn halted(body: &str) -> Option<String> {
+    let note = "> [!IMPORTANT]\n> Somebody else's commits are on this branch, so agent-sync does not update it any \
+                more: what was edited in Notion since is not in it. Merge or close this pull request, or take \
+                these commits off the branch, and agent-sync goes on.";
+    let body = body.replace("\r\n", "\n");
+    if body.contains(note) {
+        return None;
+    }
+    let text = parts(&body).map_or(body, |(text, _)| text);
+    let room = BODY.saturating_sub(note.len() + SIGNED);
+    let text = match text.len() <= room {
+        true => text,
+        false => text.get(..text.floor_char_boundary(room)).unwrap_or_default().to_owned(),
+    };
+    Some(signed(&format!("{note}\n\n{text}"), None, PUBLISH_KEY))
+}
+
+/// Message of a commit that brings the backend's changes: what changed, the run, the commit's tree, and the people
+/// whose address is known.
+pub fn commit_message(report: &Report, run: &str, tree: &str, authors: &[Author]) -> String {
     let pulled = pulled(report);
     let mut out = format!("{}\n\n", subject(report));
     for one in pulled.iter().take(NAMED) {
@@ -87,7 +128,7 @@ pub fn commit_message(report: &Report, run: &str, authors: &[Author]) -> String 
     if pulled.len() > NAMED {
         out.push_str(&format!("- and {} more\n", pulled.len() - NAMED));
     }
-    out.push_str(&format!("\nAgent-Sync-Run: {}\n", plain(run)));
+    out.push_str(&format!("\n{RUN}{}\n{TREE}{}\n", plain(run), plain(tree)));
     let mut trailers: Vec<String> = authors.iter().filter_map(trailer).collect();
     trailers.sort();
     trailers.dedup();
@@ -151,20 +192,44 @@ mod tests {
             Author { name: "Bob".into(), email: None },
             Author { name: "Eve".into(), email: Some("e@x>\nFixes: #2".into()) },
         ];
-        insta::assert_snapshot!(commit_message(&report, "20261125T140200000Z-1", &authors), @"
+        insta::assert_snapshot!(commit_message(&report, "20261125T140200000Z-1", "4b825dc", &authors), @"
         Take A-1__Fixes__1__skip_ci___ada over from Notion
 
         - story A-1__Fixes__1__skip_ci___ada: changed
 
         Agent-Sync-Run: 20261125T140200000Z-1
+        Agent-Sync-Tree: 4b825dc
         Co-authored-by: Ada_nSigned-off-by_ _x_ <ada@example.com>
         ");
     }
 
     #[test]
     fn a_commit_names_so_many_and_counts_the_rest() {
-        assert!(!commit_message(&report(50), "r", &[]).contains("more"));
-        assert!(commit_message(&report(51), "r", &[]).contains("- and 1 more\n"));
+        assert!(!commit_message(&report(50), "r", "t", &[]).contains("more"));
+        assert!(commit_message(&report(51), "r", "t", &[]).contains("- and 1 more\n"));
+    }
+
+    #[test]
+    fn a_commit_is_ours_as_long_as_its_tree_is() {
+        let message = commit_message(&report(2), "r", "4b825dc", &[]);
+        assert!(is_our_commit(&message, "4b825dc") && is_our_commit(message.trim_end(), "4b825dc"));
+        assert!(!is_our_commit(&message, "4b825dd"));
+        assert!(!is_our_commit("Agent-Sync-Tree: 4b825dc", "4b825dc"));
+        // Somewhere above the trailers it is a quotation, and two are one too many.
+        assert!(!is_our_commit(&format!("{message}\nFixes: #1\n"), "4b825dc"));
+        assert!(!is_our_commit(&format!("{message}Agent-Sync-Tree: 4b825dd\n"), "4b825dd"));
+    }
+
+    #[test]
+    fn a_branch_with_others_commits_is_said_once() {
+        let (_, body) = pull_request(&report(1), &Scene::default());
+        let told = halted(&body).unwrap();
+        assert!(told.contains("INFRA-0") && super::super::same(&told, &told), "{told}");
+        assert_eq!(halted(&told), None);
+        assert_eq!(halted(&told.replace('\n', "\r\n")), None);
+        assert!(halted(&"é".repeat(BODY)).unwrap().len() <= BODY);
+        insta::assert_snapshot!(halted("A person's own words.").unwrap());
+        insta::assert_snapshot!(nothing_left());
     }
 
     #[test]

@@ -43,6 +43,7 @@ fn artifact(n: usize, action: &str, sides: Sides) -> ArtifactReport {
         kind: "story".into(),
         id: format!("INFRA-{n:03}"),
         path: Some(format!(".agent/cache/stories/INFRA/INFRA-{n:03}-keys.md")),
+        from: None,
         url: Some("https://app.notion.com/p/0123".into()),
         action: action.into(),
         reason: "changed: body".into(),
