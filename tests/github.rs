@@ -6,5 +6,7 @@ mod job;
 
 #[path = "github/check.rs"]
 mod check;
+#[path = "github/decide.rs"]
+mod decide;
 #[path = "github/sync.rs"]
 mod sync;

@@ -101,7 +101,7 @@ async fn decide(job: &mut Job<'_>, comment: &Comment) -> Result<Done, RunError> 
     }
     let mut report = engine::run(&job.request, job.progress).await;
     report.notices.extend(resolved.notices);
-    job.scene = super::on_pull_request(&job.scene);
+    job.on_pull_request(&subject.head);
     Ok(check::tell(job, &subject, report).await)
 }
 

@@ -121,6 +121,12 @@ async fn target(job: &mut Job<'_>, pull: &PullRequest) -> Done {
 }
 
 impl Job<'_> {
+    /// From here on what is shown is a pull request: the same in every job that looks at it.
+    fn on_pull_request(&mut self, head: &str) {
+        self.scene.answer = Answer::Comment;
+        self.scene.files = Some(format!("{}/blob/{head}/", self.client.web_url()));
+    }
+
     /// Takes the configuration from a commit, and learns who we are. False: the commit has none.
     async fn configure(&mut self, commit: &str) -> Result<bool, RunError> {
         let named = self.request.config.as_ref().map(|path| path.to_string_lossy().into_owned());
@@ -155,9 +161,4 @@ fn failed(report: &mut Report, error: GithubError) {
         report.notices.push(error.to_string());
     }
     report.settle();
-}
-
-/// Where the conflicts of a pull request are answered.
-fn on_pull_request(scene: &Scene) -> Scene {
-    Scene { answer: Answer::Comment, ..scene.clone() }
 }
