@@ -8,5 +8,7 @@ mod job;
 mod check;
 #[path = "github/decide.rs"]
 mod decide;
+#[path = "github/issue.rs"]
+mod issue;
 #[path = "github/sync.rs"]
 mod sync;

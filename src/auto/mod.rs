@@ -13,6 +13,7 @@ use crate::report::github::{Answer, Scene};
 mod check;
 mod decide;
 mod head;
+mod issue;
 
 /// What the caller wants of the surface.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +84,22 @@ pub async fn run(
         (Event::PullRequestTarget(pull), _) => target(&mut job, pull).await,
         (Event::Comment(comment), _) if auto => decide::comment(&mut job, comment).await,
         (Event::Issue(issue), _) if auto => decide::issue(&mut job, issue).await,
+        (event, Command::Sync | Command::Pull | Command::Push | Command::Check)
+            if on_default_branch(event, default_branch.as_deref()) =>
+        {
+            let report = engine::run(&job.request, progress).await;
+            issue::after(&mut job, report).await
+        }
         _ => Done::plain(engine::run(&job.request, progress).await, job.scene),
+    }
+}
+
+/// Whether a job stands on the default branch: a scheduled one does, others say what they were started on.
+fn on_default_branch(event: &Event, default_branch: Option<&str>) -> bool {
+    match event {
+        Event::Push { branch } => branch.is_some() && branch.as_deref() == default_branch,
+        Event::Schedule | Event::Dispatch => true,
+        _ => false,
     }
 }
 
@@ -94,11 +110,8 @@ fn command(event: &Event, default_branch: Option<&str>) -> Command {
         | Event::PullRequestTarget(_)
         | Event::Comment(_)
         | Event::Issue(_) => Command::Check,
-        Event::Push { branch } if branch.is_some() && branch.as_deref() == default_branch => {
-            Command::Sync
-        }
-        Event::Schedule | Event::Dispatch => Command::Sync,
-        Event::Push { .. } | Event::Other => Command::Status,
+        event if on_default_branch(event, default_branch) => Command::Sync,
+        _ => Command::Status,
     }
 }
 
@@ -140,6 +153,14 @@ impl Job<'_> {
         let path = paths.get(n).copied().unwrap_or_default();
         self.request.config_text = Some((PathBuf::from(path), text));
         Ok(true)
+    }
+
+    /// Learns who we are, where that is not known yet.
+    async fn learn(&mut self) -> Result<(), GithubError> {
+        if self.viewer.is_none() {
+            self.viewer = Some(self.client.first_file("HEAD", &[]).await?.0);
+        }
+        Ok(())
     }
 
     /// Whether a text's author is us: whoever else writes our marks has not written our texts.

@@ -134,9 +134,6 @@ fn a_decision_is_void_where_the_versions_are_others() {
     scene.world.lab.minutes(5);
     scene.check().expect(1);
     assert_eq!(scene.state().0, "failure");
-    // The old box, ticked once more in the text of then, decides nothing about the new versions.
-    let main = scene.world.github.head("main");
-    let _ = main;
     let (id, body) = scene.comments().into_iter().next().unwrap();
     assert!(body.contains("from Notion, again."), "{body}");
     let replayed = body.replacen("- [ ] keep the repository's", "- [x] keep the repository's", 1);
@@ -156,4 +153,21 @@ fn comments_about_other_things_cost_nothing() {
     let id = made["id"].as_u64().unwrap();
     scene.commented(id, "created", "Looks good.", "ada").expect(0);
     assert_eq!((scene.world.github.seen().len(), scene.world.lab.count()), (0, 0));
+}
+
+#[test]
+fn a_box_of_an_older_text_decides_nothing_about_newer_versions() {
+    let scene = Scene::new(true);
+    scene.check().expect(1);
+    let (id, old) = scene.comments().into_iter().next().unwrap();
+    scene.world.lab.edit("Stories", "INFRA-1", "from Notion.", "from Notion, again.");
+    scene.world.lab.minutes(5);
+    scene.check().expect(1);
+    // Our own text of then, whole, with a box ticked in it.
+    let replayed = old.replacen("- [ ] keep the repository's", "- [x] keep the repository's", 1);
+    assert_ne!(replayed, old);
+    scene.edit(id, &replayed, "ada").expect(1);
+    assert_eq!(scene.state().0, "failure");
+    let (_, now) = scene.comments().into_iter().next().unwrap();
+    assert!(now.contains("from Notion, again.") && !now.contains("[x]"), "{now}");
 }
