@@ -102,9 +102,10 @@ fn an_outage_is_exit_4_before_anything_is_written() {
 fn a_token_that_is_not_known_is_refused() {
     let scene = Scene::new(false);
     // `emulate` takes an unknown token for nobody's and lets it read; GitHub does not.
-    scene.world.github.rule(|_| {
-        Some(Fault::Answer(401, Vec::new(), json!({"message": "Bad credentials"})))
-    });
+    scene
+        .world
+        .github
+        .rule(|_| Some(Fault::Answer(401, Vec::new(), json!({"message": "Bad credentials"}))));
     let step = scene.check().expect(3);
     assert!(step.run.stdout.contains("github-token"), "{:?}", step.run);
     assert_eq!(scene.world.github.seen().len(), 1);
