@@ -14,5 +14,7 @@ mod faults;
 mod forks;
 #[path = "github/issue.rs"]
 mod issue;
+#[path = "github/suggest.rs"]
+mod suggest;
 #[path = "github/sync.rs"]
 mod sync;

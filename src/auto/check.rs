@@ -2,9 +2,9 @@
 //!
 //! Requests to GitHub: 1 for the configuration and our login, those of a check (the refs 2, the state 2, up to 1 for
 //! history), 1 for the comments, 1 for the status: at most 8 where nothing is in conflict, and no write where nothing
-//! changed since the last check.
+//! changed since the last check. Where something was in conflict, those for suggestions beside.
 
-use super::{Done, Job, failed};
+use super::{Done, Job, failed, suggest};
 use crate::engine::{self, RunError};
 use crate::github::GithubError;
 use crate::github::event::PullRequest;
@@ -82,7 +82,14 @@ pub(super) async fn tell(job: &Job<'_>, subject: &Subject, mut report: Report) -
     let looked = report.stopped.as_ref().is_none_or(|stop| matches!(stop, RunError::Guarded(_)));
     if looked && !subject.fork {
         match sticky(job, subject.number, &report).await {
-            Ok(url) => comment_url = url,
+            Ok(Some(url)) => {
+                comment_url = Some(url);
+                // Where there is no comment there never was a conflict.
+                if let Err(error) = suggest::tell(job, subject, &report).await {
+                    failed(&mut report, error);
+                }
+            }
+            Ok(None) => {}
             Err(error) => failed(&mut report, error),
         }
         if let Err(error) = status(job, &subject.head, &report).await {

@@ -45,7 +45,10 @@ pub(super) async fn tell(
     }
     job.learn().await?;
     found.retain(|issue| job.is_ours(issue.user.as_ref()));
-    let scene = texts::Scene { answer: Answer::Issue, ..job.scene.clone() };
+    // Links by branch: by commit they would change the text with every push.
+    let files = job.request.default_branch.as_ref();
+    let files = files.map(|branch| format!("{}/blob/{branch}/", job.client.web_url()));
+    let scene = texts::Scene { answer: Answer::Issue, files, ..job.scene.clone() };
     let body = texts::comment(Sticky { report, scene: &scene, key: KEY, decided: &decided });
     let Some(there) = found.into_iter().next() else {
         if !needed {

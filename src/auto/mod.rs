@@ -14,6 +14,7 @@ mod check;
 mod decide;
 mod head;
 mod issue;
+mod suggest;
 
 /// What the caller wants of the surface.
 #[derive(Clone, Copy, Debug)]

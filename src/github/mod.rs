@@ -7,6 +7,7 @@ pub mod data;
 mod error;
 pub mod event;
 pub mod files;
+pub mod reviews;
 pub mod step;
 pub mod talk;
 

@@ -15,7 +15,7 @@ pub(crate) struct Scene {
     pub(crate) head: String,
 }
 
-fn text(second: &str) -> String {
+pub(crate) fn text(second: &str) -> String {
     story(
         "INFRA-1",
         "First",
@@ -35,11 +35,18 @@ impl Scene {
             world.lab.edit("Stories", "INFRA-1", "Another one.", "Another one, from Notion.");
             world.lab.minutes(5);
         }
-        let head =
-            world.github.push("feature", &[(PATH, Some(&text("Another one, from Git.")))], "edit");
-        let body = json!({"title": "Edit", "head": "feature", "base": "main"});
+        let edited = text("Another one, from Git.");
+        world.github.push("feature", &[(PATH, Some(&edited))], "edit");
+        Self { world, number: 0, head: String::new() }.with_branch("feature")
+    }
+
+    /// The same world with a pull request of another branch.
+    pub(crate) fn with_branch(self, branch: &str) -> Self {
+        let world = self.world;
+        let body = json!({"title": "Edit", "head": branch, "base": "main"});
         let pull = world.github.ask(ADA, "POST", "/pulls", body);
         let number = pull["number"].as_u64().unwrap();
+        let head = world.github.head(branch);
         world.github.forget();
         world.lab.sim.reset_requests();
         Self { world, number, head }
