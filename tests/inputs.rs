@@ -174,6 +174,10 @@ fn the_action_without_a_command_is_auto() {
     let (stdout, stderr) = step.run(&[], 0);
     assert_eq!((step.outputs()["outcome"].as_str(), stderr.as_str()), ("clean", ""), "{stdout}");
     assert_eq!(lab.writes(), 0);
+    // Options alone leave the command to the input.
+    step.input("COMMAND", "status");
+    let (stdout, _) = step.run(&["--quiet"], 0);
+    assert_eq!(stdout, "");
     // Another form asked for is that form alone.
     let (stdout, stderr) = step.run(&["auto", "--format", "json"], 0);
     assert!(serde_json::from_str::<Value>(&stdout).is_ok() && stderr.is_empty());
