@@ -257,7 +257,8 @@ impl Cli {
                     KeepArg::Both => Keep::Both,
                     KeepArg::Skip => Keep::Skip,
                 };
-                (Command::Resolve { keep, targets: targets.clone() }, None)
+                let answers = targets.iter().map(|target| (target.clone(), keep)).collect();
+                (Command::Resolve { answers, lenient: false }, None)
             }
             Sub::Relabel { old, new, .. } => {
                 // Parsing a selector cannot fail.
@@ -296,6 +297,10 @@ impl Cli {
             full: false,
             state_ref: self.state_ref.clone(),
             env,
+            config_text: None,
+            default_branch: None,
+            by: None,
+            github: None,
         };
         if let Sub::Resolve { place, .. } | Sub::Relabel { place, .. } = &self.command {
             request.backends.clone_from(&place.backend);

@@ -1,5 +1,6 @@
 //! The shell of agent-sync: everything that touches the world. The pure part is `agent-sync-core`.
 
+pub mod auto;
 pub mod backend;
 pub mod cli;
 pub mod config;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use agent_sync::auto::{self, Done, Surface};
 use agent_sync::cli::{Cli, ConfigSub, Format, Sub, UsageError};
 use agent_sync::config::Config;
 use agent_sync::engine::{self, Phase, Progress, Request, RunError};
@@ -15,7 +16,7 @@ use agent_sync::github::Context;
 use agent_sync::github::command::mask;
 use agent_sync::github::step::tell;
 use agent_sync::inputs::{self, Inputs};
-use agent_sync::report::github::{Answer, Known, Scene};
+use agent_sync::report::github::{Known, Scene};
 use agent_sync::report::{Outcome, Report, human, inert, one_line, progress};
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -121,11 +122,12 @@ fn start(env: BTreeMap<String, String>) -> Outcome {
     shell.format = cli.format(&shell.env);
     (shell.verbose, shell.quiet) = (cli.verbose, cli.quiet);
     shell.directory.clone_from(&cli.directory);
-    match Inputs::read(&shell.env) {
-        Ok(inputs) => inputs.complete(&mut cli),
+    let inputs = match Inputs::read(&shell.env) {
+        Ok(inputs) => inputs,
         Err(error) => return shell.fail("", usage(error)),
-    }
-    run(&cli, &shell)
+    };
+    inputs.complete(&mut cli);
+    run(&cli, &shell, Surface { comment: inputs.comment.unwrap_or(true) })
 }
 
 /// In the log of a job a line of it could be a command.
@@ -157,51 +159,62 @@ fn log(env: &BTreeMap<String, String>) {
         .init();
 }
 
-fn run(cli: &Cli, shell: &Shell) -> Outcome {
+fn run(cli: &Cli, shell: &Shell, surface: Surface) -> Outcome {
+    let auto = matches!(cli.command, Sub::Auto(_));
     let fail_on = match cli.fail_on() {
         Ok(fail_on) => fail_on,
         Err(error) => return shell.fail("", RunError::Usage(error.to_string())),
     };
-    let request = match cli.request(shell.env.clone()) {
+    let mut request = match cli.request(shell.env.clone()) {
         Ok(Some(request)) => request,
         Ok(None) => return config(cli, shell),
         Err(error) => return shell.fail("", RunError::Usage(error.to_string())),
     };
     let name = request.command.name();
+    request.github = match engine::github(&request.env) {
+        Ok(github) => github,
+        Err(error) => return shell.fail(name, error),
+    };
     let logs = request.env.contains_key(LOG);
     let watched =
         !cli.quiet && !logs && shell.format == Format::Human && std::io::stderr().is_terminal();
     let result = match watched {
         true => {
             let line = Line::default();
-            let result = call(&request, &line);
+            let result = call(&request, auto, surface, &line);
             line.clear();
             result
         }
-        false => call(&request, &()),
+        false => call(&request, auto, surface, &()),
     };
     match result {
-        Ok(mut report) => {
-            if let Some(fail_on) = fail_on {
-                report.fail_on(fail_on);
+        Ok(mut done) => {
+            // An event may have asked for something else than a check.
+            if let Some(fail_on) = fail_on.filter(|_| done.report.command == "check") {
+                done.report.fail_on(fail_on);
             }
-            shell.print(&report);
-            report.outcome
+            shell.print(&done);
+            done.report.outcome
         }
         Err(error) => shell.fail(name, error),
     }
 }
 
-fn call(request: &Request, progress: &dyn Progress) -> Result<Report, RunError> {
+fn call(
+    request: &Request,
+    auto: bool,
+    surface: Surface,
+    progress: &dyn Progress,
+) -> Result<Done, RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| RunError::Bug(format!("The runtime could not be started: {error}.")))?;
-    let report = runtime.block_on(engine::run(request, progress));
+    let done = runtime.block_on(auto::run(request.clone(), auto, surface, progress));
     // A task that hangs must not keep a finished run from ending.
     runtime.shutdown_timeout(std::time::Duration::from_millis(100));
-    Ok(report)
+    Ok(done)
 }
 
 fn config(cli: &Cli, shell: &Shell) -> Outcome {
@@ -237,8 +250,10 @@ fn config(cli: &Cli, shell: &Shell) -> Outcome {
 impl Shell {
     fn fail(&self, command: &str, error: RunError) -> Outcome {
         let report = Report::failed(command, error);
-        self.print(&report);
-        report.outcome
+        let done =
+            Done { report, comment_url: None, pull_request_url: None, scene: Scene::default() };
+        self.print(&done);
+        done.report.outcome
     }
 
     /// Help and version are answers; anything else that clap says is a mistake in the arguments.
@@ -259,7 +274,8 @@ impl Shell {
     }
 
     /// JSON goes to stdout alone, and so do the commands of a job with what they fold; everything else to stderr.
-    fn print(&self, report: &Report) {
+    fn print(&self, done: &Done) {
+        let report = &done.report;
         match self.format {
             Format::Json => match report.json() {
                 Ok(json) => write_out(&json),
@@ -269,25 +285,32 @@ impl Shell {
             },
             Format::Github => {
                 let how = (self.verbose, self.quiet);
-                write_out(&tell(report, &self.scene(), Known::default(), &self.env, how));
+                let known = Known {
+                    report: None,
+                    comment_url: done.comment_url.as_deref(),
+                    pull_request_url: done.pull_request_url.as_deref(),
+                };
+                write_out(&tell(report, &self.scene(done), known, &self.env, how));
             }
             Format::Human if self.quiet && report.error.is_none() => {}
             Format::Human => write_err(&human(report, self.verbose)),
         }
     }
 
-    fn scene(&self) -> Scene {
+    /// Where the run was told, with what this job knows of the repository's place.
+    fn scene(&self, done: &Done) -> Scene {
         let context = Context::of(&self.env).ok().flatten();
         let commit = self.env.get("GITHUB_SHA");
         let commit = commit.filter(|id| id.chars().all(|c| c.is_ascii_hexdigit()));
         let files = context.as_ref().zip(commit).map(|(context, commit)| {
             format!("{}/{}/blob/{commit}/", context.server, context.repository)
         });
+        let run = context.and_then(|context| context.run_url());
         Scene {
-            run: context.and_then(|context| context.run_url()),
-            files,
+            run: done.scene.run.clone().or(run),
+            files: done.scene.files.clone().or(files),
             folder: self.folder().unwrap_or_default(),
-            answer: Answer::Shell,
+            answer: done.scene.answer,
         }
     }
 

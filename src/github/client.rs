@@ -90,6 +90,7 @@ pub struct Client {
     base: Url,
     graphql: Url,
     repository: String,
+    web: String,
     token: SecretString,
     tuning: Tuning,
     /// When the next write would start if all of them had been a pause apart.
@@ -130,6 +131,7 @@ impl Client {
             base,
             graphql,
             repository: context.repository.clone(),
+            web: format!("{}/{}", context.server, context.repository),
             token,
             tuning,
             writes: tokio::sync::Mutex::new(Instant::now()),
@@ -141,6 +143,11 @@ impl Client {
     /// `owner/name`.
     pub fn repository(&self) -> &str {
         &self.repository
+    }
+
+    /// Address of the repository on the web.
+    pub fn web_url(&self) -> String {
+        self.web.clone()
     }
 
     /// Requests so far.
@@ -168,12 +175,16 @@ impl Client {
         self.send(&call).await.map(drop)
     }
 
-    /// Asks GraphQL about the repository; `$owner` and `$name` are set. Queries only, no mutations: it is repeated
-    /// where the answer is not clear.
+    /// Asks GraphQL; the variables `$owner` and `$name` are the repository's. Only what may be repeated where the
+    /// answer is not clear.
     ///
     /// # Errors
     /// [`GithubError`]; errors inside of an answer are one.
-    pub async fn graphql<T: DeserializeOwned>(&self, query: &str) -> Result<T, GithubError> {
+    pub async fn graphql<T: DeserializeOwned>(
+        &self,
+        query: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<T, GithubError> {
         #[derive(serde::Deserialize)]
         struct Reply<T> {
             data: Option<T>,
@@ -181,7 +192,9 @@ impl Client {
             errors: Vec<Value>,
         }
         let (owner, name) = self.repository.split_once('/').unwrap_or((&self.repository, ""));
-        let variables = json!({"owner": owner, "name": name});
+        let all = [("owner", owner), ("name", name)].into_iter().chain(variables.iter().copied());
+        let variables: serde_json::Map<String, Value> =
+            all.map(|(name, value)| (name.to_owned(), value.into())).collect();
         let call = Call {
             what: GRAPHQL,
             method: Method::POST,

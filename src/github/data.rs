@@ -61,6 +61,9 @@ pub struct Entry {
     /// Name of the object.
     #[serde(default)]
     pub sha: Option<String>,
+    /// Bytes of a file.
+    #[serde(default)]
+    pub size: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -68,6 +71,16 @@ struct Listing {
     tree: Vec<Entry>,
     #[serde(default)]
     truncated: bool,
+}
+
+/// A blob as GraphQL gives it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Text {
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    is_truncated: bool,
 }
 
 /// Two commits compared.
@@ -343,12 +356,6 @@ impl Client {
 
     /// Texts of blobs by GraphQL, in one request; those that it does not give whole are left out.
     async fn texts(&self, shas: &[&String]) -> Result<BTreeMap<String, String>, GithubError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Text {
-            text: Option<String>,
-            is_truncated: bool,
-        }
         // Names of objects are hexadecimal digits: nothing in them can end the string.
         let objects: String = (shas.iter().enumerate())
             .filter(|(_, sha)| sha.bytes().all(|b| b.is_ascii_hexdigit()))
@@ -356,13 +363,16 @@ impl Client {
                 format!("b{n}: object(oid: \"{sha}\") {{ ... on Blob {{ text isTruncated }} }} ")
             })
             .collect();
-        let data: BTreeMap<String, BTreeMap<String, Option<Text>>> = self
-            .graphql(&format!(
-                "query($owner: String!, $name: String!) {{ repository(owner: $owner, name: $name) {{ {objects}}} }}"
-            ))
-            .await?;
+        let query = format!(
+            "query($owner: String!, $name: String!) {{ repository(owner: $owner, name: $name) {{ {objects}}} }}"
+        );
+        #[derive(Deserialize)]
+        struct Data {
+            repository: BTreeMap<String, Option<Text>>,
+        }
+        let data: Data = self.graphql(&query, &[]).await?;
         let mut texts = BTreeMap::new();
-        for (n, text) in data.into_iter().flat_map(|(_, objects)| objects) {
+        for (n, text) in data.repository {
             let sha = n.strip_prefix('b').and_then(|n| shas.get(n.parse::<usize>().ok()?));
             let text = text.filter(|text| !text.is_truncated).and_then(|text| text.text);
             if let (Some(sha), Some(text)) = (sha, text)
@@ -373,6 +383,58 @@ impl Client {
             }
         }
         Ok(texts)
+    }
+
+    /// The first of these files that a commit has, with its text; and our login as comments show it. One request.
+    ///
+    /// # Errors
+    /// [`GithubError`]; a file that is no text is one.
+    pub async fn first_file(
+        &self,
+        commit: &str,
+        paths: &[&str],
+    ) -> Result<(String, Option<(usize, String)>), GithubError> {
+        #[derive(Deserialize)]
+        struct Data {
+            viewer: Viewer,
+            repository: BTreeMap<String, Option<Text>>,
+        }
+        #[derive(Deserialize)]
+        struct Viewer {
+            login: String,
+        }
+        let names: Vec<String> = (0..paths.len()).map(|n| format!("f{n}")).collect();
+        let expressions: Vec<String> =
+            paths.iter().map(|path| format!("{commit}:{path}")).collect();
+        let declared: String = names.iter().map(|name| format!(", ${name}: String!")).collect();
+        let objects: String = names
+            .iter()
+            .map(|name| {
+                format!(
+                    "{name}: object(expression: ${name}) {{ ... on Blob {{ text isTruncated }} }} "
+                )
+            })
+            .collect();
+        let query = format!(
+            "query($owner: String!, $name: String!{declared}) {{ viewer {{ login }} \
+             repository(owner: $owner, name: $name) {{ {objects}}} }}"
+        );
+        let variables: Vec<(&str, &str)> = (names.iter().map(String::as_str))
+            .zip(expressions.iter().map(String::as_str))
+            .collect();
+        let data: Data = self.graphql(&query, &variables).await?;
+        let found = names.iter().enumerate().find_map(|(n, name)| {
+            let file = data.repository.get(name)?.as_ref()?;
+            Some((n, file.text.clone().filter(|_| !file.is_truncated)))
+        });
+        match found {
+            None => Ok((data.viewer.login, None)),
+            Some((n, Some(text))) => Ok((data.viewer.login, Some((n, text)))),
+            Some((n, None)) => Err(GithubError::Unexpected {
+                what: "POST /graphql",
+                message: format!("`{}` is no text", paths.get(n).copied().unwrap_or_default()),
+            }),
+        }
     }
 
     /// Makes a ref that must not exist; false when it does. One request.

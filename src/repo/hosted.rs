@@ -182,6 +182,13 @@ fn checked_out(git: &Path) -> Option<(Option<Oid>, Option<String>)> {
     Some((loose.or_else(packed), name.strip_prefix("refs/heads/").map(str::to_owned)))
 }
 
+/// The commit that the clone at or above a folder has checked out, as far as its files say.
+pub fn checked_out_commit(dir: &Path) -> Option<String> {
+    let dir = fs::canonicalize(dir).ok()?;
+    let clone = dir.ancestors().find(|dir| dir.join(".git").exists())?;
+    Some(checked_out(&clone.join(".git"))?.0?.to_string())
+}
+
 /// A file that holds one line.
 fn small_file(path: &Path) -> Option<String> {
     use std::io::Read as _;

@@ -8,8 +8,7 @@ use agent_sync_core::plan::Conflict;
 use serde::Serialize;
 
 use crate::backend::Requests;
-use crate::engine::RunError;
-use crate::engine::{Action, Artifact};
+use crate::engine::{Action, Artifact, Decision, Keep, RunError};
 
 mod diff;
 mod escape;
@@ -188,10 +187,7 @@ impl ConflictReport {
         texts: [Option<String>; 3],
     ) -> Self {
         let [base, local, remote] = texts;
-        let property = match &conflict.stretch {
-            Stretch::Property(name) => Some(name.clone()),
-            Stretch::Body => None,
-        };
+        let (property, block) = names(conflict);
         let line = match (&property, &artifact.file) {
             _ if conflict.block.is_some() => conflict.block.as_ref().map(|block| block.line),
             (Some(name), Some(file)) => file.document.values.get(name).map(|located| located.line),
@@ -247,10 +243,7 @@ impl ConflictReport {
             id: key.id.clone(),
             path: path.map(str::to_owned),
             line,
-            block: property.is_none().then(|| match &conflict.block {
-                Some(block) => first_line(block),
-                None => "body".to_owned(),
-            }),
+            block,
             property,
             base,
             local,
@@ -258,6 +251,54 @@ impl ConflictReport {
             url: url.map(str::to_owned),
             deleted: conflict.deleted,
             message,
+        }
+    }
+}
+
+/// An answer to a conflict that waits for being applied.
+#[derive(Clone, Debug, Serialize)]
+pub struct DecisionReport {
+    /// Fingerprint of the conflict.
+    pub fingerprint: String,
+    /// Kind.
+    pub kind: String,
+    /// Id.
+    pub id: String,
+    /// Name of the property, for a property.
+    pub property: Option<String>,
+    /// For the body: as in [`ConflictReport`].
+    pub block: Option<String>,
+    /// What stays.
+    pub keep: Keep,
+    /// Login of the person who decided, where it is known.
+    pub by: Option<String>,
+    /// The run that recorded it.
+    pub run: String,
+}
+
+impl DecisionReport {
+    /// The report of a decision.
+    pub fn new(conflict: &Conflict, decision: &Decision) -> Self {
+        let (property, block) = names(conflict);
+        Self {
+            fingerprint: conflict.fingerprint.clone(),
+            kind: conflict.key.kind.clone(),
+            id: conflict.key.id.clone(),
+            property,
+            block,
+            keep: decision.keep,
+            by: decision.by.clone(),
+            run: decision.run.clone(),
+        }
+    }
+}
+
+/// What a person knows a stretch by: its property's name, or its block's first line.
+fn names(conflict: &Conflict) -> (Option<String>, Option<String>) {
+    match &conflict.stretch {
+        Stretch::Property(name) => (Some(name.clone()), None),
+        Stretch::Body => {
+            (None, Some(conflict.block.as_ref().map_or_else(|| "body".to_owned(), first_line)))
         }
     }
 }
@@ -320,12 +361,18 @@ pub struct Report {
     pub artifacts: Vec<ArtifactReport>,
     /// Open conflicts.
     pub conflicts: Vec<ConflictReport>,
+    /// Conflicts that are answered, and whose answers wait for being applied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decided: Vec<DecisionReport>,
     /// Findings.
     pub findings: Vec<Finding>,
     /// Counts by what was or would be done.
     pub counts: Counts,
     /// Requests over all backends.
     pub requests: Requests,
+    /// Requests to GitHub, where it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub github: Option<Requests>,
     /// Things worth knowing that need nobody.
     pub notices: Vec<String>,
     /// Past runs (`log`).
@@ -378,9 +425,11 @@ impl Report {
             backends: Vec::new(),
             artifacts: Vec::new(),
             conflicts: Vec::new(),
+            decided: Vec::new(),
             findings: Vec::new(),
             counts: Counts::default(),
             requests: Requests::default(),
+            github: None,
             notices: Vec::new(),
             log: Vec::new(),
             state_commit: None,

@@ -63,8 +63,9 @@ impl GithubStore {
     fn failed(&self, error: GithubError) -> StateError {
         let message = error.to_string();
         match error {
-            GithubError::Unavailable { .. } => StateError::Unavailable { message },
-            GithubError::Unexpected { .. } => StateError::Failed { message },
+            GithubError::Unavailable { .. } | GithubError::Unexpected { .. } => {
+                StateError::Unavailable { message }
+            }
             _ => StateError::Refused { message, reference: self.state_ref.clone() },
         }
     }
@@ -212,7 +213,7 @@ impl GithubStore {
 
 /// Takes entries of a tree into what is known; `shallow`: their folders were not entered.
 fn add(known: &mut Known, below: &str, entries: Vec<Entry>, shallow: bool) {
-    for Entry { path, mode, sha } in entries {
+    for Entry { path, mode, sha, .. } in entries {
         let path = if below.is_empty() { path } else { format!("{below}/{path}") };
         let Some(sha) = sha else { continue };
         if mode == "040000" && shallow {

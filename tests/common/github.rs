@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 pub const REPOSITORY: &str = "ada/docs";
 /// Token of the workflow: acts as `github-actions[bot]`.
 pub const BOT: &str = "ghs_workflow_token_4711";
+/// Login of the workflow's token, as GraphQL and comments have it.
+pub const VIEWER: &str = "github-actions[bot]";
 /// Token of a person with write permission (`ada`, who owns the repository).
 pub const ADA: &str = "ghp_ada_token_4711";
 /// Token of a person without any permission (`eve`).
@@ -463,6 +465,18 @@ async fn graphql(shared: &Shared, seen: &Seen) -> Response {
         );
     }
     let mut objects = serde_json::Map::new();
+    for (name, expression) in seen.body["variables"].as_object().into_iter().flatten() {
+        let Some((commit, path)) = expression.as_str().and_then(|text| text.split_once(':')) else {
+            continue;
+        };
+        let url = format!("{}/repos/{REPOSITORY}/contents/{path}?ref={commit}", shared.upstream);
+        let reply = shared.http.get(url).bearer_auth(ADA).send().await.unwrap();
+        let value = match reply.status().is_success() {
+            true => json!({"text": text_of(&reply.json().await.unwrap()), "isTruncated": false}),
+            false => Value::Null,
+        };
+        objects.insert(name.clone(), value);
+    }
     for part in query.split("object(oid: \"").skip(1).zip(query.split(": object(oid:")) {
         let (after, before) = part;
         let name = before.rsplit([' ', '{']).next().unwrap_or_default().to_owned();
@@ -485,5 +499,5 @@ async fn graphql(shared: &Shared, seen: &Seen) -> Response {
         };
         objects.insert(name, value);
     }
-    answer(200, &[], &json!({"data": {"repository": objects}}))
+    answer(200, &[], &json!({"data": {"viewer": {"login": VIEWER}, "repository": objects}}))
 }

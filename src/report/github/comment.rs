@@ -3,7 +3,7 @@
 use agent_sync_core::model::Key;
 
 use super::super::escape::link;
-use super::super::{Report, cut, markdown_text, one_line};
+use super::super::{DecisionReport, Report, cut, markdown_text, one_line};
 use super::conflict::{artifact, digits, section, stretch};
 use super::marker::{SIGNED, signed};
 use super::plan::{counts, table};
@@ -36,6 +36,20 @@ pub struct Decided {
     pub by: Option<String>,
     /// The run that recorded it.
     pub run: Option<String>,
+}
+
+impl From<&DecisionReport> for Decided {
+    fn from(decision: &DecisionReport) -> Self {
+        Self {
+            fingerprint: decision.fingerprint.clone(),
+            key: Key::new(&decision.kind, &decision.id),
+            property: decision.property.clone(),
+            block: decision.block.clone(),
+            keep: decision.keep,
+            by: decision.by.clone(),
+            run: Some(decision.run.clone()),
+        }
+    }
 }
 
 /// What a comment or an issue is made of.

@@ -1,0 +1,10 @@
+//! The surface at GitHub through the built binary, against `emulate`, with a runner's environment: no `git` is used.
+
+mod common;
+#[path = "github/job.rs"]
+mod job;
+
+#[path = "github/check.rs"]
+mod check;
+#[path = "github/sync.rs"]
+mod sync;
