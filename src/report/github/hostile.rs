@@ -229,10 +229,10 @@ fn acts(text: &str) -> Vec<String> {
         match event {
             Event::Start(Tag::CodeBlock(_)) => code = true,
             Event::End(TagEnd::CodeBlock) => code = false,
-            Event::Start(Tag::Link { dest_url, .. }) => {
-                if !dest_url.bytes().all(|byte| byte.is_ascii_graphic()) {
-                    found.push(format!("the address {dest_url}"));
-                }
+            Event::Start(Tag::Link { dest_url, .. })
+                if !dest_url.bytes().all(|byte| byte.is_ascii_graphic()) =>
+            {
+                found.push(format!("the address {dest_url}"));
             }
             Event::Start(Tag::Image { dest_url, .. }) => {
                 found.push(format!("the image {dest_url}"))
