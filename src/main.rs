@@ -16,7 +16,7 @@ use agent_sync::github::Context;
 use agent_sync::github::command::mask;
 use agent_sync::github::step::tell;
 use agent_sync::inputs::{self, Inputs};
-use agent_sync::report::github::{Known, Scene};
+use agent_sync::report::github::{Answer, Known, Scene};
 use agent_sync::report::{Outcome, Report, human, inert, one_line, progress};
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -127,7 +127,7 @@ fn start(env: BTreeMap<String, String>) -> Outcome {
         Err(error) => return shell.fail("", usage(error)),
     };
     inputs.complete(&mut cli);
-    run(&cli, &shell, Surface { comment: inputs.comment.unwrap_or(true) })
+    run(&cli, &inputs, &shell)
 }
 
 /// In the log of a job a line of it could be a command.
@@ -159,8 +159,7 @@ fn log(env: &BTreeMap<String, String>) {
         .init();
 }
 
-fn run(cli: &Cli, shell: &Shell, surface: Surface) -> Outcome {
-    let auto = matches!(cli.command, Sub::Auto(_));
+fn run(cli: &Cli, inputs: &Inputs, shell: &Shell) -> Outcome {
     let fail_on = match cli.fail_on() {
         Ok(fail_on) => fail_on,
         Err(error) => return shell.fail("", RunError::Usage(error.to_string())),
@@ -175,17 +174,20 @@ fn run(cli: &Cli, shell: &Shell, surface: Surface) -> Outcome {
         Ok(github) => github,
         Err(error) => return shell.fail(name, error),
     };
+    let auto = matches!(cli.command, Sub::Auto(_));
+    let surface = Surface { comment: inputs.comment.unwrap_or(true) };
+    let call = |progress: &dyn Progress| call(&request, auto, surface, shell.scene(), progress);
     let logs = request.env.contains_key(LOG);
     let watched =
         !cli.quiet && !logs && shell.format == Format::Human && std::io::stderr().is_terminal();
     let result = match watched {
         true => {
             let line = Line::default();
-            let result = call(&request, auto, surface, &line);
+            let result = call(&line);
             line.clear();
             result
         }
-        false => call(&request, auto, surface, &()),
+        false => call(&()),
     };
     match result {
         Ok(mut done) => {
@@ -204,6 +206,7 @@ fn call(
     request: &Request,
     auto: bool,
     surface: Surface,
+    scene: Scene,
     progress: &dyn Progress,
 ) -> Result<Done, RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -211,7 +214,7 @@ fn call(
         .enable_all()
         .build()
         .map_err(|error| RunError::Bug(format!("The runtime could not be started: {error}.")))?;
-    let done = runtime.block_on(auto::run(request.clone(), auto, surface, progress));
+    let done = runtime.block_on(auto::run(request.clone(), auto, surface, scene, progress));
     // A task that hangs must not keep a finished run from ending.
     runtime.shutdown_timeout(std::time::Duration::from_millis(100));
     Ok(done)
@@ -250,8 +253,7 @@ fn config(cli: &Cli, shell: &Shell) -> Outcome {
 impl Shell {
     fn fail(&self, command: &str, error: RunError) -> Outcome {
         let report = Report::failed(command, error);
-        let done =
-            Done { report, comment_url: None, pull_request_url: None, scene: Scene::default() };
+        let done = Done::plain(report, self.scene());
         self.print(&done);
         done.report.outcome
     }
@@ -290,27 +292,25 @@ impl Shell {
                     comment_url: done.comment_url.as_deref(),
                     pull_request_url: done.pull_request_url.as_deref(),
                 };
-                write_out(&tell(report, &self.scene(done), known, &self.env, how));
+                write_out(&tell(report, &done.scene, known, &self.env, how));
             }
             Format::Human if self.quiet && report.error.is_none() => {}
             Format::Human => write_err(&human(report, self.verbose)),
         }
     }
 
-    /// Where the run was told, with what this job knows of the repository's place.
-    fn scene(&self, done: &Done) -> Scene {
+    fn scene(&self) -> Scene {
         let context = Context::of(&self.env).ok().flatten();
         let commit = self.env.get("GITHUB_SHA");
         let commit = commit.filter(|id| id.chars().all(|c| c.is_ascii_hexdigit()));
         let files = context.as_ref().zip(commit).map(|(context, commit)| {
             format!("{}/{}/blob/{commit}/", context.server, context.repository)
         });
-        let run = context.and_then(|context| context.run_url());
         Scene {
-            run: done.scene.run.clone().or(run),
-            files: done.scene.files.clone().or(files),
+            run: context.and_then(|context| context.run_url()),
+            files,
             folder: self.folder().unwrap_or_default(),
-            answer: done.scene.answer,
+            answer: Answer::Shell,
         }
     }
 

@@ -6,5 +6,9 @@ mod job;
 
 #[path = "github/check.rs"]
 mod check;
+#[path = "github/decide.rs"]
+mod decide;
+#[path = "github/issue.rs"]
+mod issue;
 #[path = "github/sync.rs"]
 mod sync;

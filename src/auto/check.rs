@@ -4,7 +4,7 @@
 //! history), 1 for the comments, 1 for the status: at most 8 where nothing is in conflict, and no write where nothing
 //! changed since the last check.
 
-use super::{Done, Job, failed, on_pull_request};
+use super::{Done, Job, failed};
 use crate::engine::{self, RunError};
 use crate::github::GithubError;
 use crate::github::event::PullRequest;
@@ -42,7 +42,7 @@ pub(super) async fn pull_request(job: &mut Job<'_>, pull: &PullRequest) -> Done 
 
 /// Checks what is in the request's folder and tells it on the pull request.
 pub(super) async fn on(job: &mut Job<'_>, subject: &Subject) -> Done {
-    job.scene = on_pull_request(&job.scene);
+    job.on_pull_request(&subject.head);
     match job.configure(&subject.base).await {
         Ok(true) => {}
         Ok(false) => return introducing(job),

@@ -13,6 +13,7 @@ use crate::report::github::{Answer, Scene};
 mod check;
 mod decide;
 mod head;
+mod issue;
 
 /// What the caller wants of the surface.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +36,8 @@ pub struct Done {
 }
 
 impl Done {
-    fn plain(report: Report, scene: Scene) -> Self {
+    /// A report that was told nowhere.
+    pub fn plain(report: Report, scene: Scene) -> Self {
         Self { report, comment_url: None, pull_request_url: None, scene }
     }
 }
@@ -56,13 +58,14 @@ pub async fn run(
     mut request: Request,
     auto: bool,
     surface: Surface,
+    scene: Scene,
     progress: &dyn Progress,
 ) -> Done {
     let told = match Told::of(&request.env) {
         Ok(told) => told,
         Err(error) if auto => {
             let report = Report::failed("auto", RunError::Usage(error.to_string()));
-            return Done::plain(report, Scene::default());
+            return Done::plain(report, scene);
         }
         Err(_) => None,
     };
@@ -72,7 +75,6 @@ pub async fn run(
     if auto {
         request.command = command(&event, default_branch.as_deref());
     }
-    let scene = scene(&request);
     let Some(client) = request.github.clone() else {
         return Done::plain(engine::run(&request, progress).await, scene);
     };
@@ -82,7 +84,22 @@ pub async fn run(
         (Event::PullRequestTarget(pull), _) => target(&mut job, pull).await,
         (Event::Comment(comment), _) if auto => decide::comment(&mut job, comment).await,
         (Event::Issue(issue), _) if auto => decide::issue(&mut job, issue).await,
+        (event, Command::Sync | Command::Pull | Command::Push | Command::Check)
+            if on_default_branch(event, default_branch.as_deref()) =>
+        {
+            let report = engine::run(&job.request, progress).await;
+            issue::after(&mut job, report).await
+        }
         _ => Done::plain(engine::run(&job.request, progress).await, job.scene),
+    }
+}
+
+/// Whether a job stands on the default branch: a scheduled one does, others say what they were started on.
+fn on_default_branch(event: &Event, default_branch: Option<&str>) -> bool {
+    match event {
+        Event::Push { branch } => branch.is_some() && branch.as_deref() == default_branch,
+        Event::Schedule | Event::Dispatch => true,
+        _ => false,
     }
 }
 
@@ -93,18 +110,9 @@ fn command(event: &Event, default_branch: Option<&str>) -> Command {
         | Event::PullRequestTarget(_)
         | Event::Comment(_)
         | Event::Issue(_) => Command::Check,
-        Event::Push { branch } if branch.is_some() && branch.as_deref() == default_branch => {
-            Command::Sync
-        }
-        Event::Schedule | Event::Dispatch => Command::Sync,
-        Event::Push { .. } | Event::Other => Command::Status,
+        event if on_default_branch(event, default_branch) => Command::Sync,
+        _ => Command::Status,
     }
-}
-
-fn scene(request: &Request) -> Scene {
-    let context = crate::github::Context::of(&request.env).ok().flatten();
-    let run = context.as_ref().and_then(crate::github::Context::run_url);
-    Scene { run, ..Scene::default() }
 }
 
 /// With the rights of the base a checkout of the head is an open door; ours are not opened, but other steps' would
@@ -126,6 +134,12 @@ async fn target(job: &mut Job<'_>, pull: &PullRequest) -> Done {
 }
 
 impl Job<'_> {
+    /// From here on what is shown is a pull request: the same in every job that looks at it.
+    fn on_pull_request(&mut self, head: &str) {
+        self.scene.answer = Answer::Comment;
+        self.scene.files = Some(format!("{}/blob/{head}/", self.client.web_url()));
+    }
+
     /// Takes the configuration from a commit, and learns who we are. False: the commit has none.
     async fn configure(&mut self, commit: &str) -> Result<bool, RunError> {
         let named = self.request.config.as_ref().map(|path| path.to_string_lossy().into_owned());
@@ -139,6 +153,14 @@ impl Job<'_> {
         let path = paths.get(n).copied().unwrap_or_default();
         self.request.config_text = Some((PathBuf::from(path), text));
         Ok(true)
+    }
+
+    /// Learns who we are, where that is not known yet.
+    async fn learn(&mut self) -> Result<(), GithubError> {
+        if self.viewer.is_none() {
+            self.viewer = Some(self.client.first_file("HEAD", &[]).await?.0);
+        }
+        Ok(())
     }
 
     /// Whether a text's author is us: whoever else writes our marks has not written our texts.
@@ -160,9 +182,4 @@ fn failed(report: &mut Report, error: GithubError) {
         report.notices.push(error.to_string());
     }
     report.settle();
-}
-
-/// Where the conflicts of a pull request are answered.
-fn on_pull_request(scene: &Scene) -> Scene {
-    Scene { answer: Answer::Comment, ..scene.clone() }
 }

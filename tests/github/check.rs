@@ -104,7 +104,12 @@ fn a_clash_blocks_the_pull_request_and_is_told_once() {
     let [(_, body)] = comments.as_slice() else { panic!("{comments:?}") };
     assert!(body.contains("Another one, from Notion.") && body.contains("Another one, from Git."));
     assert_eq!(scene.world.github.statuses(&scene.head)[0].1, "failure");
-    drop(step);
+    assert_eq!(step.outputs["outcome"], "conflicts");
+    assert_eq!(step.outputs["conflicts"], "1");
+    assert!(step.outputs["comment-url"].contains("issuecomment"), "{:?}", step.outputs);
+    assert!(step.summary.contains("Another one, from Notion."), "{}", step.summary);
+    let annotation = step.run.stdout.lines().find(|line| line.starts_with("::error")).unwrap();
+    assert!(annotation.contains(&format!("file={PATH},line=11")), "{annotation}");
 
     scene.world.github.forget();
     scene.check().expect(1);
