@@ -188,6 +188,26 @@ fn the_action_without_a_command_is_auto() {
 }
 
 #[test]
+fn an_event_that_syncs_ends_as_a_sync() {
+    let lab = Lab::new();
+    let repo = lab.remote();
+    repo.init();
+    repo.story("INFRA-1", "First", "DRAFT", BODY);
+    repo.publish("a story");
+    let mut step = Step::new(repo);
+    let event = step.files.path().join("event.json");
+    std::fs::write(&event, r#"{"ref":"refs/heads/main","repository":{"default_branch":"main"}}"#)
+        .unwrap();
+    step.repo.env.insert("GITHUB_EVENT_NAME".to_owned(), "push".to_owned());
+    step.repo.env.insert("GITHUB_EVENT_PATH".to_owned(), event.display().to_string());
+    step.run(&[], 0);
+    let outputs = step.outputs();
+    assert_eq!((outputs["outcome"].as_str(), outputs["created"].as_str()), ("synced", "1"));
+    step.run(&[], 0);
+    assert_eq!(step.outputs()["outcome"], "clean");
+}
+
+#[test]
 fn what_is_wrong_with_inputs_and_arguments_is_an_annotation_and_an_output() {
     let lab = Lab::new();
     let mut step = Step::new(lab.repo("repo"));

@@ -185,7 +185,14 @@ fn expected(report: &Report, scene: &Scene, quiet: bool) -> Vec<&'static str> {
         .collect()
 }
 
+/// A case is a whole report, with some dozens of texts.
+fn config() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig { cases: usual.cases.div_ceil(4), ..usual }
+}
+
 proptest! {
+    #![proptest_config(config())]
     #[test]
     fn no_line_of_the_log_is_a_command_but_ours(
         report in a_report(),
@@ -274,6 +281,7 @@ fn acts(text: &str) -> Vec<String> {
 }
 
 proptest! {
+    #![proptest_config(config())]
     #[test]
     fn nothing_of_others_acts_in_our_markdown(report in a_report(), person in hostile()) {
         let scene = Scene {
