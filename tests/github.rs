@@ -8,6 +8,10 @@ mod job;
 mod check;
 #[path = "github/decide.rs"]
 mod decide;
+#[path = "github/faults.rs"]
+mod faults;
+#[path = "github/forks.rs"]
+mod forks;
 #[path = "github/issue.rs"]
 mod issue;
 #[path = "github/sync.rs"]
