@@ -47,7 +47,8 @@ fn the_action_has_these_inputs_and_outputs() {
     let mut ours: Vec<&str> =
         outputs(&report, Known::default()).0.into_iter().map(|(name, _)| name).collect();
     let mut theirs = names("outputs");
-    (ours.sort_unstable(), theirs.sort());
+    ours.sort_unstable();
+    theirs.sort();
     assert_eq!(theirs, ours);
     for name in theirs {
         assert!(action["outputs"][&name]["description"].is_string(), "{name}");
