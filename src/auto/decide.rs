@@ -208,7 +208,7 @@ fn commanded(body: &str) -> Wish {
             let of = |one: Asked| one.targets.into_iter().map(move |target| (target, one.keep));
             Wish { answers: asked.into_iter().flat_map(of).collect(), ..Wish::default() }
         }
-        Err(why) => Wish { reply: Some(reply(Reply::Failed { why: &why })), ..Wish::default() },
+        Err(why) => Wish { reply: Some(why), ..Wish::default() },
     }
 }
 

@@ -588,12 +588,10 @@ impl Report {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
-    /// Requests by endpoint, most first.
+    /// Requests to backends, all and by endpoint, most first.
     pub(crate) fn cost(&self) -> (u64, Vec<(&str, u64)>) {
-        let mut endpoints: Vec<(&str, u64)> =
-            self.requests.by_endpoint.iter().map(|(name, count)| (name.as_str(), *count)).collect();
-        endpoints.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        (self.requests.by_endpoint.values().sum(), endpoints)
+        let requests = &self.requests.by_endpoint;
+        (requests.values().sum(), most_first(requests))
     }
 
     /// Artifacts by action, for the human report.
@@ -604,4 +602,12 @@ impl Report {
         }
         actions
     }
+}
+
+/// Endpoints by their requests, most first.
+fn most_first(requests: &BTreeMap<String, u64>) -> Vec<(&str, u64)> {
+    let mut endpoints: Vec<(&str, u64)> =
+        requests.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+    endpoints.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    endpoints
 }
