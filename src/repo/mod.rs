@@ -1,6 +1,7 @@
 //! The working tree: which artifacts it holds, reading and writing their files, never outside of it.
 
 pub mod git;
+mod owner;
 mod paths;
 mod scan;
 mod write;
