@@ -4,6 +4,7 @@ pub mod backend;
 pub mod cli;
 pub mod config;
 pub mod engine;
+mod http;
 pub mod repo;
 pub mod report;
 pub mod state;
