@@ -6,6 +6,7 @@
     reason = "a test fails where it cannot go on, and each binary uses its own part"
 )]
 
+pub mod image;
 pub mod scenario;
 
 use std::collections::BTreeMap;
