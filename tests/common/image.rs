@@ -137,7 +137,7 @@ impl Step {
         let dir = TempDir::new().unwrap();
         let work = dir.path().join("_temp");
         let mounts = [
-            (".", "/github/runner_temp"),
+            ("", "/github/runner_temp"),
             ("_github_home", "/github/home"),
             ("_github_workflow", "/github/workflow"),
             ("_runner_file_commands", "/github/file_commands"),
