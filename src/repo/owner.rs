@@ -71,7 +71,7 @@ fn log(result: io::Result<()>) {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
     use std::fs;
