@@ -314,7 +314,11 @@ pub async fn run(request: &Request, progress: &dyn Progress) -> Report {
     let mut result = Err(RunError::Moved);
     // Losing the race on the state means observing again (rule 16); twice is bad luck, more is a fault.
     for _ in 0..3 {
-        result = attempt(request, progress, &run, &stop, &meter).await;
+        let work = attempt(request, progress, &run, &stop, &meter);
+        result = match request.command.writes() && !request.dry_run {
+            true => work.await,
+            false => stop.or(work).await,
+        };
         if !matches!(result, Err(RunError::Moved)) {
             break;
         }
