@@ -1,5 +1,6 @@
 //! GitHub for tests: `emulate`, a stateful API that nobody here wrote, behind a façade of ours that counts and breaks
-//! requests, and answers the few endpoints that `emulate` lacks: commit statuses, reactions, GraphQL.
+//! requests, and answers the few endpoints that `emulate` lacks or only pretends: commit statuses, reactions, the files of a
+//! pull request (out of its own comparison), GraphQL.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -446,6 +447,17 @@ async fn ours(shared: &Shared, seen: &Seen) -> Option<Response> {
             let path = seen.path.trim_end_matches("/reactions").to_owned();
             inner.reactions.entry(path).or_default().push(content.clone());
             Some(answer(201, &[], &json!({"content": content})))
+        }
+        ("GET", ["pulls", number, "files"]) => {
+            let repository = format!("{}/repos/{REPOSITORY}", shared.upstream);
+            let get = async |url: String| -> Value {
+                shared.http.get(url).bearer_auth(ADA).send().await.unwrap().json().await.unwrap()
+            };
+            let pull = get(format!("{repository}/pulls/{number}")).await;
+            let sha = |side: &str| pull[side]["sha"].as_str().unwrap_or_default().to_owned();
+            let range = format!("{}...{}", sha("base"), sha("head"));
+            let compared = get(format!("{repository}/compare/{range}")).await;
+            Some(answer(200, &[], &compared["files"]))
         }
         ("POST", ["graphql"]) => Some(graphql(shared, seen).await),
         _ => None,
