@@ -1,5 +1,7 @@
 //! The surface at GitHub through the built binary, against `emulate`, with a runner's environment: no `git` is used.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
 mod common;
 #[path = "github/job.rs"]
 mod job;

@@ -133,7 +133,7 @@ prop_compose! {
             label: "Notion".into(), fingerprint: "0123456789abcdef".into(), kind: names[0].clone(),
             id: names[1].clone(), message: names[2].clone(), path: text(0), line: Some(3), property: text(1),
             block: text(2), base: text(3), local: text(4), remote: text(5), url: text(6), editor: text(7),
-            since: None, edited: text(8), deleted,
+            since: None, edited: text(8), deleted, suggestion: None,
         }
     }
 }
