@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tempfile::TempDir;
+
 use crate::config::PLACES;
 use crate::engine::{self, Command, Progress, Request, RunError};
 use crate::github::event::PullRequest;
@@ -52,6 +54,8 @@ struct Job<'a> {
     /// Our login as comments show it, once it is known.
     viewer: Option<String>,
     scene: Scene,
+    /// Files of a pull request that were brought here; gone with the job.
+    folder: Option<TempDir>,
 }
 
 /// Runs what the event asks for (`auto`), or the command of the request, and tells what was found.
@@ -79,7 +83,7 @@ pub async fn run(
     let Some(client) = request.github.clone() else {
         return Done::plain(engine::run(&request, progress).await, scene);
     };
-    let mut job = Job { request, client, surface, progress, viewer: None, scene };
+    let mut job = Job { request, client, surface, progress, viewer: None, scene, folder: None };
     match (&event, &job.request.command) {
         (Event::PullRequest(pull), Command::Check) => check::pull_request(&mut job, pull).await,
         (Event::PullRequestTarget(pull), _) => target(&mut job, pull).await,

@@ -1,5 +1,6 @@
 //! Suggestions: where a conflict's lines are part of the pull request, a review comment with a text that has the words
-//! of both. One for each conflict, updated in place; one whose conflict is gone is resolved.
+//! of both. One for each conflict, updated in place; one whose conflict is gone is resolved, or says that it
+//! is outdated where the token may not do that.
 //!
 //! Requests to GitHub: 1 for our review comments, 1 for the lines shown where something is to be suggested, 1 for each
 //! that is written, 1 for the threads and 1 for each that is resolved.
@@ -76,10 +77,21 @@ pub(super) async fn tell(
     if there.is_empty() {
         return Ok(());
     }
-    let threads = job.client.open_threads(subject.number).await?;
-    for comment in there.into_values() {
+    let threads = match job.client.open_threads(subject.number).await {
+        Ok(threads) => threads,
+        Err(error) => {
+            tracing::debug!(%error, "the review threads are not to be had");
+            there.values().map(|comment| (comment.id, String::new())).collect()
+        }
+    };
+    for (fingerprint, comment) in there {
         let Some(thread) = threads.get(&comment.id) else { continue };
-        job.client.resolve_thread(thread).await?;
+        // To resolve a thread takes rights that a job which only checks has no other use for.
+        if let Err(error) = job.client.resolve_thread(thread).await {
+            tracing::debug!(%error, "a thread could not be resolved");
+            let body = texts::outdated(&fingerprint);
+            job.client.update_review_comment(comment.id, &body).await?;
+        }
     }
     Ok(())
 }

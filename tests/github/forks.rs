@@ -106,3 +106,13 @@ fn a_permission_that_is_missing_is_named() {
     let step = scene.world.pushed(&["auto"]).expect(3);
     assert!(step.run.stdout.contains("contents: write"), "{:?}", step.run);
 }
+
+#[test]
+fn a_job_without_a_token_is_told_which_input_it_lacks() {
+    let scene = Scene::new(false);
+    let payload = scene.payload();
+    let env = [("GITHUB_TOKEN", "")];
+    let step = scene.world.step_with(&scene.head, "pull_request", &payload, &["auto"], &env);
+    let step = step.expect(2);
+    assert!(step.run.stdout.contains("github-token"), "{:?}", step.run);
+}

@@ -1,9 +1,9 @@
 //! Suggestions on the lines of a pull request.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::check::Scene;
-use crate::common::github::{ADA, VIEWER};
+use crate::common::github::{ADA, Fault, VIEWER};
 
 impl Scene {
     fn reviews(&self) -> Vec<Value> {
@@ -53,6 +53,29 @@ fn a_clash_on_lines_that_are_not_shown_has_no_suggestion() {
     let scene = scene.with_branch("other");
     scene.check().expect(1);
     assert_eq!((scene.comments().len(), scene.reviews().len()), (1, 0));
+}
+
+#[test]
+fn where_threads_cannot_be_resolved_the_suggestion_says_that_it_is_outdated() {
+    let scene = Scene::new(true);
+    scene.check().expect(1);
+    scene.world.lab.edit("Stories", "INFRA-1", "from Notion.", "from Notion, again.");
+    scene.world.lab.minutes(5);
+    // As GitHub refuses a mutation: with status 200.
+    let refused = json!({"data": null, "errors": [{"message": "Resource not accessible"}]});
+    scene.world.github.rule(move |seen| {
+        let query = seen.body["query"].as_str().unwrap_or_default();
+        query.starts_with("mutation").then(|| Fault::Answer(200, Vec::new(), refused.clone()))
+    });
+    scene.check().expect(1);
+    let texts = |scene: &Scene| -> Vec<String> {
+        scene.reviews().iter().map(|one| one["body"].as_str().unwrap().to_owned()).collect()
+    };
+    let after = texts(&scene);
+    assert!(after[0].contains("outdated") && !after[0].contains("```"), "{after:?}");
+    scene.world.github.forget();
+    scene.check().expect(1);
+    assert_eq!((scene.world.github.writes(), texts(&scene)), (vec![], after));
 }
 
 #[test]
