@@ -111,9 +111,13 @@ impl Node {
         out
     }
 
-    fn write_key(&self, out: &mut String) {
-        // Writing into a String cannot fail.
-        let _ = write!(out, "{}", self.depth);
+    /// Appends the canonical form.
+    pub(super) fn write_key(&self, out: &mut String) {
+        match u32::try_from(self.depth).ok().and_then(|depth| char::from_digit(depth, 10)) {
+            Some(digit) => out.push(digit),
+            // Writing into a String cannot fail.
+            None => drop(write!(out, "{}", self.depth)),
+        }
         match &self.block {
             Block::Paragraph(text) => {
                 out.push('p');
