@@ -215,8 +215,15 @@ fn raw_positions(text: &Inline) -> Vec<usize> {
                     !name.is_empty()
                         && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
                 });
+                // At the begin of a line it would be a definition, which is in the file alone.
+                let defines = after.starts_with(':')
+                    && flat
+                        .get(..start)
+                        .is_none_or(|before| before.is_empty() || before.ends_with('\u{0}'));
                 if footnote {
-                    raw.extend([start, start + 1, at]);
+                    if !defines {
+                        raw.extend([start, start + 1, at]);
+                    }
                     continue;
                 }
                 let target =
