@@ -250,11 +250,13 @@ impl<'a> Reader<'a, '_> {
     fn fenced(&mut self, at: usize, end: usize, depth: usize, mark: (char, usize)) -> usize {
         let open = self.line(at);
         let close = self.find(at + 1..end, |line| syntax::closes_fence(line.text, mark));
-        let body: Vec<&str> = (at + 1..close.unwrap_or(end))
-            .map(|n| syntax::dedent(self.raw(n..n + 1), open.indent))
-            .collect();
+        let mut body = String::new();
+        for n in at + 1..close.unwrap_or(end) {
+            body.push_str(syntax::dedent(self.raw(n..n + 1), open.indent));
+            body.push('\n');
+        }
         let info = open.text.get(mark.1..).unwrap_or_default().trim();
-        let block = code(info, &body.join("\n"));
+        let block = code(info, &body);
         self.push(block, depth, at..close.map_or(end, |close| close + 1), "")
     }
 

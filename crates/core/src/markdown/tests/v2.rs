@@ -20,6 +20,7 @@ fn constructs_have_a_form_in_v2() {
         ("- [ ] a\n- [x] b", "- [ ] a\n- [x] b"),
         ("- a\\\n  b", "- a\\\n\tb"),
         ("> a\\\n> b", "> a\\\n> b"),
+        ("```\na\n\n```", "```plain text\na\n\n```"),
         ("> a\n>\n> - b\n> - c", "<quote>\na\n\n- b\n- c\n</quote>"),
         (
             "> [!WARNING]\n> Mind the gap",
