@@ -257,6 +257,11 @@ fn write_cells(cells: &[Inline], out: &mut String) {
     }
 }
 
+/// A paragraph; one that shows nothing is empty.
+pub(super) fn paragraph(text: Inline) -> Block {
+    if text.is_empty() { Block::Empty } else { Block::Paragraph(text) }
+}
+
 /// Code block with its parts in canonical form.
 pub(super) fn code(info: &str, text: &str) -> Block {
     let mut text = composed(text.replace("\r\n", "\n"));

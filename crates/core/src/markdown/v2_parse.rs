@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::block::{Block, Marker, Node, RemoteUnit, code};
+use super::block::{Block, Marker, Node, RemoteUnit, code, paragraph};
 use super::html::Tag;
 use super::v2_line as syntax;
 use super::{url, v2_inline};
@@ -213,7 +213,7 @@ impl<'a> Reader<'a, '_> {
         if let Some((caption, target)) = v2_inline::image(own) {
             return self.image(caption, target, depth, at..after, "");
         }
-        self.push(Block::Paragraph(v2_inline::parse(own)), depth, at..after, "")
+        self.push(paragraph(v2_inline::parse(own)), depth, at..after, "")
     }
 
     /// Notion's own files have links that rotate; a file never holds one, so the image is opaque to it.

@@ -108,6 +108,7 @@ fn what_changes_by_itself_does_not_count() {
         ("see [f](https://file.notion.so/x?sig=1)", "see [f](https://file.notion.so/x?sig=2)"),
         ("a\n\n\nb", "a\nb"),
         ("a\n<empty-block/>\nb", "a\nb"),
+        ("a\n<br>\nb", "a\nb"),
         ("a\n<unknown url=\"u\" alt=\"embed\"/>", "a"),
         ("2. a\n7. b", "1. a\n1. b"),
         ("* a", "- a"),

@@ -85,6 +85,7 @@ fn a_page_is_the_same_in_both_grammars() {
         ),
         ("<details>\n<summary>T</summary>\n\ta\n</details>", "<toggle>\nT\n\na\n</toggle>"),
         ("a\n<empty-block/>\nb", "a\n\n<p />\n\nb"),
+        ("a", "<p color=\"red\">\n\na\n</p>"),
         ("<span underline=\"true\">u</span>", "<u>u</u>"),
         ("<span color=\"red_bg\">r</span>", "<span color=\"red_bg\">r</span>"),
         (
