@@ -264,7 +264,8 @@ fn escape(part: &str, offset: usize, raw: &[usize], place: Place, marks: &Marks,
                 let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
                 !(word(before) && word(next))
             }
-            '~' => before == Some('~') || next == Some('~') || next.is_none(),
+            // One alone strikes out too, up to one that follows on text.
+            '~' => next.is_none_or(|c| c == '~') || before.is_some_and(|c| !c.is_whitespace()),
             '|' => place == Place::Cell,
             '&' => next.is_some_and(|next| next.is_ascii_alphanumeric() || next == '#'),
             '!' => next == Some('['),
