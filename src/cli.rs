@@ -22,9 +22,9 @@ pub struct Cli {
     /// Ref that holds the state [default: refs/agent-sync/state, or as configured]
     #[arg(long, global = true, value_name = "REF")]
     pub state_ref: Option<String>,
-    /// Form of the report
-    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    /// Form of the report [default: github inside GitHub Actions, human elsewhere]
+    #[arg(long, global = true, value_enum)]
+    pub format: Option<Format>,
     /// Say more: every artifact, and requests by endpoint
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
@@ -43,6 +43,8 @@ pub enum Format {
     Human,
     /// For machines, on stdout alone.
     Json,
+    /// For the log of a job, with annotations, summary and outputs.
+    Github,
 }
 
 /// Commands.
@@ -62,6 +64,8 @@ pub enum Sub {
     Sync(Common),
     /// Would anything need a person? Writes nothing
     Check(Common),
+    /// What the event of a GitHub workflow asks for; the action's default
+    Auto(Common),
     /// Record a decision on open conflicts
     Resolve {
         /// Artifacts (all their conflicts), or fingerprints of conflicts: 16 hex digits, or the first 6 or more
@@ -106,7 +110,7 @@ pub enum Sub {
     },
     /// Validate the configuration
     Config {
-        /// Print instead: the JSON schema of the configuration
+        /// Print something instead
         #[command(subcommand)]
         show: Option<ConfigSub>,
     },
@@ -117,6 +121,8 @@ pub enum Sub {
 pub enum ConfigSub {
     /// Print the JSON schema of the configuration
     Schema,
+    /// Print the table of the action's inputs
+    Inputs,
 }
 
 /// Options of the commands that record an answer.
@@ -225,7 +231,7 @@ impl From<FailOnArg> for FailOn {
 #[error("{0}")]
 pub struct UsageError(String);
 
-fn usage(message: impl Into<String>) -> UsageError {
+pub(crate) fn usage(message: impl Into<String>) -> UsageError {
     UsageError(message.into())
 }
 
@@ -237,7 +243,8 @@ impl Cli {
     pub fn request(&self, env: BTreeMap<String, String>) -> Result<Option<Request>, UsageError> {
         let (command, common) = match &self.command {
             Sub::Init(common) => (Command::Init, Some(common)),
-            Sub::Status(common) => (Command::Status, Some(common)),
+            // What an event asks for begins with knowing what differs.
+            Sub::Status(common) | Sub::Auto(common) => (Command::Status, Some(common)),
             Sub::Diff(common) => (Command::Diff, Some(common)),
             Sub::Pull(common) => (Command::Pull, Some(common)),
             Sub::Push(common) => (Command::Push, Some(common)),
@@ -250,7 +257,8 @@ impl Cli {
                     KeepArg::Both => Keep::Both,
                     KeepArg::Skip => Keep::Skip,
                 };
-                (Command::Resolve { keep, targets: targets.clone() }, None)
+                let answers = targets.iter().map(|target| (target.clone(), keep)).collect();
+                (Command::Resolve { answers, lenient: false }, None)
             }
             Sub::Relabel { old, new, .. } => {
                 // Parsing a selector cannot fail.
@@ -270,8 +278,13 @@ impl Cli {
             }
             Sub::Config { .. } => return Ok(None),
         };
+        let forced = match self.command {
+            // The run that writes is a sync.
+            Sub::Auto(_) => &Command::Sync,
+            _ => &command,
+        };
         let mut request = Request {
-            force: common.map(|common| force(&command, common.force)).transpose()?.flatten(),
+            force: common.map(|common| force(forced, common.force)).transpose()?.flatten(),
             command,
             directory: self.directory.clone(),
             config: self.config.clone(),
@@ -284,6 +297,10 @@ impl Cli {
             full: false,
             state_ref: self.state_ref.clone(),
             env,
+            config_text: None,
+            default_branch: None,
+            by: None,
+            github: None,
         };
         if let Sub::Resolve { place, .. } | Sub::Relabel { place, .. } = &self.command {
             request.backends.clone_from(&place.backend);
@@ -303,10 +320,18 @@ impl Cli {
         Ok(Some(request))
     }
 
+    /// The form of the report, where none was asked for.
+    pub fn format(&self, env: &BTreeMap<String, String>) -> Format {
+        self.format.unwrap_or(match crate::inputs::in_actions(env) {
+            true => Format::Github,
+            false => Format::Human,
+        })
+    }
+
     /// What `--fail-on` says, for the command that knows it.
     pub fn fail_on(&self) -> Result<Option<FailOn>, UsageError> {
         let common = match &self.command {
-            Sub::Check(common) => {
+            Sub::Check(common) | Sub::Auto(common) => {
                 return Ok(Some(common.fail_on.map_or(FailOn::default(), Into::into)));
             }
             Sub::Init(common)

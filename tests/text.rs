@@ -154,6 +154,7 @@ fn large() -> Report {
             url: None,
             action: action.into(),
             reason: "changed in the repository: body".into(),
+            editor: None,
             sides,
         });
     }
@@ -216,7 +217,7 @@ fn help_of_every_command_is_committed() {
         .collect();
     for name in [
         "init", "status", "diff", "pull", "push", "sync", "check", "resolve", "log", "restore",
-        "relabel", "config",
+        "relabel", "config", "auto",
     ] {
         assert!(names.contains(&name), "{name}: {names:?}");
     }

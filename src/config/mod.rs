@@ -184,7 +184,19 @@ impl Config {
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
         let (file, text) = error::read(root, explicit)?;
-        settings::parse(file, &text, env)
+        Self::parse(file, &text, env)
+    }
+
+    /// As [`Self::load`], for a text that was read elsewhere. `file` serves messages.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn parse(
+        file: PathBuf,
+        text: &str,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        settings::parse(file, text, env)
     }
 }
 

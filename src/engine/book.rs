@@ -199,7 +199,7 @@ pub(super) struct BackendMeta {
 
 /// A person's answer to a conflict; holds for exactly the versions behind the fingerprint (rule 17).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Decision {
+pub struct Decision {
     /// The conflict.
     pub fingerprint: String,
     /// The artifact.
@@ -211,6 +211,9 @@ pub(super) struct Decision {
     pub keep: Keep,
     /// The run that recorded it.
     pub run: String,
+    /// Login of the person who gave it, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// What a decision keeps.

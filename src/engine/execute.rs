@@ -70,7 +70,7 @@ pub(super) struct Hands<'a> {
     pub world: &'a mut World,
     /// This run's id.
     pub run: &'a str,
-    /// This working tree; see [`crate::repo::git::Git::work_tree_id`].
+    /// This working tree; see [`crate::repo::Vcs::work_tree_id`].
     pub work_tree: Option<&'a str>,
     /// Id of our own user.
     pub bot: String,

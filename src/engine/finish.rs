@@ -14,12 +14,12 @@ use super::observe::{World, local_contents, minute};
 use super::work::{Action, Task};
 use crate::backend::Backend;
 use crate::repo::Tree;
-use crate::repo::git::Git;
+use crate::repo::Vcs;
 
 /// What recording needs.
 pub(super) struct Pen<'a> {
     /// The repository.
-    pub git: &'a Git,
+    pub git: &'a dyn Vcs,
     /// The working tree.
     pub tree: &'a Tree,
     /// The backend.
@@ -41,7 +41,7 @@ pub(super) struct Pen<'a> {
 /// # Errors
 /// What git says.
 pub(super) async fn adopt(
-    git: &Git,
+    git: &dyn Vcs,
     tree: &Tree,
     book: &mut Book,
     world: &World,
@@ -204,6 +204,7 @@ pub(super) async fn finish(
                 stretch: conflict.stretch.clone(),
                 keep: *keep,
                 run: pen.run.to_owned(),
+                by: None,
             });
         }
     }

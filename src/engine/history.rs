@@ -6,8 +6,8 @@ use agent_sync_core::kind::Kinds;
 use agent_sync_core::model::Key;
 
 use super::RunError;
-use crate::repo::Tree;
-use crate::repo::git::{Git, Oid};
+use crate::repo::git::Oid;
+use crate::repo::{Tree, Vcs};
 
 /// The default branch as it counts for this run.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ pub(super) fn key_of(kinds: &Kinds, path: &str) -> Option<Key> {
 /// # Errors
 /// What git says.
 pub(super) async fn held(
-    git: &Git,
+    git: &dyn Vcs,
     tree: &Tree,
     published: &Published,
     kinds: &Kinds,
@@ -91,7 +91,7 @@ pub(super) async fn held(
         }
     }
     if let Some(since) = since.as_ref().filter(|since| *since != head) {
-        for version in git.versions_since(Some(since), head, &folders).await? {
+        for version in git.versions_since(since, head, &folders).await? {
             let key = key_of(kinds, &version.path).filter(|key| keys.contains(key));
             if let Some(list) = key.and_then(|key| found.get_mut(&key)) {
                 list.push(version.blob.map(|blob| (version.path, blob)));

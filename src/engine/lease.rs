@@ -143,6 +143,7 @@ pub struct Lease {
     keeper: Keeper,
     done: Arc<Notify>,
     task: JoinHandle<()>,
+    waited: bool,
 }
 
 impl Lease {
@@ -155,13 +156,18 @@ impl Lease {
         run: &str,
         timing: Timing,
     ) -> Result<Self, LeaseError> {
-        let keeper = take(store, Holder::this_process(run), timing).await?;
+        let (keeper, waited) = take(store, Holder::this_process(run), timing).await?;
         let done = Arc::new(Notify::new());
         let task = tokio::spawn({
             let (keeper, done) = (keeper.clone(), Arc::clone(&done));
             async move { keeper.keep(&done).await }
         });
-        Ok(Self { keeper, done, task })
+        Ok(Self { keeper, done, task, waited })
+    }
+
+    /// Whether somebody else had it at the first look.
+    pub fn waited(&self) -> bool {
+        self.waited
     }
 
     /// What every write asks first.
@@ -191,14 +197,18 @@ impl Drop for Lease {
     }
 }
 
-/// Waits until the lease is free and takes it.
-async fn take(store: Arc<dyn Store>, holder: Holder, timing: Timing) -> Result<Keeper, LeaseError> {
+/// Waits until the lease is free and takes it; with whether it had to wait.
+async fn take(
+    store: Arc<dyn Store>,
+    holder: Holder,
+    timing: Timing,
+) -> Result<(Keeper, bool), LeaseError> {
     let began = Instant::now();
     let mut attempt = Attempt { store, holder, timing, seen: None, tried: None };
     let mut looked = false;
     loop {
         let trouble = match attempt.take().await {
-            Ok(Taken::Ours(keeper)) => return Ok(keeper),
+            Ok(Taken::Ours(keeper)) => return Ok((keeper, looked)),
             Ok(Taken::Theirs(holder)) => LeaseError::Held { holder },
             // While waiting an outage may pass; at the first look nobody is helped by waiting for it.
             Err(error @ StateError::Unavailable { .. }) if looked => error.into(),

@@ -11,10 +11,11 @@ use agent_sync_core::model::{Key, Selector, Side};
 
 use crate::backend::{Backend, BackendError, Connected};
 use crate::config::{Config, ConfigError};
-use crate::repo::Tree;
-use crate::repo::git::{Git, GitError, Oid, Remote};
+use crate::github::{BadContext, Client, Context, GithubError};
+use crate::repo::git::{GitError, Oid, Remote};
+use crate::repo::{Tree, Vcs, VcsError};
 use crate::report::{BackendReport, Outcome, Report};
-use crate::state::{GitStore, StateError, Store};
+use crate::state::{StateError, Store};
 
 mod assign;
 mod book;
@@ -28,6 +29,8 @@ mod links;
 mod log;
 mod merge;
 mod observe;
+mod offline;
+mod place;
 mod progress;
 mod relabel;
 mod remote;
@@ -38,10 +41,11 @@ mod stop;
 mod sync;
 mod work;
 
-pub use book::Keep;
+pub use book::{Decision, Keep};
 use history::Published;
 use lease::{Lease, LeaseError, Timing};
 pub use observe::Artifact;
+pub use offline::offline;
 pub use progress::{Phase, Progress};
 use stop::Stop;
 pub use work::Action;
@@ -75,6 +79,26 @@ pub struct Request {
     pub state_ref: Option<String>,
     /// The environment, read once.
     pub env: BTreeMap<String, String>,
+    /// The configuration's path and text, where the working tree is not to be asked: on a pull request it is the
+    /// base's.
+    pub config_text: Option<(PathBuf, String)>,
+    /// Name of the default branch, where the event says it.
+    pub default_branch: Option<String>,
+    /// Login of the person whose answers are recorded.
+    pub by: Option<String>,
+    /// GitHub, where it answers for history and state (see [`github`]).
+    pub github: Option<Arc<Client>>,
+}
+
+/// The connection to GitHub that a run needs: in a job of GitHub Actions that has a token GitHub answers for history
+/// and state, because the image has no `git` and the checkout no history. Everywhere else the `git` command does.
+///
+/// # Errors
+/// An environment that no runner sets.
+pub fn github(env: &BTreeMap<String, String>) -> Result<Option<Arc<Client>>, RunError> {
+    let usage = |error: BadContext| RunError::Usage(error.to_string());
+    let Some(context) = Context::of(env).map_err(usage)? else { return Ok(None) };
+    Ok(context.client().map_err(usage)?.map(Arc::new))
 }
 
 /// Guards that a person allowed to pass, once (rule 9).
@@ -107,10 +131,11 @@ pub enum Command {
     Check,
     /// Answer conflicts.
     Resolve {
-        /// Whose content stays.
-        keep: Keep,
-        /// Artifacts, or fingerprints of conflicts.
-        targets: Vec<String>,
+        /// Artifacts, or fingerprints of conflicts, each with whose content stays.
+        answers: Vec<(String, Keep)>,
+        /// Whether an answer to nothing that is open is a notice and not an error: whoever ticked a box saw the
+        /// versions of then.
+        lenient: bool,
     },
     /// An artifact got a new id or kind; its page stays.
     Relabel {
@@ -226,6 +251,26 @@ impl From<GitError> for RunError {
     }
 }
 
+impl From<GithubError> for RunError {
+    fn from(error: GithubError) -> Self {
+        match error {
+            GithubError::Unavailable { .. } | GithubError::Unexpected { .. } => {
+                Self::Unavailable(error.to_string())
+            }
+            _ => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<VcsError> for RunError {
+    fn from(error: VcsError) -> Self {
+        match error {
+            VcsError::Git(error) => error.into(),
+            VcsError::Github(error) => error.into(),
+        }
+    }
+}
+
 impl From<LeaseError> for RunError {
     fn from(error: LeaseError) -> Self {
         match error {
@@ -245,10 +290,11 @@ impl From<ConfigError> for RunError {
 struct Session<'a> {
     request: &'a Request,
     config: Config,
-    git: Git,
+    git: Arc<dyn Vcs>,
     tree: Tree,
     store: Arc<dyn Store>,
-    remote: Option<String>,
+    /// Whether the default branch of a remote is what counts.
+    remote: bool,
     refs: Remote,
     run: String,
     progress: &'a dyn Progress,
@@ -268,7 +314,11 @@ pub async fn run(request: &Request, progress: &dyn Progress) -> Report {
     let mut result = Err(RunError::Moved);
     // Losing the race on the state means observing again (rule 16); twice is bad luck, more is a fault.
     for _ in 0..3 {
-        result = attempt(request, progress, &run, &stop, &meter).await;
+        let work = attempt(request, progress, &run, &stop, &meter);
+        result = match request.command.writes() && !request.dry_run {
+            true => work.await,
+            false => stop.or(work).await,
+        };
         if !matches!(result, Err(RunError::Moved)) {
             break;
         }
@@ -276,6 +326,7 @@ pub async fn run(request: &Request, progress: &dyn Progress) -> Report {
     let mut report = result.unwrap_or_else(|error| Report::failed(request.command.name(), error));
     report.dry_run = request.dry_run;
     report.backends = meter.read();
+    report.github = request.github.as_ref().map(|client| client.requests());
     report.settle();
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     report
@@ -319,16 +370,20 @@ async fn attempt(
     stop: &Stop,
     meter: &Meter,
 ) -> Result<Report, RunError> {
-    let git = Git::open(&request.directory).await?;
+    let place = place::Place::find(request).await?;
+    let git = place.vcs();
     let root = git.root().to_path_buf();
     let env = |name: &str| request.env.get(name).cloned();
-    let config = Config::load(&root, request.config.as_deref(), &env)?;
+    let config = match &request.config_text {
+        Some((file, text)) => Config::parse(file.clone(), text, &env)?,
+        None => Config::load(&root, request.config.as_deref(), &env)?,
+    };
     check_selection(request, &config)?;
     let state_ref = request.state_ref.clone().unwrap_or_else(|| config.state.reference.clone());
-    let remote = git.remote().await?;
+    let remote = git.has_remote().await?;
     let branch = git.default_branch(config.repository.default_branch.as_deref()).await?;
     let refs = git.sync_refs(&state_ref, &branch).await?;
-    let store: Arc<dyn Store> = Arc::new(GitStore::new(git.clone(), &state_ref, remote.clone())?);
+    let store = place.store(&state_ref).await?;
     let tree = Tree::open(&root)
         .map_err(|error| RunError::Usage(format!("{} cannot be read: {error}.", root.display())))?;
     let work_tree = git.work_tree_id().await?;
@@ -353,8 +408,11 @@ async fn attempt(
     if request.command.writes() && !request.dry_run {
         check_branch(&session, &branch).await?;
         let lease = acquire(&session, &request.env).await?;
-        // The refs may have moved while we waited for the lease.
-        session.refs = session.git.sync_refs(&state_ref, &branch).await?;
+        // The refs may have moved while we waited for the lease. Where it was free, whoever moved them would have
+        // moved the lease as well, and we would not have got it.
+        if lease.waited() {
+            session.refs = session.git.sync_refs(&state_ref, &branch).await?;
+        }
         let gate = lease.gate();
         let listener = listen(session.stop.clone(), gate.clone());
         let result = match check_branch(&session, &branch).await {
@@ -427,10 +485,13 @@ fn check_selection(request: &Request, config: &Config) -> Result<(), RunError> {
 
 /// Rule 15: a run that writes stands on the remote default branch's head, or on commits on top of it.
 async fn check_branch(session: &Session<'_>, branch: &str) -> Result<(), RunError> {
-    let (Some(_), Some(published)) = (&session.remote, &session.refs.default_head) else {
+    let (true, Some(published)) = (session.remote, &session.refs.default_head) else {
         return Ok(());
     };
-    if session.request.command == Command::Init {
+    let request = session.request;
+    let answers = matches!(request.command, Command::Resolve { .. }) && request.any_branch;
+    // An answer writes nothing that a branch holds.
+    if request.command == Command::Init || answers {
         return Ok(());
     }
     let Some(head) = session.git.head().await? else {
@@ -551,7 +612,7 @@ fn within(kind: &Kind, shared: &BTreeSet<String>) -> Kind {
 
 /// The default branch as it counts, after the guard against rewritten history (rules 9 and 15).
 async fn published(session: &Session<'_>, book: &book::Book) -> Result<Published, RunError> {
-    if session.remote.is_none() {
+    if !session.remote {
         return Ok(Published::WorkingTree);
     }
     let head = session.refs.default_head.clone();

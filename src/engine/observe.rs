@@ -16,7 +16,7 @@ use super::relabel::{Claim, Relabel};
 use super::resolve::Question;
 use super::{Progress, RunError};
 use crate::backend::{Backend, Identity, Place, RemotePage};
-use crate::repo::git::Git;
+use crate::repo::Vcs;
 use crate::repo::{Scan, Tree};
 use crate::state::StateError;
 use compare::compare;
@@ -216,7 +216,7 @@ pub(super) struct Eyes<'a> {
     /// Our own user.
     pub identity: Identity,
     /// The repository.
-    pub git: &'a Git,
+    pub git: &'a dyn Vcs,
     /// The default branch.
     pub published: &'a Published,
     /// So many deletions are allowed in this run (rule 9).
@@ -225,7 +225,7 @@ pub(super) struct Eyes<'a> {
     pub forget: bool,
     /// Who watches.
     pub progress: &'a dyn Progress,
-    /// This working tree; see [`Git::work_tree_id`].
+    /// This working tree; see [`Vcs::work_tree_id`].
     pub work_tree: Option<&'a str>,
     /// The repository's address on the web.
     pub web: Option<&'a Web>,

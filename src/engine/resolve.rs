@@ -11,6 +11,7 @@ use super::observe::World;
 use super::relabel::single;
 use super::work::Task;
 use super::{RunError, Turn};
+use crate::report::DecisionReport;
 
 /// An artifact whose file vanished and which no new file continues, whatever lines they share (rule 8). It holds
 /// while that artifact has a record and no file.
@@ -64,45 +65,57 @@ pub(super) fn resolve(
     turn: &mut Turn<'_>,
     world: &World,
     tasks: &BTreeMap<Key, Task>,
-    keep: Keep,
-    targets: &[String],
+    answers: &[(String, Keep)],
+    lenient: bool,
 ) -> Result<(), RunError> {
     let open: Vec<&Conflict> = tasks.values().flat_map(|task| &task.conflicts).collect();
     let mut known: BTreeSet<&Key> = world.scan.files.keys().chain(world.page_of.keys()).collect();
     known.extend(world.artifacts.keys());
     let run = turn.session.run.clone();
-    let mut answers = Vec::new();
-    for target in targets {
-        // Parsing a selector cannot fail.
-        let Ok(selector) = target.parse::<Selector>();
+    let mut found = Vec::new();
+    for (target, keep) in answers {
         let decide = |conflict: &Conflict| {
-            Answer::Conflict(Decision {
+            let decision = Decision {
                 fingerprint: conflict.fingerprint.clone(),
                 key: conflict.key.clone(),
                 stretch: conflict.stretch.clone(),
-                keep,
+                keep: *keep,
                 run: run.clone(),
+                by: turn.session.request.by.clone(),
+            };
+            (Answer::Conflict(decision), Some(conflict.clone()))
+        };
+        let answer = || {
+            // Parsing a selector cannot fail.
+            let Ok(selector) = target.parse::<Selector>();
+            Ok(match single(&selector, known.iter().copied())? {
+                Some(key) => {
+                    let of: Vec<_> = open.iter().filter(|conflict| conflict.key == key).collect();
+                    match of.is_empty() {
+                        true => vec![(question(world, &key, *keep)?, None)],
+                        false => of.into_iter().map(|conflict| decide(conflict)).collect(),
+                    }
+                }
+                None => vec![decide(by_fingerprint(turn, target, &open)?)],
             })
         };
-        match single(&selector, known.iter().copied())? {
-            Some(key) => {
-                let of: Vec<_> = open.iter().filter(|conflict| conflict.key == key).collect();
-                match of.is_empty() {
-                    true => answers.push(question(world, &key, keep)?),
-                    false => answers.extend(of.into_iter().map(|conflict| decide(conflict))),
-                }
-            }
-            None => answers.push(decide(by_fingerprint(turn, target, &open)?)),
+        match answer() {
+            Ok(answers) => found.extend(answers),
+            Err(RunError::Usage(why)) if lenient => turn.report.notices.push(why),
+            Err(error) => return Err(error),
         }
     }
     let backend = turn.backend.name().to_owned();
     let meta = &mut turn.book.meta;
-    for answer in answers {
+    for (answer, conflict) in found {
         let run = run.clone();
         match answer {
             Answer::Conflict(decision) => {
                 let same = |old: &Decision| old.fingerprint == decision.fingerprint;
-                if meta.decisions.iter().any(|old| same(old) && old.keep == keep) {
+                if let Some(conflict) = &conflict {
+                    turn.report.decided.push(DecisionReport::new(conflict, &decision));
+                }
+                if meta.decisions.iter().any(|old| same(old) && old.keep == decision.keep) {
                     continue;
                 }
                 meta.decisions.retain(|old| !same(old));

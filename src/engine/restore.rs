@@ -87,6 +87,7 @@ pub(super) async fn restore(
         url: record.map(|record| record.url.clone()),
         action: "restore".to_owned(),
         reason: format!("as before run {run}"),
+        editor: None,
         sides: Sides::default(),
     });
     Ok(())

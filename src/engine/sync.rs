@@ -18,7 +18,7 @@ use super::stop::Stop;
 use super::work::{self, Action, Mode, Task};
 use super::{Command, RunError, Turn, assign};
 use crate::backend::{Identity, Place};
-use crate::report::{ArtifactReport, ConflictReport, Sides};
+use crate::report::{ArtifactReport, ConflictReport, DecisionReport, Sides};
 
 /// Runs the command on one backend.
 ///
@@ -52,7 +52,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     check_selected(turn, &world)?;
     let mode = mode(&turn.session.request.command, turn.session.request.force);
     let resolving = match &turn.session.request.command {
-        Command::Resolve { keep, targets } => Some((*keep, targets.clone())),
+        Command::Resolve { answers, lenient } => Some((answers.clone(), *lenient)),
         _ => None,
     };
     // An answer may be given again while it has not taken effect.
@@ -67,8 +67,8 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
         .collect();
     let mut executed = Executed::default();
     let writes = turn.session.request.command.writes() && !turn.session.request.dry_run;
-    if let Some((keep, targets)) = &resolving {
-        resolve::resolve(turn, &world, &tasks, *keep, targets)?;
+    if let Some((answers, lenient)) = &resolving {
+        resolve::resolve(turn, &world, &tasks, answers, *lenient)?;
     } else if turn.session.request.command.writes() {
         match guard(turn, &world, &tasks).await {
             // The plan is what a person has to look at now.
@@ -96,7 +96,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     // An answer takes nothing up: what was observed waits for a run that acts on it.
     if writes && resolving.is_none() {
         let mut pen = Pen {
-            git: &turn.session.git,
+            git: turn.session.git.as_ref(),
             tree: &turn.session.tree,
             backend: turn.backend,
             book: turn.book,
@@ -155,7 +155,7 @@ async fn look(
         full: turn.session.request.full,
         full_every: turn.session.config.full_every,
         identity: identity.clone(),
-        git: &turn.session.git,
+        git: turn.session.git.as_ref(),
         published: turn.published,
         allow_delete: turn.session.request.allow.delete,
         forget: turn.session.request.allow.history,
@@ -335,6 +335,9 @@ async fn report(
                 texts,
             ));
         }
+        for (conflict, decision) in &task.answered {
+            turn.report.decided.push(DecisionReport::new(conflict, decision));
+        }
         let claim = world.claims.get(key).filter(|claim| claim.done || !wrote);
         let action = match action(remote, local, !open.is_empty(), !outcome.stale.is_empty(), task)
         {
@@ -361,6 +364,7 @@ async fn report(
             url,
             action: action.to_owned(),
             reason,
+            editor: None,
             sides: Sides { remote, local },
         };
         if entry.action == "unchanged" {

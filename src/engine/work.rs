@@ -52,6 +52,8 @@ pub(super) struct Task {
     pub settled: BTreeSet<Stretch>,
     /// Decisions that `--force` makes.
     pub decisions: Vec<(Conflict, Keep)>,
+    /// Conflicts that somebody has answered.
+    pub answered: Vec<(Conflict, Decision)>,
     /// The body is merged by blocks, with what was chosen about those that clash, by fingerprint.
     pub merge: Option<BTreeMap<String, Keep>>,
     /// What a person has to choose.
@@ -71,11 +73,12 @@ fn deleted(side: Side, artifact: &Artifact) -> Conflict {
     plan::deletion(&artifact.key, &artifact.stretches, side)
 }
 
+fn answer<'d>(conflict: &Conflict, decisions: &'d [Decision]) -> Option<&'d Decision> {
+    decisions.iter().find(|decision| decision.fingerprint == conflict.fingerprint)
+}
+
 fn choice(conflict: &Conflict, mode: Mode, decisions: &[Decision]) -> Option<(Keep, bool)> {
-    let decided = decisions
-        .iter()
-        .find(|decision| decision.fingerprint == conflict.fingerprint)
-        .map(|decision| (decision.keep, false));
+    let decided = answer(conflict, decisions).map(|decision| (decision.keep, false));
     let forced = mode.force.map(|side| match side {
         Side::Local => (Keep::Local, true),
         Side::Remote => (Keep::Remote, true),
@@ -176,6 +179,8 @@ fn choose(
     };
     if forced {
         task.decisions.push((conflict.clone(), keep));
+    } else if let Some(decision) = answer(conflict, decisions) {
+        task.answered.push((conflict.clone(), decision.clone()));
     }
     Some(keep)
 }

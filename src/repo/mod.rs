@@ -1,8 +1,11 @@
 //! The working tree: which artifacts it holds, reading and writing their files, never outside of it.
 
 pub mod git;
+mod hosted;
+mod owner;
 mod paths;
 mod scan;
+mod vcs;
 mod write;
 
 use std::fs;
@@ -12,8 +15,11 @@ use std::path::{Path, PathBuf};
 use agent_sync_core::markdown::Entry;
 use sha2::{Digest, Sha256};
 
+pub use hosted::{Checkout, Hosted, checked_out_commit};
+pub(crate) use paths::is_ordinary;
 pub use paths::{PathError, is_id, new_path};
 pub use scan::{FileEntry, FolderState, Scan};
+pub use vcs::{Vcs, VcsError};
 pub use write::WriteError;
 
 /// Files that are larger are not read.

@@ -140,7 +140,7 @@ fn slug(title: &str) -> Option<String> {
 }
 
 /// Whether one part of a path is an ordinary name: not empty, no way up, not git's own folder.
-pub(super) fn is_ordinary(part: &str) -> bool {
+pub(crate) fn is_ordinary(part: &str) -> bool {
     !matches!(part, "" | "." | "..")
         && !part.contains(['/', '\\', '\0'])
         && part.len() <= 255

@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use agent_sync_core::markdown::Clash;
+use agent_sync_core::markdown::{self, Clash};
 use agent_sync_core::model::{Finding, Key, Severity, Side, Stretch};
 use agent_sync_core::plan::Conflict;
 use serde::Serialize;
 
 use crate::backend::Requests;
-use crate::engine::RunError;
-use crate::engine::{Action, Artifact};
+use crate::engine::{Action, Artifact, Decision, Keep, RunError};
 
 mod diff;
 mod escape;
+pub mod github;
 mod human;
 mod progress;
 
 pub use diff::unified;
-pub use escape::{markdown_text, one_line};
+pub use escape::{cut, inert, markdown_text, one_line};
 pub use human::human;
 pub use progress::progress;
 
@@ -122,14 +122,19 @@ pub struct ArtifactReport {
     pub action: String,
     /// Why.
     pub reason: String,
+    /// Name of the person who edited the page last, where the token may read it.
+    pub editor: Option<String>,
     /// For the counts.
     #[serde(skip)]
     pub sides: Sides,
 }
 
 /// A conflict.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct ConflictReport {
+    /// Name of the backend for people, e.g. `Notion`.
+    #[serde(skip)]
+    pub label: String,
     /// Stable over runs for the same versions.
     pub fingerprint: String,
     /// Kind.
@@ -154,8 +159,47 @@ pub struct ConflictReport {
     pub url: Option<String>,
     /// Which side deleted the artifact, where that is the clash.
     pub deleted: Option<Side>,
+    /// Day on which both sides last agreed, where it is known: `2026-11-20`.
+    pub since: Option<String>,
+    /// When the page was last edited, to the minute: `2026-11-25 14:02 UTC`.
+    pub edited: Option<String>,
+    /// Name of the person who did that, where the token may read it.
+    pub editor: Option<String>,
     /// What happened and what to do; sentences with periods.
     pub message: String,
+    /// Lines of the file that could be replaced, and by what, so that they hold the words of both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<Suggestion>,
+}
+
+/// A text in place of lines of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Suggestion {
+    /// The first line, from 1.
+    pub line: usize,
+    /// The last line.
+    pub end_line: usize,
+    /// What would stand there.
+    pub text: String,
+}
+
+impl Suggestion {
+    /// What to suggest for a block. `None` where there is nothing to suggest, or the block's lines are not found in
+    /// the file as whole lines.
+    fn of(block: &Clash, file: &str) -> Option<Self> {
+        let text = markdown::blend(&block.base, &block.local, &block.remote)?;
+        let (lines, wanted): (Vec<&str>, Vec<&str>) =
+            (file.lines().collect(), block.local.trim_end().lines().collect());
+        // The clash names its first line that differs, which is one of the block's.
+        let first = block.line.saturating_sub(wanted.len());
+        let start = (first..block.line)
+            .find(|start| lines.get(*start..*start + wanted.len()) == Some(wanted.as_slice()))?;
+        (text.trim_end() != block.local.trim_end()).then(|| Self {
+            line: start + 1,
+            end_line: start + wanted.len(),
+            text,
+        })
+    }
 }
 
 /// The line that a person finds a block by.
@@ -176,10 +220,7 @@ impl ConflictReport {
         texts: [Option<String>; 3],
     ) -> Self {
         let [base, local, remote] = texts;
-        let property = match &conflict.stretch {
-            Stretch::Property(name) => Some(name.clone()),
-            Stretch::Body => None,
-        };
+        let (property, block) = names(conflict);
         let line = match (&property, &artifact.file) {
             _ if conflict.block.is_some() => conflict.block.as_ref().map(|block| block.line),
             (Some(name), Some(file)) => file.document.values.get(name).map(|located| located.line),
@@ -224,16 +265,18 @@ impl ConflictReport {
                 format!("{backend} and the repository both changed the body of {key}. {remedy}")
             }
         };
+        let edited = artifact.page.as_ref().map(|page| page.edited);
         Self {
+            label: backend.to_owned(),
+            since: None,
+            edited: edited.map(|time| time.strftime("%Y-%m-%d %H:%M UTC").to_string()),
+            editor: None,
             fingerprint: conflict.fingerprint.clone(),
             kind: key.kind.clone(),
             id: key.id.clone(),
             path: path.map(str::to_owned),
             line,
-            block: property.is_none().then(|| match &conflict.block {
-                Some(block) => first_line(block),
-                None => "body".to_owned(),
-            }),
+            block,
             property,
             base,
             local,
@@ -241,6 +284,59 @@ impl ConflictReport {
             url: url.map(str::to_owned),
             deleted: conflict.deleted,
             message,
+            suggestion: conflict
+                .block
+                .as_ref()
+                .zip(artifact.file.as_ref())
+                .and_then(|(block, file)| Suggestion::of(block, &file.text)),
+        }
+    }
+}
+
+/// An answer to a conflict that waits for being applied.
+#[derive(Clone, Debug, Serialize)]
+pub struct DecisionReport {
+    /// Fingerprint of the conflict.
+    pub fingerprint: String,
+    /// Kind.
+    pub kind: String,
+    /// Id.
+    pub id: String,
+    /// Name of the property, for a property.
+    pub property: Option<String>,
+    /// For the body: as in [`ConflictReport`].
+    pub block: Option<String>,
+    /// What stays.
+    pub keep: Keep,
+    /// Login of the person who decided, where it is known.
+    pub by: Option<String>,
+    /// The run that recorded it.
+    pub run: String,
+}
+
+impl DecisionReport {
+    /// The report of a decision.
+    pub fn new(conflict: &Conflict, decision: &Decision) -> Self {
+        let (property, block) = names(conflict);
+        Self {
+            fingerprint: conflict.fingerprint.clone(),
+            kind: conflict.key.kind.clone(),
+            id: conflict.key.id.clone(),
+            property,
+            block,
+            keep: decision.keep,
+            by: decision.by.clone(),
+            run: decision.run.clone(),
+        }
+    }
+}
+
+/// What a person knows a stretch by: its property's name, or its block's first line.
+fn names(conflict: &Conflict) -> (Option<String>, Option<String>) {
+    match &conflict.stretch {
+        Stretch::Property(name) => (Some(name.clone()), None),
+        Stretch::Body => {
+            (None, Some(conflict.block.as_ref().map_or_else(|| "body".to_owned(), first_line)))
         }
     }
 }
@@ -303,12 +399,18 @@ pub struct Report {
     pub artifacts: Vec<ArtifactReport>,
     /// Open conflicts.
     pub conflicts: Vec<ConflictReport>,
+    /// Conflicts that are answered, and whose answers wait for being applied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decided: Vec<DecisionReport>,
     /// Findings.
     pub findings: Vec<Finding>,
     /// Counts by what was or would be done.
     pub counts: Counts,
     /// Requests over all backends.
     pub requests: Requests,
+    /// Requests to GitHub, where it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub github: Option<Requests>,
     /// Things worth knowing that need nobody.
     pub notices: Vec<String>,
     /// Past runs (`log`).
@@ -361,9 +463,11 @@ impl Report {
             backends: Vec::new(),
             artifacts: Vec::new(),
             conflicts: Vec::new(),
+            decided: Vec::new(),
             findings: Vec::new(),
             counts: Counts::default(),
             requests: Requests::default(),
+            github: None,
             notices: Vec::new(),
             log: Vec::new(),
             state_commit: None,
@@ -428,6 +532,7 @@ impl Report {
         self.error = self.stopped.as_ref().map(ToString::to_string);
     }
 
+    /// Whether the command is one that does something.
     fn did(&self) -> bool {
         !matches!(self.command.as_str(), "status" | "diff" | "check" | "log")
     }
@@ -483,12 +588,10 @@ impl Report {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
-    /// Requests by endpoint, most first.
+    /// Requests to backends, all and by endpoint, most first.
     pub(crate) fn cost(&self) -> (u64, Vec<(&str, u64)>) {
-        let mut endpoints: Vec<(&str, u64)> =
-            self.requests.by_endpoint.iter().map(|(name, count)| (name.as_str(), *count)).collect();
-        endpoints.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        (self.requests.by_endpoint.values().sum(), endpoints)
+        let requests = &self.requests.by_endpoint;
+        (requests.values().sum(), most_first(requests))
     }
 
     /// Artifacts by action, for the human report.
@@ -499,4 +602,12 @@ impl Report {
         }
         actions
     }
+}
+
+/// Endpoints by their requests, most first.
+fn most_first(requests: &BTreeMap<String, u64>) -> Vec<(&str, u64)> {
+    let mut endpoints: Vec<(&str, u64)> =
+        requests.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+    endpoints.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    endpoints
 }

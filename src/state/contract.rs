@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::memory::MemoryStore;
-use super::{GitStore, Snapshot, StateError, Store};
+use super::{GitStore, GithubStore, Snapshot, StateError, Store};
+use crate::github::{Client, Context, Tuning};
 use crate::repo::git::testing::TestRepo;
+use crate::testing::github::{BOT, GitHub, REPOSITORY};
 
 type Change = BTreeMap<String, Option<Vec<u8>>>;
 
@@ -15,18 +18,19 @@ struct Pair {
     two: Arc<dyn Store>,
     /// What must live as long as the stores.
     _repos: Vec<TestRepo>,
+    _github: Option<GitHub>,
 }
 
 fn memory() -> Pair {
     let store = MemoryStore::default();
-    Pair { one: Arc::new(store.clone()), two: Arc::new(store), _repos: Vec::new() }
+    Pair { one: Arc::new(store.clone()), two: Arc::new(store), _repos: Vec::new(), _github: None }
 }
 
 /// Two processes in one repository without a remote.
 async fn local() -> Pair {
     let repo = TestRepo::new();
     let store = GitStore::new(repo.open().await, "refs/agent-sync/state", None).unwrap();
-    Pair { one: Arc::new(store.clone()), two: Arc::new(store), _repos: vec![repo] }
+    Pair { one: Arc::new(store.clone()), two: Arc::new(store), _repos: vec![repo], _github: None }
 }
 
 /// Two processes in one clone.
@@ -44,7 +48,34 @@ async fn clones() -> Pair {
     seed.git(&["push", "--quiet", &bare.url(), "main"]);
     let one = TestRepo::clone_of(&bare.url(), &["--depth=1"]);
     let two = TestRepo::clone_of(&bare.url(), &[]);
-    Pair { one: store_in(&one).await, two: store_in(&two).await, _repos: vec![bare, one, two] }
+    Pair {
+        one: store_in(&one).await,
+        two: store_in(&two).await,
+        _repos: vec![bare, one, two],
+        _github: None,
+    }
+}
+
+/// Two jobs that share a repository at GitHub.
+async fn github() -> Pair {
+    let github = tokio::task::spawn_blocking(GitHub::start).await.unwrap();
+    let (one, two) = (store_at(&github), store_at(&github));
+    Pair { one, two, _repos: Vec::new(), _github: Some(github) }
+}
+
+fn store_at(github: &GitHub) -> Arc<dyn Store> {
+    let env = [
+        ("GITHUB_ACTIONS", "true"),
+        ("GITHUB_REPOSITORY", REPOSITORY),
+        ("GITHUB_API_URL", github.url()),
+        ("GITHUB_GRAPHQL_URL", &format!("{}/graphql", github.url())),
+    ];
+    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let context = Context::of(&env).unwrap().unwrap();
+    let tuning =
+        Tuning { pause: Duration::ZERO, backoff: Duration::from_millis(1), ..Tuning::default() };
+    let client = Client::new(&context, BOT.into(), tuning).unwrap();
+    Arc::new(GithubStore::new(Arc::new(client), "refs/agent-sync/state").unwrap())
 }
 
 async fn store_in(clone: &TestRepo) -> Arc<dyn Store> {
@@ -246,6 +277,7 @@ macro_rules! suite {
         mod in_memory { $(#[tokio::test] async fn $test() { super::$test(super::memory()).await; })* }
         mod one_repository { $(#[tokio::test] async fn $test() { super::$test(super::local().await).await; })* }
         mod one_clone { $(#[tokio::test] async fn $test() { super::$test(super::one_clone().await).await; })* }
+        mod two_jobs { $(#[tokio::test(flavor = "multi_thread")] async fn $test() { super::$test(super::github().await).await; })* }
         mod two_clones { $(#[tokio::test] async fn $test() { super::$test(super::clones().await).await; })* }
     };
 }

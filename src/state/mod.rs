@@ -9,10 +9,12 @@ use jiff::Timestamp;
 #[cfg(test)]
 mod contract;
 pub mod git;
+pub mod github;
 #[cfg(test)]
 pub(crate) mod memory;
 
 pub use git::GitStore;
+pub use github::GithubStore;
 
 /// Path of the file that every state has: the version of its format, as a decimal number.
 pub const FORMAT_PATH: &str = "format";

@@ -6,6 +6,8 @@
     reason = "a test fails where it cannot go on, and each binary uses its own part"
 )]
 
+pub mod github;
+pub mod image;
 pub mod scenario;
 
 use std::collections::BTreeMap;
@@ -75,6 +77,11 @@ impl Run {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The built binary, without anything of this machine's environment that it looks at.
+pub fn binary() -> Command {
+    scrubbed(Command::new(env!("CARGO_BIN_EXE_agent-sync")))
 }
 
 /// A simulated workspace and a place for repositories.
@@ -371,7 +378,7 @@ impl Repo<'_> {
 
     /// The command that runs the binary here, with JSON.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = scrubbed(Command::new(env!("CARGO_BIN_EXE_agent-sync")));
+        let mut command = binary();
         command
             .args(args)
             .current_dir(&self.path)

@@ -15,17 +15,13 @@ use super::answer::{Answered, Failure, Reply, Verdict, judge};
 use super::endpoint::{Endpoint, Meaning};
 use super::limiter::{LONGEST_PAUSE, Limiter};
 use crate::backend::{BackendError, Requests, WriteGate};
+use crate::http::{self, Broken, Whole, header};
 
 /// Version of the API that every request names.
 const VERSION: &str = "2026-03-11";
 
 /// Largest body that is read.
 const BODY_CAP: usize = 32 * 1024 * 1024;
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Idle connections are closed early: one that the server closes under a write makes that write ambiguous.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Attempts of one call (request-limits).
 const ATTEMPTS: u32 = 6;
@@ -108,8 +104,8 @@ impl Client {
             })?;
         // Checked here, so that it is a refusal and not a request that cannot be built.
         bearer(&token)?;
-        let http = http_client().map_err(|error| BackendError::Unavailable {
-            message: format!("The HTTP client cannot be set up: {}.", chain(&*error)),
+        let http = http::client().map_err(|error| BackendError::Unavailable {
+            message: format!("The HTTP client cannot be set up: {error}."),
         })?;
         Ok(Self {
             http,
@@ -288,26 +284,6 @@ impl Client {
     }
 }
 
-/// TLS by rustls with ring, trusting the roots of Mozilla that are compiled in. Redirects are not followed: the
-/// API has none, and the token must not travel.
-fn http_client() -> Result<reqwest::Client, Box<dyn std::error::Error + Send + Sync>> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .user_agent(concat!("agent-sync/", env!("CARGO_PKG_VERSION")))
-        .build()?)
-}
-
 fn bearer(token: &SecretString) -> Result<HeaderValue, BackendError> {
     let text = token.expose_secret();
     let value = HeaderValue::from_str(&format!("Bearer {text}")).ok().filter(|_| !text.is_empty());
@@ -325,38 +301,34 @@ async fn exchange(
     request: reqwest::Request,
 ) -> (Reply, Option<(Timestamp, Duration)>) {
     let start = Instant::now();
-    let mut response = match http.execute(request).await {
+    let response = match http::begin(http, request).await {
         Ok(response) => response,
-        Err(error) if error.is_connect() => {
-            return (Reply::NotSent(chain(&error.without_url())), None);
-        }
-        Err(error) => return (Reply::Broken(chain(&error.without_url())), None),
+        Err(broken) => return (broken.into(), None),
     };
     let elapsed = start.elapsed();
-    let mut bytes = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if bytes.len() + chunk.len() > BODY_CAP => {
-                return (Reply::TooLarge, None);
-            }
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) => break,
-            Err(error) => return (Reply::Broken(chain(&error.without_url())), None),
-        }
-    }
-    let date = header_time(response.headers(), DATE.as_str());
+    let Whole { status, headers, bytes } = match http::read(response, BODY_CAP).await {
+        Ok(whole) => whole,
+        Err(broken) => return (broken.into(), None),
+    };
+    let date = header_time(&headers, DATE.as_str());
     let answered = Answered {
-        status: response.status().as_u16(),
+        status,
         body: serde_json::from_slice(&bytes).ok(),
-        retry_after: retry_after(response.headers(), date),
-        request_id: header(response.headers(), "x-notion-request-id").map(str::to_owned),
-        ray: header(response.headers(), "cf-ray").map(str::to_owned),
+        retry_after: retry_after(&headers, date),
+        request_id: header(&headers, "x-notion-request-id").map(str::to_owned),
+        ray: header(&headers, "cf-ray").map(str::to_owned),
     };
     (Reply::Answered(answered), date.map(|date| (date, elapsed)))
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
+impl From<Broken> for Reply {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::NotSent(why) => Self::NotSent(why),
+            Broken::Midway(why) => Self::Broken(why),
+            Broken::TooLarge => Self::TooLarge,
+        }
+    }
 }
 
 fn header_time(headers: &HeaderMap, name: &str) -> Option<Timestamp> {
@@ -371,18 +343,6 @@ fn retry_after(headers: &HeaderMap, date: Option<Timestamp>) -> Option<Duration>
     }
     let until = header_time(headers, RETRY_AFTER.as_str())?;
     Some(Duration::try_from(until.duration_since(date?)).unwrap_or_default())
-}
-
-/// An error with its causes, which is where hyper and rustls say what happened.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ mod yaml;
 
 pub use dialect::Dialect;
 pub use links::{Entry, Fate, FileLink, Links, Site, Web, file_links};
-pub use merge::{Choice, Clash, Merged, Sides, merge};
+pub use merge::{Choice, Clash, Merged, Sides, blend, merge};
 pub use translate::translate;
 pub use whole::{body_text, empty_digest, has_children, plan_restore};
 

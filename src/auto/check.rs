@@ -1,0 +1,164 @@
+//! A pull request: what merging it would do, told in its one comment and its status.
+//!
+//! Requests to GitHub: 1 for the configuration and our login, those of a check (the refs 2, the state 2, up to 1 for
+//! history), 1 for the comments, 1 for the status: at most 8 where nothing is in conflict, and no write where nothing
+//! changed since the last check. Where something was in conflict, those for suggestions beside.
+
+use super::{Done, Job, failed, suggest};
+use crate::engine::{self, RunError};
+use crate::github::GithubError;
+use crate::github::event::PullRequest;
+use crate::github::talk::{Comment, Status};
+use crate::report::Report;
+use crate::report::github::{self as texts, Sticky};
+
+/// Name of the commit status.
+const STATUS: &str = "agent-sync/conflicts";
+/// Key of the mark of the comment.
+const KEY: &str = "conflicts";
+
+/// A pull request whose files are checked out, or were brought here.
+pub(super) struct Subject {
+    /// Its number.
+    pub(super) number: u64,
+    /// The commit that gets the status.
+    pub(super) head: String,
+    /// The commit that has the configuration.
+    pub(super) base: String,
+    /// Whether its branch is in another repository.
+    pub(super) fork: bool,
+}
+
+/// A check in the pull request's own job, whose token may be one that only reads.
+pub(super) async fn pull_request(job: &mut Job<'_>, pull: &PullRequest) -> Done {
+    let subject = Subject {
+        number: pull.number,
+        head: pull.head.clone(),
+        base: pull.base.clone(),
+        fork: pull.fork,
+    };
+    on(job, &subject).await
+}
+
+/// Checks what is in the request's folder and tells it on the pull request.
+pub(super) async fn on(job: &mut Job<'_>, subject: &Subject) -> Done {
+    job.on_pull_request(&subject.head);
+    match job.configure(&subject.base).await {
+        Ok(true) => {}
+        Ok(false) => return introducing(job),
+        Err(error) => return Done::plain(Report::failed("check", error), job.scene.clone()),
+    }
+    if subject.fork && !job.request.env.contains_key("NOTION_TOKEN") {
+        let mut report = engine::offline(&job.request);
+        report.notices.push(
+            "This pull request comes from a fork, so there are no secrets: only what needs neither Notion nor the \
+             state was checked. The sync after the merge checks the rest."
+                .to_owned(),
+        );
+        return Done::plain(report, job.scene.clone());
+    }
+    let report = engine::run(&job.request, job.progress).await;
+    tell(job, subject, report).await
+}
+
+/// The pull request that brings agent-sync has no configuration at its base: its own is read, and nothing is asked.
+fn introducing(job: &Job<'_>) -> Done {
+    let mut report = engine::offline(&job.request);
+    if report.stopped.is_none() {
+        report.notices.push(
+            "Not initialised: the base branch has no configuration yet. After the merge `agent-sync init` would \
+             create the databases, and `agent-sync sync` a page for each file."
+                .to_owned(),
+        );
+    }
+    Done::plain(report, job.scene.clone())
+}
+
+/// Brings comment and status to what the report says.
+pub(super) async fn tell(job: &Job<'_>, subject: &Subject, mut report: Report) -> Done {
+    let scene = job.scene.clone();
+    let mut comment_url = None;
+    // A run that could not look has nothing to say about conflicts.
+    let looked = report.stopped.as_ref().is_none_or(|stop| matches!(stop, RunError::Guarded(_)));
+    if looked && !subject.fork {
+        match sticky(job, subject.number, &report).await {
+            Ok(Some(url)) => {
+                comment_url = Some(url);
+                // Where there is no comment there never was a conflict.
+                if let Err(error) = suggest::tell(job, subject, &report).await {
+                    failed(&mut report, error);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => failed(&mut report, error),
+        }
+        if let Err(error) = status(job, &subject.head, &report).await {
+            failed(&mut report, error);
+        }
+    }
+    report.github = Some(job.client.requests());
+    Done { report, comment_url, pull_request_url: None, scene }
+}
+
+/// The one comment: made where there is something to decide, changed where it says something else, never doubled.
+async fn sticky(
+    job: &Job<'_>,
+    number: u64,
+    report: &Report,
+) -> Result<Option<String>, GithubError> {
+    if !job.surface.comment {
+        return Ok(None);
+    }
+    let decided: Vec<texts::Decided> = report.decided.iter().map(Into::into).collect();
+    let body = texts::comment(Sticky { report, scene: &job.scene, key: KEY, decided: &decided });
+    let find = || job.client.find_comment(number, |comment| is_sticky(job, comment));
+    match find().await? {
+        Some(old) if texts::same(old.body.as_deref().unwrap_or_default(), &body) => {
+            Ok(Some(old.html_url))
+        }
+        Some(old) => Ok(Some(job.client.update_comment(old.id, &body).await?.html_url)),
+        None if report.conflicts.is_empty() && decided.is_empty() => Ok(None),
+        None => match job.client.create_comment(number, &body).await {
+            Ok(made) => Ok(Some(made.html_url)),
+            // It may have been written before the answer was lost.
+            Err(error @ GithubError::Unavailable { .. }) => match find().await? {
+                Some(made) => Ok(Some(made.html_url)),
+                None => Err(error),
+            },
+            Err(error) => Err(error),
+        },
+    }
+}
+
+/// Whether a comment is our one comment.
+pub(super) fn is_sticky(job: &Job<'_>, comment: &Comment) -> bool {
+    let mark = texts::marker(comment.body.as_deref().unwrap_or_default());
+    job.is_ours(comment.user.as_ref()) && mark.is_some_and(|mark| mark.key == KEY)
+}
+
+/// Sets the status of a commit, where it is another.
+pub(super) async fn status(
+    job: &Job<'_>,
+    commit: &str,
+    report: &Report,
+) -> Result<(), GithubError> {
+    let state = match (&report.stopped, report.conflicts.is_empty()) {
+        (None, true) => "success",
+        _ => "failure",
+    };
+    let wanted = Status {
+        context: STATUS.to_owned(),
+        state: state.to_owned(),
+        description: Some(texts::status(report, report.decided.len())),
+        target_url: job.scene.run.clone(),
+    };
+    let there = job.client.status(commit, STATUS).await?;
+    // Each run has another address; for that alone nothing is written.
+    let same = there.is_some_and(|there| {
+        (&there.state, &there.description) == (&wanted.state, &wanted.description)
+    });
+    match same {
+        true => Ok(()),
+        false => job.client.set_status(commit, &wanted).await,
+    }
+}

@@ -1,0 +1,110 @@
+//! The files of a pull request as data: brought here through the API, into a folder of our own, for jobs that run with
+//! secrets and must not check its branch out.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::Job;
+use super::check::Subject;
+use crate::config::Config;
+use crate::engine::RunError;
+use crate::github::data::{Entry, blob_id};
+use crate::repo::{MAX_BYTES, Tree, is_ordinary};
+
+/// Files beside the documents that are made, empty, so that links to them have a target.
+const OTHERS: usize = 50_000;
+
+/// Brings the files here and points the request at them. The configuration is the base's.
+///
+/// # Errors
+/// What GitHub says; a disk that is full.
+pub(super) async fn materialise(job: &mut Job<'_>, number: u64) -> Result<Subject, RunError> {
+    let pull = job.client.pull(number).await?;
+    let full = |side: &crate::github::talk::Side| side.repo.as_ref().map(|r| r.full_name.clone());
+    let subject = Subject {
+        number,
+        head: pull.head.sha.clone(),
+        base: pull.base.sha.clone(),
+        fork: full(&pull.head).is_none() || full(&pull.head) != full(&pull.base),
+    };
+    if !job.configure(&subject.base).await? {
+        return Err(RunError::Usage(
+            "The base branch has no configuration, so there is nothing to decide yet.".to_owned(),
+        ));
+    }
+    // As the pull request's own job sees it: merged, where GitHub could merge it.
+    let merged = pull.merge_commit_sha.filter(|_| pull.mergeable == Some(true));
+    let commit = merged.unwrap_or_else(|| subject.head.clone());
+    let folder = fresh_folder(job)?;
+    fill(job, &commit, folder.path()).await?;
+    folder.path().clone_into(&mut job.request.directory);
+    job.folder = Some(folder);
+    job.request.env.insert("GITHUB_SHA".to_owned(), commit);
+    job.request.env.remove("GITHUB_REF");
+    Ok(subject)
+}
+
+fn fresh_folder(job: &Job<'_>) -> Result<TempDir, RunError> {
+    let place = job.request.env.get("RUNNER_TEMP").map_or_else(std::env::temp_dir, PathBuf::from);
+    let folder = tempfile::Builder::new().prefix("agent-sync-head-").tempdir_in(place);
+    folder.map_err(|error| unwritable(&error))
+}
+
+fn unwritable(error: &std::io::Error) -> RunError {
+    RunError::Usage(format!("The files of the pull request cannot be stored here: {error}."))
+}
+
+/// Writes documents whole and everything else empty; links and submodules are left out.
+async fn fill(job: &Job<'_>, commit: &str, folder: &Path) -> Result<(), RunError> {
+    let env = |name: &str| job.request.env.get(name).cloned();
+    let Some((file, text)) = &job.request.config_text else { return Ok(()) };
+    let config = Config::parse(file.clone(), text, &env)?;
+    let folders: Vec<&str> = config.kinds.values().map(|kind| kind.folder.as_str()).collect();
+    let entries = job.client.whole_tree(commit).await?.ok_or_else(|| {
+        RunError::Refused(
+            "The pull request's branch has more files than GitHub lists at once. Decide with `agent-sync resolve` \
+             in a clone of it."
+                .to_owned(),
+        )
+    })?;
+    let here = Tree::open(&job.request.directory).ok();
+    let is_document = |path: &str| {
+        folders.iter().any(|folder| path.strip_prefix(folder).is_some_and(|r| r.starts_with('/')))
+    };
+    let files = entries.into_iter().filter(|entry| entry.mode.starts_with("100"));
+    let (documents, others): (Vec<Entry>, Vec<Entry>) =
+        files.filter(|entry| is_safe(&entry.path)).partition(|entry| is_document(&entry.path));
+    let small = |entry: &Entry| entry.size.is_none_or(|size| size <= MAX_BYTES);
+    let mut wanted = BTreeSet::new();
+    for entry in &documents {
+        let Some(sha) = entry.sha.as_ref().filter(|_| small(entry)) else { continue };
+        // The default branch is checked out here as a rule, and most of its files are the same.
+        let same = here.as_ref().and_then(|tree| tree.read(&entry.path).ok());
+        match same.filter(|text| blob_id(text.as_bytes()) == *sha) {
+            Some(text) => write(folder, &entry.path, text.as_bytes())?,
+            None => drop(wanted.insert(sha.clone())),
+        }
+    }
+    let blobs = job.client.blobs(&wanted).await?;
+    for entry in &documents {
+        if let Some(bytes) = entry.sha.as_ref().and_then(|sha| blobs.get(sha)) {
+            write(folder, &entry.path, bytes)?;
+        }
+    }
+    for entry in others.iter().take(OTHERS) {
+        write(folder, &entry.path, b"")?;
+    }
+    Ok(())
+}
+
+fn is_safe(path: &str) -> bool {
+    path.split('/').all(is_ordinary)
+}
+
+fn write(folder: &Path, path: &str, bytes: &[u8]) -> Result<(), RunError> {
+    let full = folder.join(path);
+    let made = full.parent().map_or(Ok(()), std::fs::create_dir_all);
+    made.and_then(|()| std::fs::write(full, bytes)).map_err(|error| unwritable(&error))
+}

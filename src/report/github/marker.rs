@@ -1,0 +1,158 @@
+//! Marks in our own texts, and the reader of exactly what we wrote: whose text it is, and which boxes are ticked.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use sha2::{Digest, Sha256};
+
+use super::super::{ConflictReport, markdown_text};
+use super::conflict::digits;
+use crate::engine::Keep;
+
+/// A mark at the end of a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marker {
+    /// Which of our texts it is.
+    pub key: String,
+    /// Digest of the text above it with no box ticked: 64 hex digits.
+    pub fingerprint: String,
+}
+
+/// What the boxes of a body say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// One box ticked: fingerprint of the conflict, and the choice.
+    pub chosen: Vec<(String, Keep)>,
+    /// More than one box ticked, which is no answer.
+    pub ambiguous: Vec<String>,
+}
+
+static BOX: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"^- \[([ xX])\] (?:keep the repository's|keep [^<>\n]{1,200}'s|skip for now) <!-- agent-sync:keep (local|remote|skip) ([0-9a-f]{16}) -->$",
+    )
+    .ok()
+});
+
+static MARKER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"^<!-- agent-sync:v1 key=([A-Za-z0-9._/-]{1,200}) fingerprint=([0-9a-f]{64}) -->$")
+        .ok()
+});
+
+/// Begin of the line above the mark, which may differ from run to run and does not count.
+const FOOTER: &str = "<sub>";
+
+/// The three boxes of a conflict; none for a fingerprint that is not one of ours.
+pub(super) fn boxes(conflict: &ConflictReport) -> String {
+    let fingerprint = &conflict.fingerprint;
+    if fingerprint.len() != 16 || digits(fingerprint) != fingerprint.to_ascii_lowercase() {
+        return String::new();
+    }
+    let backend = markdown_text(&conflict.label);
+    format!(
+        "- [ ] keep the repository's <!-- agent-sync:keep local {fingerprint} -->\n\
+         - [ ] keep {backend}'s <!-- agent-sync:keep remote {fingerprint} -->\n\
+         - [ ] skip for now <!-- agent-sync:keep skip {fingerprint} -->\n\n"
+    )
+}
+
+/// A body: the text, a last line that does not count (Markdown, one line), and the mark. `key` has letters, digits
+/// and `. _ / -` only; anything else of it becomes `-`.
+pub(super) fn signed(text: &str, footer: Option<&str>, key: &str) -> String {
+    let text = text.trim_end();
+    let footer = footer.map(|footer| format!("{FOOTER}{footer}</sub>\n\n")).unwrap_or_default();
+    format!("{text}\n\n{footer}{}", mark(key, &digest(text)))
+}
+
+/// Bytes that [`signed`] adds at most, without the footer's.
+pub(super) const SIGNED: usize = 350;
+
+fn mark(key: &str, fingerprint: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);
+    let key: String = key.chars().map(|c| if plain(c) { c } else { '-' }).take(200).collect();
+    let key = if key.is_empty() { "-" } else { &key };
+    format!("<!-- agent-sync:v1 key={key} fingerprint={fingerprint} -->")
+}
+
+fn digest(text: &str) -> String {
+    let unticked: Vec<String> = text.lines().map(untick).collect();
+    Sha256::digest(unticked.join("\n")).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn untick(line: &str) -> String {
+    match BOX.as_ref().is_some_and(|pattern| pattern.is_match(line)) {
+        true => line.replacen("- [x]", "- [ ]", 1).replacen("- [X]", "- [ ]", 1),
+        false => line.to_owned(),
+    }
+}
+
+/// The text above the footer and the mark, with GitHub's line breaks made ours, and the mark.
+fn parts(body: &str) -> Option<(String, Marker)> {
+    let body = body.replace("\r\n", "\n");
+    let (text, last) = body.trim_end().rsplit_once('\n')?;
+    let found = MARKER.as_ref()?.captures(last)?;
+    let marker = Marker { key: found[1].to_owned(), fingerprint: found[2].to_owned() };
+    let text = text.trim_end();
+    let text = match text.rsplit_once('\n') {
+        Some((above, line)) if line.starts_with(FOOTER) => above.trim_end(),
+        _ => text,
+    };
+    Some((text.to_owned(), marker))
+}
+
+/// The mark, where the last line of a body is one. It says what the body claims to be; who wrote it is for the
+/// caller to ask.
+pub fn marker(body: &str) -> Option<Marker> {
+    Some(parts(body)?.1)
+}
+
+/// Whether both bodies say the same, whatever boxes are ticked and in whatever run they were made.
+pub fn same(a: &str, b: &str) -> bool {
+    match (parts(a), parts(b)) {
+        (Some((text, a)), Some((_, b))) => a == b && digest(&text) == b.fingerprint,
+        _ => false,
+    }
+}
+
+/// What is ticked in a body that we wrote and of which nothing but boxes was changed; `None` for any other.
+pub fn answers(body: &str) -> Option<Answers> {
+    let (text, marker) = parts(body)?;
+    if digest(&text) != marker.fingerprint {
+        return None;
+    }
+    let mut ticked: BTreeMap<String, Vec<Keep>> = BTreeMap::new();
+    let mut fence: Option<usize> = None;
+    for line in text.lines() {
+        let ticks = line.bytes().take_while(|byte| *byte == b'`').count();
+        match fence {
+            Some(long) => {
+                if ticks >= long && ticks == line.len() {
+                    fence = None;
+                }
+                continue;
+            }
+            None if ticks >= 3 => {
+                fence = Some(ticks);
+                continue;
+            }
+            None => {}
+        }
+        let found = BOX.as_ref().and_then(|pattern| pattern.captures(line));
+        let Some(found) = found.filter(|found| &found[1] != " ") else { continue };
+        let keep = match &found[2] {
+            "local" => Keep::Local,
+            "remote" => Keep::Remote,
+            _ => Keep::Skip,
+        };
+        ticked.entry(found[3].to_owned()).or_default().push(keep);
+    }
+    let mut answers = Answers::default();
+    for (fingerprint, keeps) in ticked {
+        match keeps.as_slice() {
+            [keep] => answers.chosen.push((fingerprint, *keep)),
+            _ => answers.ambiguous.push(fingerprint),
+        }
+    }
+    Some(answers)
+}

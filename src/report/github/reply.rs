@@ -1,0 +1,85 @@
+//! Short answers to comments.
+
+use super::super::{cut, markdown_text};
+use super::comment::login;
+use super::conflict::{NAME, digits};
+use crate::engine::Keep;
+
+/// What is said to a person who wrote a comment or ticked a box.
+#[derive(Clone, Copy, Debug)]
+pub enum Reply<'a> {
+    /// Comments on a fork's pull request decide nothing.
+    Fork,
+    /// Only people with write permission decide.
+    NotAllowed {
+        /// Login of the person.
+        by: &'a str,
+    },
+    /// The decision was recorded.
+    Recorded {
+        /// Login of the person.
+        by: &'a str,
+        /// Fingerprints with what stays.
+        decisions: &'a [(String, Keep)],
+    },
+    /// More than one box of a conflict is ticked.
+    Ambiguous {
+        /// Fingerprints.
+        conflicts: &'a [String],
+    },
+    /// The comment with the boxes was changed by hand.
+    Changed,
+    /// Why it could not be done: a sentence or two.
+    Failed {
+        /// The reason.
+        why: &'a str,
+    },
+}
+
+/// The text of a reply.
+pub fn reply(reply: Reply<'_>) -> String {
+    match reply {
+        Reply::Fork => "Comments on a pull request from a fork decide nothing. A person with write access can decide \
+                        after the merge, in the issue about the conflict."
+            .to_owned(),
+        Reply::NotAllowed { by } => {
+            format!("{} needs write access to decide. Nothing was decided.", login(by))
+        }
+        Reply::Recorded { by, decisions } => {
+            let mut text = format!("Recorded for {}:\n\n", login(by));
+            for (fingerprint, keep) in decisions.iter().take(100) {
+                text.push_str(&format!("- `{}`: {}\n", digits(fingerprint), kept(*keep)));
+            }
+            text.push_str("\nIt holds for exactly these versions.\n");
+            text
+        }
+        Reply::Ambiguous { conflicts } => {
+            let list: Vec<String> = conflicts
+                .iter()
+                .take(100)
+                .map(|fingerprint| format!("`{}`", digits(fingerprint)))
+                .collect();
+            format!(
+                "More than one box is ticked for {}, so nothing was decided about it. Leave one.",
+                list.join(", ")
+            )
+        }
+        Reply::Changed => "The comment was changed by hand, so its boxes decide nothing; the next check writes it \
+                           anew. Tick a box there, or answer with `/agent-sync keep notion INFRA-054`."
+            .to_owned(),
+        Reply::Failed { why } => {
+            let lines: Vec<String> =
+                why.lines().take(10).map(|line| markdown_text(&cut(line, NAME * 5))).collect();
+            format!("Nothing was decided. {}", lines.join("\n\n"))
+        }
+    }
+}
+
+fn kept(keep: Keep) -> &'static str {
+    match keep {
+        Keep::Local => "the repository's stays",
+        Keep::Remote => "Notion's stays",
+        Keep::Both => "both stay as they are",
+        Keep::Skip => "skipped for now",
+    }
+}

@@ -1,0 +1,10 @@
+//! What unit tests share with the tests from outside.
+
+#[allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each binary of tests uses its own part"
+)]
+#[path = "../tests/common/github.rs"]
+pub(crate) mod github;

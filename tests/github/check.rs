@@ -1,0 +1,125 @@
+//! A pull request: what it says of itself, and how it is answered.
+
+use serde_json::{Value, json};
+
+use crate::common::github::{ADA, REPOSITORY, VIEWER};
+use crate::common::story;
+use crate::job::{Step, World, repository};
+
+pub(crate) const PATH: &str = ".agent/cache/stories/INFRA/INFRA-1-first.md";
+
+/// A synced story, and a pull request that changes its second paragraph; Notion's is changed as well with `both`.
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) number: u64,
+    pub(crate) head: String,
+}
+
+pub(crate) fn text(second: &str) -> String {
+    story(
+        "INFRA-1",
+        "First",
+        "DRAFT",
+        &format!("## Problem\n\nOne paragraph.\n\n{second}\n\nThe end.\n"),
+    )
+}
+
+impl Scene {
+    pub(crate) fn new(both: bool) -> Self {
+        let world = World::new(&[(PATH, &text("Another one."))]);
+        world.pushed(&["init"]).expect(0);
+        world.pushed(&["sync"]).expect(0);
+        world.lab.minutes(5);
+        world.pushed(&["sync"]).expect(0);
+        if both {
+            world.lab.edit("Stories", "INFRA-1", "Another one.", "Another one, from Notion.");
+            world.lab.minutes(5);
+        }
+        let edited = text("Another one, from Git.");
+        world.github.push("feature", &[(PATH, Some(&edited))], "edit");
+        Self { world, number: 0, head: String::new() }.with_branch("feature")
+    }
+
+    /// The same world with a pull request of another branch.
+    pub(crate) fn with_branch(self, branch: &str) -> Self {
+        let world = self.world;
+        let body = json!({"title": "Edit", "head": branch, "base": "main"});
+        let pull = world.github.ask(ADA, "POST", "/pulls", body);
+        let number = pull["number"].as_u64().unwrap();
+        let head = world.github.head(branch);
+        world.github.forget();
+        world.lab.sim.reset_requests();
+        Self { world, number, head }
+    }
+
+    /// The event of the pull request.
+    pub(crate) fn payload(&self) -> Value {
+        let home = json!({"full_name": REPOSITORY});
+        json!({
+            "action": "synchronize",
+            "pull_request": {
+                "number": self.number,
+                "head": {"sha": self.head, "ref": "feature", "repo": home},
+                "base": {"sha": self.world.github.head("main"), "ref": "main", "repo": home},
+            },
+            "repository": repository(),
+        })
+    }
+
+    /// The check as the pull request starts it.
+    pub(crate) fn check(&self) -> Step {
+        self.world.step(&self.head, "pull_request", &self.payload(), &["check"])
+    }
+
+    /// Comments of ours on the pull request: id and text.
+    pub(crate) fn comments(&self) -> Vec<(u64, String)> {
+        let path = format!("/issues/{}/comments", self.number);
+        let all = self.world.github.ask(ADA, "GET", &path, Value::Null);
+        let ours = all.as_array().unwrap().iter().filter(|one| one["user"]["login"] == VIEWER);
+        ours.map(|one| (one["id"].as_u64().unwrap(), one["body"].as_str().unwrap().to_owned()))
+            .collect()
+    }
+}
+
+#[test]
+fn a_clean_pull_request_gets_a_green_status_and_no_comment() {
+    let scene = Scene::new(false);
+    scene.check().expect(0);
+    let seen = scene.world.github.seen();
+    let list: Vec<String> = seen.iter().map(|s| format!("{} {}", s.method, s.path)).collect();
+    assert!(seen.len() <= 9, "{list:#?}");
+    assert_eq!(scene.comments(), []);
+    let statuses = scene.world.github.statuses(&scene.head);
+    let expected = ("agent-sync/conflicts", "success", "Nothing is in conflict");
+    let expected = (expected.0.to_owned(), expected.1.to_owned(), expected.2.to_owned());
+    assert_eq!(statuses, [expected]);
+    assert_eq!(scene.world.lab.writes(), 0);
+
+    scene.world.github.forget();
+    scene.check().expect(0);
+    assert_eq!(scene.world.github.writes(), []);
+    let seen = scene.world.github.seen();
+    let list: Vec<String> = seen.iter().map(|s| format!("{} {}", s.method, s.path)).collect();
+    assert!(seen.len() <= 8, "{list:#?}");
+}
+
+#[test]
+fn a_clash_blocks_the_pull_request_and_is_told_once() {
+    let scene = Scene::new(true);
+    let step = scene.check().expect(1);
+    let comments = scene.comments();
+    let [(_, body)] = comments.as_slice() else { panic!("{comments:?}") };
+    assert!(body.contains("Another one, from Notion.") && body.contains("Another one, from Git."));
+    assert_eq!(scene.world.github.statuses(&scene.head)[0].1, "failure");
+    assert_eq!(step.outputs["outcome"], "conflicts");
+    assert_eq!(step.outputs["conflicts"], "1");
+    assert!(step.outputs["comment-url"].contains("issuecomment"), "{:?}", step.outputs);
+    assert!(step.summary.contains("Another one, from Notion."), "{}", step.summary);
+    let annotation = step.run.stdout.lines().find(|line| line.starts_with("::error")).unwrap();
+    assert!(annotation.contains(&format!("file={PATH},line=11")), "{annotation}");
+
+    scene.world.github.forget();
+    scene.check().expect(1);
+    assert_eq!(scene.world.github.writes(), []);
+    assert_eq!(scene.comments().len(), 1);
+}
