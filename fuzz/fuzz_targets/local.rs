@@ -18,6 +18,9 @@ fuzz_target!(|file: &str| {
         let filed = render_local(dialect, &remote, Format::Markdown, None);
         assert_eq!(digest, local_digest(&md(&filed)), "{dialect:?} {filed}");
         assert_eq!(plan_push(dialect, None, &md(file), &remote), Push::Nothing, "{remote}");
-        assert_eq!(plan_pull(dialect, None, &md(file), &remote), [], "{remote}");
+        // A marker line stands for a block of a page, and this page was made without.
+        if !file.contains("notion:") {
+            assert_eq!(plan_pull(dialect, None, &md(file), &remote), [], "{remote}");
+        }
     }
 });

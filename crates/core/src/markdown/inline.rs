@@ -204,7 +204,7 @@ pub(super) fn composed(text: String) -> String {
 
 fn push_text(text: String, marks: Marks, parts: &mut Vec<Marked>) {
     let settled = is_settled(text.trim_matches(is_space));
-    let text = if settled { text } else { printable(composed(text)) };
+    let text = if settled { text } else { composed(printable(text)) };
     let words = text.trim_matches(is_space);
     if text.starts_with(is_space) {
         push_space(parts);
@@ -389,5 +389,6 @@ mod tests {
     #[test]
     fn composed_and_decomposed_letters_are_equal() {
         assert_eq!(Inline::text("e\u{301}"), Inline::text("\u{e9}"));
+        assert_eq!(Inline::text("e\0\u{301}"), Inline::text("\u{e9}"));
     }
 }

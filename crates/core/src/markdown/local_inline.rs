@@ -6,7 +6,7 @@ use super::block::{Block, Node};
 use super::inline::{Inline, Marks, Piece};
 use super::links::Links;
 use super::v1_inline::{Mark, lasting_first, link_target, marks_of, write_code};
-use super::{local_parse, relink, url};
+use super::{html, local_parse, relink, url};
 
 /// Where the text will stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +115,16 @@ fn write(text: &Inline, place: Place, style: Style, links: Option<&Links>) -> St
     for mark in open.drain(..).rev() {
         close(&mark, style, links, &mut out);
     }
-    if place == Place::Cell { out } else { guard_lines(&out) }
+    if place == Place::Cell {
+        return out;
+    }
+    // A tag alone on its line would be a block of HTML.
+    match html::Tag::at(&out) {
+        Some(tag) if tag.self_closing && tag.len == out.len() => {
+            format!("<{} {}></{}>", tag.name, tag.attributes, tag.name)
+        }
+        _ => guard_lines(&out),
+    }
 }
 
 fn start(mark: &Mark, style: Style, links: Option<&Links>, out: &mut String) {

@@ -436,10 +436,9 @@ impl<'a, 'e> Reader<'a, 'e> {
         };
         let span = span.unwrap_or_else(|| inline.clone());
         let source = self.source(inline.clone()).trim();
-        let equation = source
-            .strip_prefix("$$")
-            .and_then(|rest| rest.strip_suffix("$$"))
-            .filter(|rest| !rest.trim().is_empty() && !rest.contains("$$"));
+        // The source of an escaped character begins behind its backslash.
+        let escaped = self.source(0..inline.start).ends_with('\\');
+        let equation = equation(source).filter(|_| !escaped);
         let mut inside: Option<Range<usize>> = None;
         let block = if let Some(equation) = equation {
             inside = self
@@ -539,6 +538,12 @@ fn is_block(tag: &MdTag<'_>) -> bool {
             | MdTag::Table(_)
             | MdTag::FootnoteDefinition(_)
     )
+}
+
+/// What stands between the dollars of a paragraph that is an equation.
+pub(super) fn equation(source: &str) -> Option<&str> {
+    let inside = source.strip_prefix("$$")?.strip_suffix("$$")?;
+    (!inside.trim().is_empty() && !inside.contains("$$")).then_some(inside)
 }
 
 fn is_only_comments(source: &str) -> bool {

@@ -4,6 +4,7 @@ use super::block::{Block, Marker, Node};
 use super::inline::{Inline, Piece};
 use super::links::Links;
 use super::local_inline::{self, Place};
+use super::local_parse;
 
 /// Where a run of blocks will stand.
 #[derive(Clone, Debug)]
@@ -102,14 +103,20 @@ pub(super) fn write_block(
     let mut lines: Vec<String> = Vec::new();
     match block {
         Block::Paragraph(inline) => {
-            lines.extend(text(inline, Place::Flow).split('\n').map(str::to_owned))
+            let mut inline = text(inline, Place::Flow);
+            if local_parse::equation(&inline).is_some() {
+                inline.insert(0, '\\');
+            }
+            lines.extend(inline.split('\n').map(str::to_owned));
         }
         Block::Heading(level, inline) => {
             let inline = text(inline, Place::Line);
             // A closing run of `#` would be taken away.
             let inline = match inline.strip_suffix('#') {
-                Some(rest) => format!("{rest}\\#"),
-                None => inline,
+                Some(rest) if rest.bytes().rev().take_while(|b| *b == b'\\').count() % 2 == 0 => {
+                    format!("{rest}\\#")
+                }
+                _ => inline,
             };
             lines.push(format!("{} {inline}", "#".repeat(usize::from(*level))));
         }

@@ -72,8 +72,9 @@ fn closing_lines(lines: &[Line<'_>]) -> HashMap<usize, usize> {
         }
         fence = syntax::fence(text);
         let Some(tag) = Tag::at(text).filter(|_| fence.is_none()) else {
-            // A closing tag may follow the text of its block.
-            if let Some(close) = text.rfind("</").and_then(|at| Tag::at(text.get(at..)?))
+            // A closing tag may follow the text of its block; `\<` is text.
+            let close = text.rfind("</").filter(|at| !syntax::is_escaped(text, *at));
+            if let Some(close) = close.and_then(|at| Tag::at(text.get(at..)?))
                 && text.ends_with('>')
                 && let Some(start) = open.get_mut(close.name).and_then(Vec::pop)
             {

@@ -75,6 +75,12 @@ fn constructs_have_a_form_in_a_file() {
         ("<synced_block url=\"u\">\n\tinner\n</synced_block>", "<!-- notion: synced_block -->\n"),
         ("a\n<empty-block/>\nb", "a\n\nb\n"),
         ("\\[t\\](../a.md)", "[t](../a.md)\n"),
+        (
+            "- <mention-date start=\"2026-01-01\"/>",
+            "- <mention-date start=\"2026-01-01\"></mention-date>\n",
+        ),
+        ("# #", "# \\#\n"),
+        ("\\$\\$x\\$\\$", "\\$$x$$\n"),
         ("\\~a\\~ \\~5", "~a\\~ ~5\n"),
         ("- \n\t> a\n- b", "- <!-- -->\n\n  > a\n- b\n"),
         ("- [ ] \n\ta", "- [ ] <!-- -->\n\n  a\n"),

@@ -20,6 +20,10 @@ fn constructs_have_a_form_in_v2() {
         ("- [ ] a\n- [x] b", "- [ ] a\n- [x] b"),
         ("- a\\\n  b", "- a\\\n\tb"),
         ("> a\\\n> b", "> a\\\n> b"),
+        (
+            "> [!NOTE]\n> </callout>",
+            "<callout icon=\"ℹ️\" color=\"blue_bg\">\n\\</callout>\n</callout>",
+        ),
         ("```\na\n\n```", "```plain text\na\n\n```"),
         ("> a\n>\n> - b\n> - c", "<quote>\na\n\n- b\n- c\n</quote>"),
         (
