@@ -118,7 +118,7 @@ pub fn in_actions(env: &BTreeMap<String, String>) -> bool {
     env.get("GITHUB_ACTIONS").is_some_and(|value| value == "true")
 }
 
-/// The command of a run that was started without arguments, as the action is; `None` where there is none.
+/// The command of a run that was started without one, as the action is; `None` where there is none.
 ///
 /// # Errors
 /// A command that the action does not have.

@@ -19,6 +19,7 @@ use agent_sync::inputs::{self, Inputs};
 use agent_sync::report::github::{Answer, Known, Scene};
 use agent_sync::report::{Outcome, Report, human, inert, one_line, progress};
 use clap::Parser;
+use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 
 /// Variable with the filter for the log.
@@ -63,6 +64,10 @@ impl Progress for Line {
     }
 }
 
+/// What clap says where the command is missing: without any argument, and with options only.
+const LACKS_COMMAND: [ErrorKind; 2] =
+    [ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, ErrorKind::MissingSubcommand];
+
 /// Where a run says something, and how.
 struct Shell {
     format: Format,
@@ -99,13 +104,18 @@ fn start(env: BTreeMap<String, String>) -> Outcome {
     };
     let usage = |error: UsageError| RunError::Usage(error.to_string());
     let mut args: Vec<OsString> = std::env::args_os().collect();
-    if args.len() < 2 {
+    let mut parsed = Cli::try_parse_from(&args);
+    if parsed.as_ref().is_err_and(|error| LACKS_COMMAND.contains(&error.kind())) {
         match inputs::command(&shell.env) {
-            Ok(command) => args.extend(command.map(OsString::from)),
+            Ok(None) => {}
+            Ok(Some(command)) => {
+                args.push(command.into());
+                parsed = Cli::try_parse_from(args);
+            }
             Err(error) => return shell.fail("", usage(error)),
         }
     }
-    let mut cli = match Cli::try_parse_from(args) {
+    let mut cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return shell.help(&error),
     };
@@ -182,7 +192,8 @@ fn run(cli: &Cli, inputs: &Inputs, shell: &Shell) -> Outcome {
     };
     match result {
         Ok(mut done) => {
-            if let Some(fail_on) = fail_on {
+            // An event may have asked for something else than a check.
+            if let Some(fail_on) = fail_on.filter(|_| done.report.command == "check") {
                 done.report.fail_on(fail_on);
             }
             shell.print(&done);

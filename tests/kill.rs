@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::sync::{Arc, Condvar, Mutex};
@@ -228,6 +229,31 @@ fn rule_11_two_clones_do_the_work_once() {
         let repo = scene.restore();
         let clone = scene.lab.clone("elsewhere");
         meet(&scene, &repo, &clone, &end);
+    }
+}
+
+/// What writes nothing may be dropped at any moment, also while it waits for an answer that may take a minute.
+#[test]
+fn a_run_that_only_reads_ends_when_it_is_told_to() {
+    let lab = Lab::new();
+    let mut repo = lab.repo("repo");
+    repo.story("INFRA-1", "First", "DRAFT", "Body of the story.\n");
+    repo.init();
+    // Takes the request and never answers it.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    repo.env.insert("NOTION_API_URL".to_owned(), url);
+    repo.replace("agent-sync.yml", "read_timeout_ms: 4000", "read_timeout_ms: 60000");
+    for signal in [Signal::INT, Signal::TERM] {
+        for args in [&["status"][..], &["check"], &["sync", "--dry-run"]] {
+            let child = repo.spawn(args);
+            let _connection = silent.accept().unwrap();
+            let told = Instant::now();
+            kill_process(Pid::from_child(&child), signal).unwrap();
+            let run = repo.finish(child.wait_with_output().unwrap()).expect(4);
+            assert!(told.elapsed() < Duration::from_secs(2), "{args:?}: {:?}", told.elapsed());
+            assert!(run.stdout.contains("told to stop"), "{args:?}: {run:?}");
+        }
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! Requests to GitHub: 1 for the configuration and our login, those of a check (the refs 2, the state 2, up to 1 for
 //! history), 1 for the comments, 1 for the status: at most 8 where nothing is in conflict, and no write where nothing
-//! changed since the last check.
+//! changed since the last check. Where something was in conflict, those for suggestions beside.
 
-use super::{Done, Job, failed, on_pull_request};
+use super::{Done, Job, failed, suggest};
 use crate::engine::{self, RunError};
 use crate::github::GithubError;
 use crate::github::event::PullRequest;
@@ -42,7 +42,7 @@ pub(super) async fn pull_request(job: &mut Job<'_>, pull: &PullRequest) -> Done 
 
 /// Checks what is in the request's folder and tells it on the pull request.
 pub(super) async fn on(job: &mut Job<'_>, subject: &Subject) -> Done {
-    job.scene = on_pull_request(&job.scene);
+    job.on_pull_request(&subject.head);
     match job.configure(&subject.base).await {
         Ok(true) => {}
         Ok(false) => return introducing(job),
@@ -80,9 +80,16 @@ pub(super) async fn tell(job: &Job<'_>, subject: &Subject, mut report: Report) -
     let mut comment_url = None;
     // A run that could not look has nothing to say about conflicts.
     let looked = report.stopped.as_ref().is_none_or(|stop| matches!(stop, RunError::Guarded(_)));
-    if looked && !subject.fork {
+    if looked && !subject.fork && job.is_whole() {
         match sticky(job, subject.number, &report).await {
-            Ok(url) => comment_url = url,
+            Ok(Some(url)) => {
+                comment_url = Some(url);
+                // Where there is no comment there never was a conflict.
+                if let Err(error) = suggest::tell(job, subject, &report).await {
+                    failed(&mut report, error);
+                }
+            }
+            Ok(None) => {}
             Err(error) => failed(&mut report, error),
         }
         if let Err(error) = status(job, &subject.head, &report).await {

@@ -1,37 +1,57 @@
-//! Answers from GitHub: boxes that were ticked, and `/agent-sync keep …`. A person with write permission is asked of
-//! the API each time; whatever a payload says of itself decides nothing.
+//! Answers from GitHub: boxes that were ticked, and `/agent-sync keep …`, on a pull request or on the issue about the
+//! default branch. Whether a person may write here is asked of the API each time; whatever a payload says of itself
+//! decides nothing.
 
-use super::check::{self, Subject, is_sticky};
-use super::{Done, Job, head};
+use super::check::{self, is_sticky};
+use super::{Done, Job, head, issue};
 use crate::engine::{self, Command, Keep, RunError};
-use crate::github::event::{Comment, Issue};
+use crate::github::event;
 use crate::report::Report;
-use crate::report::github::{Reply, answers, asked, reply};
+use crate::report::github::{Asked, Reply, answers, asked, reply};
 
-/// What a comment asks for.
-enum Wish {
-    /// Nothing of us.
-    Nothing,
-    /// Answers; `lenient` where the person saw versions that may be outdated.
-    Answers { answers: Vec<(String, Keep)>, lenient: bool },
-    /// It was meant for us and cannot be read.
-    Unclear(String),
+/// What somebody asks for.
+#[derive(Default)]
+struct Wish {
+    /// Targets and what stays.
+    answers: Vec<(String, Keep)>,
+    /// Whether the person saw versions that may be outdated.
+    lenient: bool,
+    /// What is said to them, where something of it cannot be done.
+    reply: Option<String>,
+}
+
+/// Where somebody asked.
+struct Place<'a> {
+    /// Number of the pull request or issue.
+    number: u64,
+    /// The comment to react to; none for an edited issue.
+    comment: Option<u64>,
+    /// Login of the person.
+    by: &'a str,
 }
 
 /// A comment that was written or edited.
-pub(super) async fn comment(job: &mut Job<'_>, comment: &Comment) -> Done {
-    match decide(job, comment).await {
+pub(super) async fn comment(job: &mut Job<'_>, comment: &event::Comment) -> Done {
+    let result = match comment.on_pull_request {
+        true => on_pull_request(job, comment).await,
+        false => on_issue(job, comment).await,
+    };
+    result.unwrap_or_else(|error| stopped(job, error))
+}
+
+/// An issue that was edited: boxes of its text may be ticked.
+pub(super) async fn issue(job: &mut Job<'_>, edited: &event::Issue) -> Done {
+    match ticked_issue(job, edited).await {
         Ok(done) => done,
-        Err(error) => Done::plain(Report::failed("resolve", error), job.scene.clone()),
+        Err(error) => stopped(job, error),
     }
 }
 
-/// An issue that was edited.
-pub(super) async fn issue(job: &mut Job<'_>, issue: &Issue) -> Done {
-    let _ = issue;
-    ignored(job, "The edited issue is not the one about conflicts.")
+fn stopped(job: &Job<'_>, error: RunError) -> Done {
+    Done::plain(Report::failed("resolve", error), job.scene.clone())
 }
 
+/// Nothing of ours: said in the log, and nowhere else.
 fn ignored(job: &Job<'_>, why: &str) -> Done {
     let mut report = Report::new("resolve", false);
     report.notices.push(why.to_owned());
@@ -39,126 +59,192 @@ fn ignored(job: &Job<'_>, why: &str) -> Done {
     Done::plain(report, job.scene.clone())
 }
 
-async fn decide(job: &mut Job<'_>, comment: &Comment) -> Result<Done, RunError> {
-    if comment.sender.is_bot {
-        return Ok(ignored(job, "A program wrote this comment, and programs decide nothing."));
+/// Whether a comment is worth a request: it begins a command, or is a text with our marks that was edited.
+fn concerns_us(comment: &event::Comment) -> bool {
+    match comment.created {
+        true => !matches!(asked(&comment.body), Ok(asked) if asked.is_empty()),
+        false => comment.body.contains("agent-sync:"),
     }
-    let mut wish = match comment.created {
-        true => commanded(&comment.body),
-        false => Wish::Nothing,
-    };
-    if matches!(wish, Wish::Nothing) && (comment.created || !comment.body.contains("agent-sync:")) {
-        return Ok(ignored(job, "This comment asks nothing of agent-sync."));
-    }
-    if !comment.on_pull_request {
-        return Ok(ignored(job, "Comments on this issue decide nothing."));
-    }
-    let by = comment.sender.login.clone();
-    if !job.client.may_write(&by).await? {
-        // An edit of a comment of their own that looks like ours is not worth an answer.
-        if comment.created {
-            answer(job, comment, &reply(Reply::NotAllowed { by: &by }), "-1").await?;
-        }
-        return Ok(ignored(
-            job,
-            "The author of this comment may not write here, so nothing was decided.",
-        ));
+}
+
+async fn on_pull_request(job: &mut Job<'_>, comment: &event::Comment) -> Result<Done, RunError> {
+    let place =
+        Place { number: comment.number, comment: Some(comment.id), by: &comment.sender.login };
+    if let Some(why) = refused(job, comment).await? {
+        return Ok(why);
     }
     let subject = head::materialise(job, comment.number).await?;
     if subject.fork {
         if comment.created {
-            answer(job, comment, &reply(Reply::Fork), "confused").await?;
+            answer(job, &place, &reply(Reply::Fork), "confused").await?;
         }
         return Ok(ignored(job, "Comments on a fork's pull request decide nothing."));
     }
-    if !comment.created {
-        wish = ticked(job, comment, &subject).await?;
-    }
-    let (answers, lenient) = match wish {
-        Wish::Answers { answers, lenient } => (answers, lenient),
-        Wish::Nothing => return Ok(ignored(job, "No box of the comment is ticked.")),
-        Wish::Unclear(why) => {
-            answer(job, comment, &why, "confused").await?;
-            return Ok(ignored(
-                job,
-                "It is not clear what this comment decides, so nothing was decided.",
-            ));
+    let wish = match comment.created {
+        true => commanded(&comment.body),
+        false => {
+            // The boxes as they are now: the event may be older than the comment.
+            let now = job.client.comment(comment.id).await?;
+            match is_sticky(job, &now) {
+                true => ticked(now.body.as_deref().unwrap_or_default()),
+                false => Wish::default(),
+            }
         }
     };
-    let wanted = job.request.clone();
-    job.request.command = Command::Resolve { answers, lenient };
-    job.request.any_branch = true;
-    job.request.by = Some(by.clone());
-    let resolved = engine::run(&job.request, job.progress).await;
-    job.request = wanted;
-    if let Some(error) = &resolved.stopped {
-        let why = error.to_string();
-        answer(job, comment, &reply(Reply::Failed { why: &why }), "confused").await?;
-        return Ok(Done::plain(resolved, job.scene.clone()));
-    }
-    if comment.created {
-        job.client.react(comment.id, "+1").await?;
-    }
+    let notices = match record(job, &place, wish, comment.created).await? {
+        Ok(notices) => notices,
+        Err(done) => return Ok(*done),
+    };
     let mut report = engine::run(&job.request, job.progress).await;
-    report.notices.extend(resolved.notices);
-    job.scene = super::on_pull_request(&job.scene);
+    report.notices.extend(notices);
+    job.on_pull_request(&subject.head);
     Ok(check::tell(job, &subject, report).await)
 }
 
+async fn on_issue(job: &mut Job<'_>, comment: &event::Comment) -> Result<Done, RunError> {
+    let place =
+        Place { number: comment.number, comment: Some(comment.id), by: &comment.sender.login };
+    if !comment.created {
+        return Ok(ignored(job, "An edited comment on an issue decides nothing."));
+    }
+    if let Some(why) = refused(job, comment).await? {
+        return Ok(why);
+    }
+    job.learn().await?;
+    let there = job.client.issue(comment.number).await?;
+    if !issue::is_issue(job, &there) {
+        return Ok(ignored(job, "Comments on this issue decide nothing."));
+    }
+    match record(job, &place, commanded(&comment.body), true).await? {
+        Ok(notices) => Ok(issue::recheck(job, notices).await),
+        Err(done) => Ok(*done),
+    }
+}
+
+async fn ticked_issue(job: &mut Job<'_>, edited: &event::Issue) -> Result<Done, RunError> {
+    let by = edited.sender.login.as_str();
+    if edited.sender.is_bot {
+        return Ok(ignored(job, "A program edited this issue, and programs decide nothing."));
+    }
+    job.learn().await?;
+    let there = job.client.issue(edited.number).await?;
+    if !issue::is_issue(job, &there) {
+        return Ok(ignored(job, "The edited issue is not the one about conflicts."));
+    }
+    if !job.client.may_write(by).await? {
+        return Ok(ignored(
+            job,
+            "Who edited the issue may not write here, so nothing was decided.",
+        ));
+    }
+    let place = Place { number: edited.number, comment: None, by };
+    let wish = ticked(there.body.as_deref().unwrap_or_default());
+    match record(job, &place, wish, false).await? {
+        Ok(notices) => Ok(issue::recheck(job, notices).await),
+        Err(done) => Ok(*done),
+    }
+}
+
+/// The end of the run, where a comment is not one that decides.
+async fn refused(job: &mut Job<'_>, comment: &event::Comment) -> Result<Option<Done>, RunError> {
+    if comment.sender.is_bot {
+        let why = "A program wrote this comment, and programs decide nothing.";
+        return Ok(Some(ignored(job, why)));
+    }
+    if !concerns_us(comment) {
+        return Ok(Some(ignored(job, "This comment asks nothing of agent-sync.")));
+    }
+    let by = comment.sender.login.as_str();
+    if job.client.may_write(by).await? {
+        return Ok(None);
+    }
+    // To edit a comment of theirs into one that looks like ours is not worth an answer.
+    if comment.created {
+        let place = Place { number: comment.number, comment: Some(comment.id), by };
+        answer(job, &place, &reply(Reply::NotAllowed { by }), "-1").await?;
+    }
+    let why = "The author of this comment may not write here, so nothing was decided.";
+    Ok(Some(ignored(job, why)))
+}
+
+/// Records answers; gives what else there is to say, or the end of the run where nothing was decided.
+async fn record(
+    job: &mut Job<'_>,
+    place: &Place<'_>,
+    wish: Wish,
+    commanded: bool,
+) -> Result<Result<Vec<String>, Box<Done>>, RunError> {
+    if let Some(text) = &wish.reply {
+        answer(job, place, text, "confused").await?;
+    }
+    if wish.answers.is_empty() {
+        let why = match wish.reply {
+            Some(_) => "It is not clear what was meant, so nothing was decided.",
+            None => "Nothing that would decide anything was ticked.",
+        };
+        return Ok(Err(Box::new(ignored(job, why))));
+    }
+    let mut request = job.request.clone();
+    request.command = Command::Resolve { answers: wish.answers, lenient: wish.lenient };
+    // A decision writes nothing that a branch holds.
+    request.any_branch = true;
+    request.by = Some(place.by.to_owned());
+    let resolved = engine::run(&request, job.progress).await;
+    if let Some(error) = &resolved.stopped {
+        let why = error.to_string();
+        answer(job, place, &reply(Reply::Failed { why: &why }), "confused").await?;
+        return Ok(Err(Box::new(Done::plain(resolved, job.scene.clone()))));
+    }
+    if let (true, Some(comment)) = (commanded, place.comment) {
+        job.client.react(comment, "+1").await?;
+    }
+    Ok(Ok(resolved.notices))
+}
+
+/// What the commands of a comment ask for.
 fn commanded(body: &str) -> Wish {
     match asked(body) {
-        Ok(asked) if asked.is_empty() => Wish::Nothing,
         Ok(asked) => {
-            let of = |one: crate::report::github::Asked| {
-                one.targets.into_iter().map(move |target| (target, one.keep))
-            };
-            Wish::Answers { answers: asked.into_iter().flat_map(of).collect(), lenient: false }
+            let of = |one: Asked| one.targets.into_iter().map(move |target| (target, one.keep));
+            Wish { answers: asked.into_iter().flat_map(of).collect(), ..Wish::default() }
         }
-        Err(why) => Wish::Unclear(reply(Reply::Failed { why: &why })),
+        Err(why) => Wish { reply: Some(why), ..Wish::default() },
     }
 }
 
-/// The boxes as they are now: the event may be older than the comment.
-async fn ticked(job: &Job<'_>, comment: &Comment, subject: &Subject) -> Result<Wish, RunError> {
-    let now = job.client.comment(comment.id).await?;
-    if !is_sticky(job, &now) {
-        return Ok(Wish::Nothing);
-    }
-    let Some(found) = answers(now.body.as_deref().unwrap_or_default()) else {
-        return Ok(Wish::Unclear(reply(Reply::Changed)));
+/// What the boxes of one of our texts ask for.
+fn ticked(body: &str) -> Wish {
+    let Some(found) = answers(body) else {
+        return Wish { reply: Some(reply(Reply::Changed)), ..Wish::default() };
     };
-    let _ = subject;
-    if found.chosen.is_empty() && !found.ambiguous.is_empty() {
-        return Ok(Wish::Unclear(reply(Reply::Ambiguous { conflicts: &found.ambiguous })));
-    }
-    match found.chosen.is_empty() {
-        true => Ok(Wish::Nothing),
-        false => Ok(Wish::Answers { answers: found.chosen, lenient: true }),
-    }
+    let ambiguous = (!found.ambiguous.is_empty())
+        .then(|| reply(Reply::Ambiguous { conflicts: &found.ambiguous }));
+    Wish { answers: found.chosen, lenient: true, reply: ambiguous }
 }
 
-/// Answers a comment, once: a second run of the same event finds the first one's reply.
+/// Answers a person: the same answer to the same comment is given once.
 async fn answer(
     job: &mut Job<'_>,
-    comment: &Comment,
+    place: &Place<'_>,
     text: &str,
     reaction: &str,
 ) -> Result<(), RunError> {
-    if job.viewer.is_none() {
-        // Only to know who we are.
-        job.viewer = Some(job.client.first_file("HEAD", &[]).await?.0);
-    }
-    let mark = format!("<!-- agent-sync:reply {} -->", comment.id);
+    job.learn().await?;
+    let digest: String = crate::repo::digest(text.as_bytes()).chars().take(16).collect();
+    let mark = format!("<!-- agent-sync:reply {} {digest} -->", place.comment.unwrap_or(0));
     let body = format!("{text}\n\n{mark}");
     let there = job
         .client
-        .find_comment(comment.number, |one| {
+        .find_comment(place.number, |one| {
             job.is_ours(one.user.as_ref())
                 && one.body.as_deref().is_some_and(|body| body.trim_end().ends_with(&mark))
         })
         .await?;
     if there.is_none() {
-        job.client.create_comment(comment.number, &body).await?;
+        job.client.create_comment(place.number, &body).await?;
     }
-    Ok(job.client.react(comment.id, reaction).await?)
+    if let Some(comment) = place.comment {
+        job.client.react(comment, reaction).await?;
+    }
+    Ok(())
 }

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
 use super::Job;
 use super::check::Subject;
 use crate::config::Config;
@@ -36,17 +38,18 @@ pub(super) async fn materialise(job: &mut Job<'_>, number: u64) -> Result<Subjec
     let merged = pull.merge_commit_sha.filter(|_| pull.mergeable == Some(true));
     let commit = merged.unwrap_or_else(|| subject.head.clone());
     let folder = fresh_folder(job)?;
-    fill(job, &commit, &folder).await?;
-    job.request.directory = folder;
+    fill(job, &commit, folder.path()).await?;
+    folder.path().clone_into(&mut job.request.directory);
+    job.folder = Some(folder);
     job.request.env.insert("GITHUB_SHA".to_owned(), commit);
     job.request.env.remove("GITHUB_REF");
     Ok(subject)
 }
 
-fn fresh_folder(job: &Job<'_>) -> Result<PathBuf, RunError> {
+fn fresh_folder(job: &Job<'_>) -> Result<TempDir, RunError> {
     let place = job.request.env.get("RUNNER_TEMP").map_or_else(std::env::temp_dir, PathBuf::from);
     let folder = tempfile::Builder::new().prefix("agent-sync-head-").tempdir_in(place);
-    folder.map(tempfile::TempDir::keep).map_err(|error| unwritable(&error))
+    folder.map_err(|error| unwritable(&error))
 }
 
 fn unwritable(error: &std::io::Error) -> RunError {

@@ -4,18 +4,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use agent_sync_core::model::Side;
+use tempfile::TempDir;
 
 use crate::config::PLACES;
 use crate::engine::{self, Command, Progress, Request, RunError};
 use crate::github::event::PullRequest;
-use crate::github::{Client, Event, Told};
+use crate::github::{Client, Event, GithubError, Told};
 use crate::report::Report;
 use crate::report::github::{Answer, Scene};
 
 mod check;
 mod decide;
 mod head;
+mod issue;
 mod publish;
+mod suggest;
 
 /// What the caller wants of the surface.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +56,8 @@ struct Job<'a> {
     /// Our login as comments show it, once it is known.
     viewer: Option<String>,
     scene: Scene,
+    /// Files of a pull request that were brought here; gone with the job.
+    folder: Option<TempDir>,
 }
 
 /// Runs what the event asks for (`auto`), or the command of the request, and tells what was found.
@@ -76,17 +81,34 @@ pub async fn run(
     request.default_branch = default_branch.clone();
     if auto {
         request.command = command(&event, default_branch.as_deref());
+        // It settles conflicts of a sync; a check that was forced would hide them.
+        request.force = request.force.filter(|_| request.command == Command::Sync);
     }
     let Some(client) = request.github.clone() else {
         return Done::plain(engine::run(&request, progress).await, scene);
     };
-    let mut job = Job { request, client, surface, progress, viewer: None, scene };
+    let mut job = Job { request, client, surface, progress, viewer: None, scene, folder: None };
     match (&event, &job.request.command) {
         (Event::PullRequest(pull), Command::Check) => check::pull_request(&mut job, pull).await,
         (Event::PullRequestTarget(pull), _) => target(&mut job, pull).await,
         (Event::Comment(comment), _) if auto => decide::comment(&mut job, comment).await,
         (Event::Issue(issue), _) if auto => decide::issue(&mut job, issue).await,
-        (_, command) if publishes(command) => publish::run(&job).await,
+        (event, command) if publishes(command) => {
+            let here = on_default_branch(event, default_branch.as_deref());
+            let (report, url) = publish::run(&job).await;
+            let mut done = match here && !matches!(job.request.command, Command::Restore { .. }) {
+                true => issue::after(&mut job, report).await,
+                false => Done::plain(report, job.scene),
+            };
+            done.pull_request_url = url;
+            done
+        }
+        (event, Command::Push | Command::Check)
+            if on_default_branch(event, default_branch.as_deref()) =>
+        {
+            let report = engine::run(&job.request, progress).await;
+            issue::after(&mut job, report).await
+        }
         _ => Done::plain(engine::run(&job.request, progress).await, job.scene),
     }
 }
@@ -96,6 +118,15 @@ fn publishes(command: &Command) -> bool {
     matches!(command, Command::Sync | Command::Pull | Command::Restore { side: Side::Local, .. })
 }
 
+/// Whether a job stands on the default branch: a scheduled one does, others say what they were started on.
+fn on_default_branch(event: &Event, default_branch: Option<&str>) -> bool {
+    match event {
+        Event::Push { branch } => branch.is_some() && branch.as_deref() == default_branch,
+        Event::Schedule | Event::Dispatch => true,
+        _ => false,
+    }
+}
+
 /// What an event asks for.
 fn command(event: &Event, default_branch: Option<&str>) -> Command {
     match event {
@@ -103,11 +134,8 @@ fn command(event: &Event, default_branch: Option<&str>) -> Command {
         | Event::PullRequestTarget(_)
         | Event::Comment(_)
         | Event::Issue(_) => Command::Check,
-        Event::Push { branch } if branch.is_some() && branch.as_deref() == default_branch => {
-            Command::Sync
-        }
-        Event::Schedule | Event::Dispatch => Command::Sync,
-        Event::Push { .. } | Event::Other => Command::Status,
+        event if on_default_branch(event, default_branch) => Command::Sync,
+        _ => Command::Status,
     }
 }
 
@@ -130,6 +158,17 @@ async fn target(job: &mut Job<'_>, pull: &PullRequest) -> Done {
 }
 
 impl Job<'_> {
+    /// Whether everything was looked at: otherwise what was not seen would be told as settled.
+    fn is_whole(&self) -> bool {
+        self.request.artifacts.is_empty() && self.request.kinds.is_empty()
+    }
+
+    /// From here on what is shown is a pull request: the same in every job that looks at it.
+    fn on_pull_request(&mut self, head: &str) {
+        self.scene.answer = Answer::Comment;
+        self.scene.files = Some(format!("{}/blob/{head}/", self.client.web_url()));
+    }
+
     /// Takes the configuration from a commit, and learns who we are. False: the commit has none.
     async fn configure(&mut self, commit: &str) -> Result<bool, RunError> {
         let named = self.request.config.as_ref().map(|path| path.to_string_lossy().into_owned());
@@ -143,6 +182,14 @@ impl Job<'_> {
         let path = paths.get(n).copied().unwrap_or_default();
         self.request.config_text = Some((PathBuf::from(path), text));
         Ok(true)
+    }
+
+    /// Learns who we are, where that is not known yet.
+    async fn learn(&mut self) -> Result<(), GithubError> {
+        if self.viewer.is_none() {
+            self.viewer = Some(self.client.first_file("HEAD", &[]).await?.0);
+        }
+        Ok(())
     }
 
     /// Whether a text's author is us: whoever else writes our marks has not written our texts.
@@ -164,9 +211,4 @@ fn failed(report: &mut Report, error: impl Into<RunError>) {
         report.notices.push(error.to_string());
     }
     report.settle();
-}
-
-/// Where the conflicts of a pull request are answered.
-fn on_pull_request(scene: &Scene) -> Scene {
-    Scene { answer: Answer::Comment, ..scene.clone() }
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use self::branch::{Brought, Commit};
 use self::wanted::{Wanted, brought, left, listed};
-use super::{Done, Job, check, failed};
+use super::{Job, check, failed};
 use crate::config::Publish;
 use crate::engine::{self, Artifacts, Declined, Open, Order, Outgoing, Publisher, RunError};
 use crate::github::talk::Pull;
@@ -34,12 +34,12 @@ const BRANCH_REF: &str = "refs/heads/agent-sync/notion";
 /// Artifacts that a notice names.
 const NAMED: usize = 20;
 
-/// Runs the request's command and publishes what it changed.
-pub(super) async fn run(job: &Job<'_>) -> Done {
+/// Runs the request's command and publishes what it changed. With the page of the pull request.
+pub(super) async fn run(job: &Job<'_>) -> (Report, Option<String>) {
     let desk = Desk { job, url: Mutex::default() };
     let report = engine::run_and_publish(&job.request, job.progress, Some(&desk)).await;
     let url = desk.url.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Done { report, comment_url: None, pull_request_url: url, scene: job.scene.clone() }
+    (report, url)
 }
 
 struct Desk<'a> {

@@ -331,7 +331,11 @@ pub async fn run_and_publish(
     // Losing the race on the state means observing again (rule 16); twice is bad luck, more is a fault.
     for n in 0..3 {
         let last = Last { publisher, first: n == 0 };
-        result = attempt(request, progress, &run, &stop, &meter, last).await;
+        let work = attempt(request, progress, &run, &stop, &meter, last);
+        result = match request.command.writes() && !request.dry_run {
+            true => work.await,
+            false => stop.or(work).await,
+        };
         if !matches!(result, Err(RunError::Moved)) {
             break;
         }

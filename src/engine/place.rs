@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Request, RunError};
 use crate::github::Client;
-use crate::repo::git::Git;
+use crate::repo::git::{Git, GitError};
 use crate::repo::{Checkout, Hosted, Vcs};
 use crate::state::{GitStore, GithubStore, Store};
 
@@ -23,7 +23,16 @@ impl Place {
     /// No repository, or no `git`.
     pub(super) async fn find(request: &Request) -> Result<Self, RunError> {
         let Some(client) = &request.github else {
-            return Ok(Self::Git(Git::open(&request.directory).await?));
+            let in_job = request.env.get("GITHUB_ACTIONS").is_some_and(|value| value == "true");
+            return match Git::open(&request.directory).await {
+                Ok(git) => Ok(Self::Git(git)),
+                Err(GitError::NotInstalled) if in_job => Err(RunError::Usage(
+                    "There is no token for GitHub, and no `git` here either. Give the action \
+                     `github-token: ${{ github.token }}`."
+                        .to_owned(),
+                )),
+                Err(error) => Err(error.into()),
+            };
         };
         let get = |name: &str| request.env.get(name).cloned();
         let told = Checkout {

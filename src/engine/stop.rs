@@ -41,6 +41,18 @@ impl Stop {
         }
     }
 
+    /// What the work gives, or that the run was told to stop before it was done. Only for work that may be dropped at
+    /// any moment: it writes nothing.
+    pub(super) async fn or<T>(
+        &self,
+        work: impl Future<Output = Result<T, RunError>>,
+    ) -> Result<T, RunError> {
+        tokio::select! {
+            result = work => result,
+            () = self.told() => Err(Self::error()),
+        }
+    }
+
     /// Why a run that was told to stop ends, where it has written nothing.
     pub(super) fn error() -> RunError {
         RunError::Unavailable("The run was told to stop; nothing was written.".to_owned())

@@ -1,5 +1,5 @@
 //! One connection to GitHub's REST API: sends, counts, waits, repeats. Why this is not octocrab:
-//! `docs/decisions/0004-github-client.md`.
+//! `docs/decisions/0005-github-client.md`.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -409,4 +409,95 @@ fn bearer(token: &SecretString) -> Result<HeaderValue, String> {
     })?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(api: &str) -> Client {
+        let env =
+            [("GITHUB_ACTIONS", "true"), ("GITHUB_REPOSITORY", "o/r"), ("GITHUB_API_URL", api)];
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let context = Context::of(&env).unwrap().unwrap();
+        Client::new(&context, "ghs_x".into(), Tuning::default()).unwrap()
+    }
+
+    fn call<'a>(path: &'a [&'a str]) -> Call<'a> {
+        Call {
+            what: "GET /x",
+            method: Method::GET,
+            path,
+            query: &[],
+            body: None,
+            meaning: Meaning::Read,
+            permission: "contents: read",
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_segment_leads_out_of_the_repository() {
+        let client = client("https://ghes.example/api/v3/");
+        let url = |path: &[&str]| client.request(&call(path)).unwrap().url().to_string();
+        let base = "https://ghes.example/api/v3/repos/o/r";
+        assert_eq!(url(&["pulls", "7"]), format!("{base}/pulls/7"));
+        let hostile = ["collaborators", "eve/../../x?y#z", "permission"];
+        assert_eq!(
+            url(&hostile),
+            format!("{base}/collaborators/eve%2F..%2F..%2Fx%3Fy%23z/permission")
+        );
+        // A dotted segment is left out, not followed.
+        assert_eq!(url(&["a", "..", "b"]), format!("{base}/a/b"));
+    }
+
+    fn answer(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Whole {
+        let headers = headers.iter().map(|(name, value)| {
+            (reqwest::header::HeaderName::from_static(name), HeaderValue::from_static(value))
+        });
+        Whole { status, headers: headers.collect(), bytes: body.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn a_limit_is_told_from_a_refusal() {
+        let date = ("date", "Fri, 20 Nov 2026 10:00:00 GMT");
+        let empty = ("x-ratelimit-remaining", "0");
+        let cases = [
+            (answer(429, &[], "{}"), Some(None)),
+            (answer(403, &[("retry-after", "7")], "{}"), Some(Some(7))),
+            // 10:00:30, and a second for what is cut off.
+            (
+                answer(403, &[date, empty, ("x-ratelimit-reset", "1795168830")], "{}"),
+                Some(Some(31)),
+            ),
+            (answer(403, &[empty], "{}"), Some(None)),
+            (
+                answer(403, &[], r#"{"message": "You have exceeded a secondary rate limit."}"#),
+                Some(None),
+            ),
+            (answer(403, &[], r#"{"message": "Resource not accessible by integration"}"#), None),
+            (answer(404, &[("retry-after", "7")], "{}"), None),
+        ];
+        for (whole, expected) in cases {
+            let expected: Option<Option<Duration>> =
+                expected.map(|s: Option<u64>| s.map(Duration::from_secs));
+            assert_eq!(limited(&whole), expected, "{} {:?}", whole.status, whole.headers);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_few_writes_go_at_once_and_later_ones_a_second_apart() {
+        let client = client("https://api.github.com");
+        let start = Instant::now();
+        for n in 0..15u32 {
+            drop(client.turn().await);
+            let waited = start.elapsed().as_secs();
+            assert_eq!(waited, u64::from(n.saturating_sub(BURST)), "write {n}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_sent_is_refused_without_showing_it() {
+        let client = bearer(&"ghs_sec\nret".into()).unwrap_err();
+        assert!(!client.contains("ghs_sec"), "{client}");
+    }
 }

@@ -8,6 +8,7 @@ mod error;
 pub mod event;
 pub mod files;
 pub mod pulls;
+pub mod reviews;
 pub mod step;
 pub mod talk;
 

@@ -265,13 +265,18 @@ impl Client {
     ///
     /// # Errors
     /// [`GithubError`].
-    pub async fn create_issue(&self, title: &str, body: &str) -> Result<Issue, GithubError> {
+    pub async fn create_issue(
+        &self,
+        title: &str,
+        body: &str,
+        labels: &[&str],
+    ) -> Result<Issue, GithubError> {
         self.json(Call {
             what: "POST /issues",
             method: Method::POST,
             path: &["issues"],
             query: &[],
-            body: Some(json!({"title": title, "body": body})),
+            body: Some(json!({"title": title, "body": body, "labels": labels})),
             meaning: Meaning::Create,
             permission: "issues: write",
         })
@@ -296,29 +301,16 @@ impl Client {
         .await
     }
 
-    /// The newest open issue that `ours` takes for ours. One request for each hundred open issues and pull requests.
+    /// The open issues with this label, newest first; at most a hundred. One request.
     ///
     /// # Errors
     /// [`GithubError`].
-    pub async fn find_issue(
-        &self,
-        ours: impl Fn(&Issue) -> bool,
-    ) -> Result<Option<Issue>, GithubError> {
+    pub async fn labelled_issues(&self, label: &str) -> Result<Vec<Issue>, GithubError> {
         let size = PAGE.to_string();
-        for page in 1..=PAGES {
-            let page = page.to_string();
-            let query = [("state", "open"), ("per_page", size.as_str()), ("page", page.as_str())];
-            let call =
-                Call { query: &query, ..self.get("GET /issues", &["issues"], "issues: read") };
-            let issues: Vec<Issue> = self.json(call).await?;
-            let last = issues.len() < PAGE;
-            let found =
-                issues.into_iter().find(|issue| issue.pull_request.is_none() && ours(issue));
-            if found.is_some() || last {
-                return Ok(found);
-            }
-        }
-        Ok(None)
+        let query = [("state", "open"), ("labels", label), ("per_page", size.as_str())];
+        let call = Call { query: &query, ..self.get("GET /issues", &["issues"], "issues: read") };
+        let issues: Vec<Issue> = self.json(call).await?;
+        Ok(issues.into_iter().filter(|issue| issue.pull_request.is_none()).collect())
     }
 
     /// Whether a person may write to the repository: asked of the API, never read from a payload. One request.

@@ -150,7 +150,7 @@ impl Hosted {
     }
 
     /// A blob's bytes from the checkout, where it has them.
-    fn from_checkout(&self, oid: &Oid) -> Option<Vec<u8>> {
+    fn checked_out_blob(&self, oid: &Oid) -> Option<Vec<u8>> {
         let path = self.memory().seen.get(oid).cloned()?;
         let tree = super::Tree::open(&self.root).ok()?;
         let text = tree.read(&path).ok()?;
@@ -301,7 +301,7 @@ impl Vcs for Hosted {
         let mut found = BTreeMap::new();
         let mut wanted = BTreeSet::new();
         for oid in oids {
-            match self.from_checkout(oid) {
+            match self.checked_out_blob(oid) {
                 Some(bytes) => drop(found.insert(oid.clone(), bytes)),
                 None => drop(wanted.insert(oid.to_string())),
             }

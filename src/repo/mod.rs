@@ -2,6 +2,7 @@
 
 pub mod git;
 mod hosted;
+mod owner;
 mod paths;
 mod scan;
 mod vcs;

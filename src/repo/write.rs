@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::owner::{Owner, create_folders};
 use super::{ReadError, Tree, digest};
 
 /// Why a file was not written or removed. It is as it was.
@@ -36,8 +37,8 @@ const UNFINISHED: &str = ".agent-sync-";
 
 impl Tree {
     /// Writes a file: the text goes to a new file beside it, is flushed to the disk, and takes its place in one
-    /// step. The mode stays; folders are made. `expected` is the digest of what is there now; `None` means that
-    /// the file must not exist.
+    /// step. The mode stays; folders are made; run by root, all that is made belongs to the owner of the tree's root.
+    /// `expected` is the digest of what is there now; `None` means that the file must not exist.
     ///
     /// # Errors
     /// [`WriteError`]; the file is as it was.
@@ -45,7 +46,8 @@ impl Tree {
         let full = self.writable(path, expected)?;
         let failed = |source| WriteError::Io { path: path.to_owned(), source };
         let folder = full.parent().unwrap_or(&self.root);
-        fs::create_dir_all(folder).map_err(failed)?;
+        let owner = Owner::of(&self.root);
+        create_folders(folder, owner).map_err(failed)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(UNFINISHED).suffix(".tmp");
         #[cfg(unix)]
@@ -57,6 +59,10 @@ impl Tree {
         #[cfg(unix)]
         builder.permissions(mode);
         let mut file = builder.tempfile_in(folder).map_err(failed)?;
+        // First of all: what a run that is killed leaves behind can be removed by whoever owns the tree.
+        if let Some(owner) = owner {
+            owner.take_file(file.as_file());
+        }
         file.write_all(text.as_bytes()).map_err(failed)?;
         if expected.is_some() {
             let permissions = fs::metadata(&full).map_err(failed)?.permissions();
@@ -111,7 +117,7 @@ impl Tree {
         let new = self.resolve(to).ok_or_else(|| WriteError::Outside { path: to.to_owned() })?;
         let failed = |source| WriteError::Io { path: to.to_owned(), source };
         if let Some(folder) = new.parent() {
-            fs::create_dir_all(folder).map_err(failed)?;
+            create_folders(folder, Owner::of(&self.root)).map_err(failed)?;
         }
         let result = match is_respelled(from, &old, to, &new) {
             true => fs::rename(&old, &new),

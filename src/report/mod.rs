@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use agent_sync_core::markdown::Clash;
+use agent_sync_core::markdown::{self, Clash};
 use agent_sync_core::model::{Finding, Key, Severity, Side, Stretch};
 use agent_sync_core::plan::Conflict;
 use serde::Serialize;
@@ -170,6 +170,39 @@ pub struct ConflictReport {
     pub editor: Option<String>,
     /// What happened and what to do; sentences with periods.
     pub message: String,
+    /// Lines of the file that could be replaced, and by what, so that they hold the words of both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<Suggestion>,
+}
+
+/// A text in place of lines of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Suggestion {
+    /// The first line, from 1.
+    pub line: usize,
+    /// The last line.
+    pub end_line: usize,
+    /// What would stand there.
+    pub text: String,
+}
+
+impl Suggestion {
+    /// What to suggest for a block. `None` where there is nothing to suggest, or the block's lines are not found in
+    /// the file as whole lines.
+    fn of(block: &Clash, file: &str) -> Option<Self> {
+        let text = markdown::blend(&block.base, &block.local, &block.remote)?;
+        let (lines, wanted): (Vec<&str>, Vec<&str>) =
+            (file.lines().collect(), block.local.trim_end().lines().collect());
+        // The clash names its first line that differs, which is one of the block's.
+        let first = block.line.saturating_sub(wanted.len());
+        let start = (first..block.line)
+            .find(|start| lines.get(*start..*start + wanted.len()) == Some(wanted.as_slice()))?;
+        (text.trim_end() != block.local.trim_end()).then(|| Self {
+            line: start + 1,
+            end_line: start + wanted.len(),
+            text,
+        })
+    }
 }
 
 /// The line that a person finds a block by.
@@ -254,6 +287,11 @@ impl ConflictReport {
             url: url.map(str::to_owned),
             deleted: conflict.deleted,
             message,
+            suggestion: conflict
+                .block
+                .as_ref()
+                .zip(artifact.file.as_ref())
+                .and_then(|(block, file)| Suggestion::of(block, &file.text)),
         }
     }
 }
@@ -553,12 +591,10 @@ impl Report {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
-    /// Requests by endpoint, most first.
+    /// Requests to backends, all and by endpoint, most first.
     pub(crate) fn cost(&self) -> (u64, Vec<(&str, u64)>) {
-        let mut endpoints: Vec<(&str, u64)> =
-            self.requests.by_endpoint.iter().map(|(name, count)| (name.as_str(), *count)).collect();
-        endpoints.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        (self.requests.by_endpoint.values().sum(), endpoints)
+        let requests = &self.requests.by_endpoint;
+        (requests.values().sum(), most_first(requests))
     }
 
     /// Artifacts by action, for the human report.
@@ -569,4 +605,12 @@ impl Report {
         }
         actions
     }
+}
+
+/// Endpoints by their requests, most first.
+fn most_first(requests: &BTreeMap<String, u64>) -> Vec<(&str, u64)> {
+    let mut endpoints: Vec<(&str, u64)> =
+        requests.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+    endpoints.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    endpoints
 }

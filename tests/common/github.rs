@@ -1,6 +1,7 @@
 //! GitHub for tests: `emulate`, a stateful API that nobody here wrote, behind a façade of ours that counts and breaks
-//! requests, and answers the few endpoints that `emulate` lacks: commit statuses, reactions, GraphQL. It also lets a
-//! pull request follow its branches, which `emulate` forgets, and refuses one that GitHub would refuse.
+//! requests, and answers the few endpoints that `emulate` lacks or only pretends: commit statuses, reactions, the files of a
+//! pull request (out of its own comparison), GraphQL. It also lets a pull request
+//! follow its branches, which `emulate` forgets, and refuses one that GitHub would refuse.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
@@ -545,6 +546,17 @@ async fn ours(shared: &Shared, seen: &Seen) -> Option<Response> {
             inner.reactions.entry(path).or_default().push(content.clone());
             Some(answer(201, &[], &json!({"content": content})))
         }
+        ("GET", ["pulls", number, "files"]) => {
+            let repository = format!("{}/repos/{REPOSITORY}", shared.upstream);
+            let get = async |url: String| -> Value {
+                shared.http.get(url).bearer_auth(ADA).send().await.unwrap().json().await.unwrap()
+            };
+            let pull = get(format!("{repository}/pulls/{number}")).await;
+            let sha = |side: &str| pull[side]["sha"].as_str().unwrap_or_default().to_owned();
+            let range = format!("{}...{}", sha("base"), sha("head"));
+            let compared = get(format!("{repository}/compare/{range}")).await;
+            Some(answer(200, &[], &compared["files"]))
+        }
         ("POST", ["graphql"]) => Some(graphql(shared, seen).await),
         ("POST", ["pulls"]) => unwanted(shared, &seen.body).await,
         _ => None,
@@ -554,6 +566,24 @@ async fn ours(shared: &Shared, seen: &Seen) -> Option<Response> {
 /// Blobs by name, and the end of a review thread: all that the program asks of GraphQL.
 async fn graphql(shared: &Shared, seen: &Seen) -> Response {
     let query = seen.body["query"].as_str().unwrap_or_default();
+    if query.contains("reviewThreads") {
+        let number = query.split("pullRequest(number: ").nth(1).unwrap();
+        let number: String = number.chars().take_while(char::is_ascii_digit).collect();
+        let url = format!("{}/repos/{REPOSITORY}/pulls/{number}/comments", shared.upstream);
+        let reply = shared.http.get(url).bearer_auth(ADA).send().await.unwrap();
+        let comments: Value = reply.json().await.unwrap();
+        let resolved = shared.inner.lock().unwrap().resolved.clone();
+        let threads: Vec<Value> = (comments.as_array().unwrap().iter())
+            .filter(|comment| comment["in_reply_to_id"].is_null())
+            .map(|comment| {
+                let id = format!("PRRT_{}", comment["id"]);
+                let first = json!({"nodes": [{"databaseId": comment["id"]}]});
+                json!({"isResolved": resolved.contains(&id), "id": id, "comments": first})
+            })
+            .collect();
+        let threads = json!({"reviewThreads": {"nodes": threads}});
+        return answer(200, &[], &json!({"data": {"repository": {"pullRequest": threads}}}));
+    }
     if query.starts_with("mutation") {
         let id = seen.body["variables"]["thread"].as_str().unwrap_or_default().to_owned();
         shared.inner.lock().unwrap().resolved.push(id);

@@ -7,6 +7,7 @@
 )]
 
 pub mod github;
+pub mod image;
 pub mod scenario;
 
 use std::collections::BTreeMap;

@@ -15,7 +15,7 @@ pub(crate) struct Scene {
     pub(crate) head: String,
 }
 
-fn text(second: &str) -> String {
+pub(crate) fn text(second: &str) -> String {
     story(
         "INFRA-1",
         "First",
@@ -35,11 +35,18 @@ impl Scene {
             world.lab.edit("Stories", "INFRA-1", "Another one.", "Another one, from Notion.");
             world.lab.minutes(5);
         }
-        let head =
-            world.github.push("feature", &[(PATH, Some(&text("Another one, from Git.")))], "edit");
-        let body = json!({"title": "Edit", "head": "feature", "base": "main"});
+        let edited = text("Another one, from Git.");
+        world.github.push("feature", &[(PATH, Some(&edited))], "edit");
+        Self { world, number: 0, head: String::new() }.with_branch("feature")
+    }
+
+    /// The same world with a pull request of another branch.
+    pub(crate) fn with_branch(self, branch: &str) -> Self {
+        let world = self.world;
+        let body = json!({"title": "Edit", "head": branch, "base": "main"});
         let pull = world.github.ask(ADA, "POST", "/pulls", body);
         let number = pull["number"].as_u64().unwrap();
+        let head = world.github.head(branch);
         world.github.forget();
         world.lab.sim.reset_requests();
         Self { world, number, head }
@@ -104,10 +111,29 @@ fn a_clash_blocks_the_pull_request_and_is_told_once() {
     let [(_, body)] = comments.as_slice() else { panic!("{comments:?}") };
     assert!(body.contains("Another one, from Notion.") && body.contains("Another one, from Git."));
     assert_eq!(scene.world.github.statuses(&scene.head)[0].1, "failure");
-    drop(step);
+    assert_eq!(step.outputs["outcome"], "conflicts");
+    assert_eq!(step.outputs["conflicts"], "1");
+    assert!(step.outputs["comment-url"].contains("issuecomment"), "{:?}", step.outputs);
+    assert!(step.summary.contains("Another one, from Notion."), "{}", step.summary);
+    let annotation = step.run.stdout.lines().find(|line| line.starts_with("::error")).unwrap();
+    assert!(annotation.contains(&format!("file={PATH},line=11")), "{annotation}");
 
     scene.world.github.forget();
     scene.check().expect(1);
     assert_eq!(scene.world.github.writes(), []);
     assert_eq!(scene.comments().len(), 1);
+}
+
+#[test]
+fn a_check_that_is_forced_or_looks_at_a_part_hides_nothing() {
+    let scene = Scene::new(true);
+    scene.check().expect(1);
+    let payload = scene.payload();
+    let env = [("INPUT_FORCE", "local")];
+    let args = ["auto"];
+    scene.world.step_with(&scene.head, "pull_request", &payload, &args, &env).expect(1);
+    scene.world.github.forget();
+    scene.world.step(&scene.head, "pull_request", &payload, &["check", "--kind", "adr"]).expect(0);
+    assert_eq!(scene.world.github.writes(), []);
+    assert_eq!(scene.world.github.statuses(&scene.head)[0].1, "failure");
 }

@@ -40,9 +40,14 @@ backends:
 ";
 
 impl World {
+    /// A repository without configuration.
+    pub(crate) fn bare() -> Self {
+        Self { lab: Lab::new(), github: GitHub::start() }
+    }
+
     /// A repository whose default branch holds these files and the configuration.
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
-        let world = Self { lab: Lab::new(), github: GitHub::start() };
+        let world = Self::bare();
         let mut all = vec![("agent-sync.yml", Some(CONFIG))];
         all.extend(files.iter().map(|(path, text)| (*path, Some(*text))));
         world.github.push("main", &all, "documents");

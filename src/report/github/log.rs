@@ -2,10 +2,10 @@
 
 use super::super::{Report, human, inert};
 use super::{Scene, annotations};
-use crate::github::command;
+use crate::github::command::{self, Level};
 
 /// The report for people in a part of the log that folds, its last line below it, then the annotations. No other line
-/// of it is a command. `quiet` leaves the annotations only.
+/// of it is a command. `quiet` leaves annotations of errors only.
 pub fn log(report: &Report, scene: &Scene, verbose: bool, quiet: bool) -> String {
     let mut out = String::new();
     if !quiet {
@@ -26,6 +26,8 @@ pub fn log(report: &Report, scene: &Scene, verbose: bool, quiet: bool) -> String
             out.push('\n');
         }
     }
-    out.push_str(&command::annotations(&annotations(report, scene)));
+    let mut list = annotations(report, scene);
+    list.retain(|one| !quiet || one.level == Level::Error);
+    out.push_str(&command::annotations(&list));
     out
 }

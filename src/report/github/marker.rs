@@ -71,6 +71,7 @@ pub(super) const SIGNED: usize = 350;
 fn mark(key: &str, fingerprint: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);
     let key: String = key.chars().map(|c| if plain(c) { c } else { '-' }).take(200).collect();
+    let key = if key.is_empty() { "-" } else { &key };
     format!("<!-- agent-sync:v1 key={key} fingerprint={fingerprint} -->")
 }
 

@@ -29,7 +29,7 @@ pub use publish::{
     Author, PUBLISH_KEY, commit_message, halted, is_our_commit, nothing_left, pull_request,
 };
 pub use reply::{Reply, reply};
-pub use suggestion::suggestion;
+pub use suggestion::{outdated, suggestion};
 pub use summary::{SUMMARY, summary};
 
 /// Bytes of a comment, an issue or a pull request's body: safe on both of GitHub's limits, 65,536 characters and

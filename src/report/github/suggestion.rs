@@ -27,3 +27,10 @@ pub fn suggestion(conflict: &ConflictReport, merged: &str, scene: &Scene) -> Opt
     let body = signed(&text, None, &format!("suggestion-{}", digits(&conflict.fingerprint)));
     (body.len() <= BODY).then_some(body)
 }
+
+/// What stands in place of a suggestion whose conflict is gone. It cannot be taken over by a click, and by its key it
+/// is no suggestion any more.
+pub fn outdated(fingerprint: &str) -> String {
+    let key = format!("outdated-suggestion-{}", digits(fingerprint));
+    signed("The versions have changed since; this suggestion is outdated.", None, &key)
+}

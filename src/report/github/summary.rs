@@ -3,7 +3,7 @@
 use agent_sync_core::model::{Finding, Severity};
 
 use super::super::escape::{link, path_address};
-use super::super::{Report, cut, markdown_text};
+use super::super::{Report, cut, markdown_text, most_first};
 use super::Scene;
 use super::conflict::{NAME, section};
 use super::plan::{counts, table};
@@ -113,8 +113,14 @@ fn finding(one: &Finding, scene: &Scene) -> String {
 
 fn cost(report: &Report) -> String {
     let (total, endpoints) = report.cost();
+    let github = report.github.as_ref().map(|requests| most_first(&requests.by_endpoint));
     let seconds = report.duration_ms as f64 / 1000.0;
-    let mut out = format!("{total} requests, {seconds:.1} s");
+    let mut out = format!("{} to Notion", counted(total));
+    if let Some(endpoints) = &github {
+        let total = endpoints.iter().map(|(_, count)| count).sum();
+        out.push_str(&format!(", {} to GitHub", counted(total)));
+    }
+    out.push_str(&format!(", {seconds:.1} s"));
     let requests = &report.requests;
     if requests.retries > 0 {
         let retries = if requests.retries == 1 { "retry" } else { "retries" };
@@ -124,13 +130,21 @@ fn cost(report: &Report) -> String {
         out.push_str(&format!(", {:.1} s waited", requests.waited_ms as f64 / 1000.0));
     }
     out.push_str(".\n");
-    if endpoints.is_empty() {
+    let github = github.unwrap_or_default();
+    if endpoints.is_empty() && github.is_empty() {
         return out;
     }
-    out.push_str("\n<details><summary>Requests by endpoint</summary>\n\n| requests | endpoint |\n|---:|---|\n");
-    for (endpoint, count) in endpoints.into_iter().take(50) {
-        out.push_str(&format!("| {count} | {} |\n", markdown_text(&cut(endpoint, NAME))));
+    out.push_str("\n<details><summary>Requests by endpoint</summary>\n\n| requests | to | endpoint |\n|---:|---|---|\n");
+    for (whose, endpoints) in [("Notion", endpoints), ("GitHub", github)] {
+        for (endpoint, count) in endpoints.into_iter().take(50) {
+            let endpoint = markdown_text(&cut(endpoint, NAME));
+            out.push_str(&format!("| {count} | {whose} | {endpoint} |\n"));
+        }
     }
     out.push_str("\n</details>\n");
     out
+}
+
+fn counted(requests: u64) -> String {
+    format!("{requests} {}", if requests == 1 { "request" } else { "requests" })
 }

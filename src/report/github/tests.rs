@@ -97,6 +97,9 @@ fn report() -> Report {
     requests.by_endpoint.insert("POST /v1/data_sources/{id}/query".into(), 4);
     requests.by_endpoint.insert("GET /v1/users/me".into(), 1);
     report.backends.push(BackendReport { name: "notion".into(), requests });
+    let mut github = Requests::default();
+    github.by_endpoint.insert("GET /repos/{repo}/issues/{n}/comments".into(), 1);
+    report.github = Some(github);
     report.unchanged = 120;
     report.duration_ms = 2_345;
     report.settle();

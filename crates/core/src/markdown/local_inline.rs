@@ -6,7 +6,7 @@ use super::block::{Block, Node};
 use super::inline::{Inline, Marks, Piece};
 use super::links::Links;
 use super::v1_inline::{Mark, lasting_first, link_target, marks_of, write_code};
-use super::{local_parse, relink, url};
+use super::{html, local_parse, relink, url};
 
 /// Where the text will stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +115,16 @@ fn write(text: &Inline, place: Place, style: Style, links: Option<&Links>) -> St
     for mark in open.drain(..).rev() {
         close(&mark, style, links, &mut out);
     }
-    if place == Place::Cell { out } else { guard_lines(&out) }
+    if place == Place::Cell {
+        return out;
+    }
+    // A tag alone on its line would be a block of HTML.
+    match html::Tag::at(&out) {
+        Some(tag) if tag.self_closing && tag.len == out.len() => {
+            format!("<{} {}></{}>", tag.name, tag.attributes, tag.name)
+        }
+        _ => guard_lines(&out),
+    }
 }
 
 fn start(mark: &Mark, style: Style, links: Option<&Links>, out: &mut String) {
@@ -215,8 +224,15 @@ fn raw_positions(text: &Inline) -> Vec<usize> {
                     !name.is_empty()
                         && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
                 });
+                // At the begin of a line it would be a definition, which is in the file alone.
+                let defines = after.starts_with(':')
+                    && flat
+                        .get(..start)
+                        .is_none_or(|before| before.is_empty() || before.ends_with('\u{0}'));
                 if footnote {
-                    raw.extend([start, start + 1, at]);
+                    if !defines {
+                        raw.extend([start, start + 1, at]);
+                    }
                     continue;
                 }
                 let target =
@@ -257,7 +273,8 @@ fn escape(part: &str, offset: usize, raw: &[usize], place: Place, marks: &Marks,
                 let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
                 !(word(before) && word(next))
             }
-            '~' => before == Some('~') || next == Some('~') || next.is_none(),
+            // One alone strikes out too, up to one that follows on text.
+            '~' => next.is_none_or(|c| c == '~') || before.is_some_and(|c| !c.is_whitespace()),
             '|' => place == Place::Cell,
             '&' => next.is_some_and(|next| next.is_ascii_alphanumeric() || next == '#'),
             '!' => next == Some('['),

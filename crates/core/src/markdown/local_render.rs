@@ -4,6 +4,7 @@ use super::block::{Block, Marker, Node};
 use super::inline::{Inline, Piece};
 use super::links::Links;
 use super::local_inline::{self, Place};
+use super::local_parse;
 
 /// Where a run of blocks will stand.
 #[derive(Clone, Debug)]
@@ -39,6 +40,9 @@ pub(super) fn render(nodes: &[Node], place: &Surroundings, links: Option<&Links>
     for node in nodes.iter().filter(|node| node.block != Block::Empty) {
         let depth = node.depth.min(indents.len().saturating_sub(1));
         if let Some(previous) = previous {
+            if ends_at_a_blank_line(previous, node) {
+                out.push_str("<!-- -->");
+            }
             out.push_str(&separator(previous, node, place.loose));
         }
         indents.truncate(depth + 1);
@@ -68,6 +72,12 @@ pub(super) fn render(nodes: &[Node], place: &Surroundings, links: Option<&Links>
     out
 }
 
+/// Whether a block would not be inside of the list item before it: one without text ends at a blank line.
+fn ends_at_a_blank_line(item: &Node, node: &Node) -> bool {
+    let empty = matches!(&item.block, Block::Item(_, text) if text.is_empty());
+    empty && node.depth > item.depth && !matches!(node.block, Block::Item(..))
+}
+
 /// What stands between two blocks: line endings.
 pub(super) fn separator(previous: &Node, node: &Node, loose: bool) -> String {
     let item = |node: &Node| matches!(node.block, Block::Item(..));
@@ -93,14 +103,20 @@ pub(super) fn write_block(
     let mut lines: Vec<String> = Vec::new();
     match block {
         Block::Paragraph(inline) => {
-            lines.extend(text(inline, Place::Flow).split('\n').map(str::to_owned))
+            let mut inline = text(inline, Place::Flow);
+            if local_parse::equation(&inline).is_some() {
+                inline.insert(0, '\\');
+            }
+            lines.extend(inline.split('\n').map(str::to_owned));
         }
         Block::Heading(level, inline) => {
             let inline = text(inline, Place::Line);
             // A closing run of `#` would be taken away.
             let inline = match inline.strip_suffix('#') {
-                Some(rest) => format!("{rest}\\#"),
-                None => inline,
+                Some(rest) if rest.bytes().rev().take_while(|b| *b == b'\\').count() % 2 == 0 => {
+                    format!("{rest}\\#")
+                }
+                _ => inline,
             };
             lines.push(format!("{} {inline}", "#".repeat(usize::from(*level))));
         }

@@ -14,9 +14,11 @@ use super::{
     Dialect, Edit, Local, Push, apply_edits, apply_hunks, is_visible, local_units, pull,
     push_slots, relink, remote_units,
 };
+pub use blend::blend;
 use hold::Sequence;
 use spine::{Picked, Spot, Way};
 
+mod blend;
 mod hold;
 mod spine;
 #[cfg(test)]

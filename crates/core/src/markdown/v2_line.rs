@@ -25,8 +25,14 @@ pub(super) fn closes_fence(text: &str, (mark, length): (char, usize)) -> bool {
 /// Whether the line closes the tag that it begins with.
 pub(super) fn closes_itself(text: &str, name: &str) -> bool {
     text.strip_suffix('>')
-        .and_then(|rest| rest.trim_end().strip_suffix(name))
-        .is_some_and(|rest| rest.ends_with("</"))
+        .and_then(|rest| rest.trim_end().strip_suffix(name)?.strip_suffix("</"))
+        .is_some_and(|rest| !is_escaped(text, rest.len()))
+}
+
+/// Whether an odd number of backslashes stands before a place.
+pub(super) fn is_escaped(text: &str, at: usize) -> bool {
+    let before = text.get(..at).unwrap_or_default();
+    before.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
 }
 
 /// The tag of a block that the line begins with; Notion escapes a literal `<`.
