@@ -155,6 +155,7 @@ fn large() -> Report {
             action: action.into(),
             reason: "changed in the repository: body".into(),
             editor: None,
+            from: None,
             sides,
         });
     }

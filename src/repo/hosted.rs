@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use super::git::{Oid, Remote, Version, check_ref, check_state_ref, lease_ref};
 use super::vcs::{Vcs, VcsError};
-use crate::github::data::{Comparison, Entry, Status, blob_id};
+use crate::github::data::{Compared, Comparison, Entry, Status, blob_id};
 use crate::github::{Client, GithubError};
 
 /// What one run asks more than once.
@@ -274,14 +274,15 @@ impl Vcs for Hosted {
         folders: &[String],
     ) -> Result<Vec<Version>, VcsError> {
         let Some(comparison) = self.compare(from, to).await? else { return Ok(Vec::new()) };
+        let chain = first_parents(&comparison.commits, to);
         let mut trees: BTreeMap<Oid, BTreeMap<String, Oid>> = BTreeMap::new();
-        let names = comparison.commits.iter().filter_map(|commit| commit.sha.parse::<Oid>().ok());
+        let names = chain.iter().filter_map(|commit| commit.sha.parse::<Oid>().ok());
         for name in std::iter::once(from.clone()).chain(names) {
             let files = self.tree_files(&name, folders).await?;
             trees.insert(name, files.into_iter().collect());
         }
         let mut versions = BTreeSet::new();
-        for commit in &comparison.commits {
+        for commit in chain {
             let tree = |sha: &str| trees.get(&sha.parse::<Oid>().ok()?);
             let Some(files) = tree(&commit.sha) else { continue };
             versions.extend(
@@ -313,6 +314,22 @@ impl Vcs for Hosted {
         }
         Ok(found)
     }
+}
+
+/// Of these commits those at which the branch itself was, newest first.
+fn first_parents<'c>(commits: &'c [Compared], head: &Oid) -> Vec<&'c Compared> {
+    let by_name: BTreeMap<&str, &Compared> =
+        commits.iter().map(|commit| (commit.sha.as_str(), commit)).collect();
+    let mut chain = Vec::new();
+    let mut at = Some(head.as_str());
+    // No commit is its own ancestor, whatever an answer says.
+    while let Some(commit) =
+        at.and_then(|name| by_name.get(name)).filter(|_| chain.len() < commits.len())
+    {
+        chain.push(*commit);
+        at = commit.parents.first().map(String::as_str);
+    }
+    chain
 }
 
 fn below(path: &str, folders: &[String]) -> bool {

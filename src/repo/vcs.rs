@@ -59,7 +59,8 @@ pub trait Vcs: Send + Sync {
         folders: &[String],
     ) -> Result<Vec<(String, Oid)>, VcsError>;
 
-    /// Every version of the files below these folders that a commit in `from..to` introduced.
+    /// Every version of the files below these folders that a commit in `from..to` introduced, along the first
+    /// parents: what the branch itself held.
     async fn versions_since(
         &self,
         from: &Oid,

@@ -66,7 +66,9 @@ impl Git {
     }
 
     /// Every version of the files below these folders (`""` or `.`: all) that any commit in `from..to`
-    /// introduced, against any of its parents, merges included. Without `from` the whole history of `to`. Paths
+    /// introduced, against any of its parents, merges included. Only commits at which the branch itself was count:
+    /// the first parents (a text that a merged branch held for a while, and then not, was never agreed). Without
+    /// `from` the whole history of `to`. Paths
     /// that are not UTF-8 are left out: no artifact can be there.
     ///
     /// # Errors
@@ -78,7 +80,7 @@ impl Git {
         folders: &[String],
     ) -> Result<Vec<Version>, GitError> {
         let excluded = from.map(|from| format!("^{from}"));
-        let mut args = vec!["rev-list", to.as_str()];
+        let mut args = vec!["rev-list", "--first-parent", to.as_str()];
         args.extend(excluded.as_deref());
         // Listed without paths: `git log -- <paths>` leaves out merges that are equal to one parent, and a merge
         // that brings an old version back is one of those.
