@@ -162,7 +162,8 @@ impl Record {
         by.is_some() && by.map(String::as_str) == from
     }
 
-    fn texts(&self) -> impl Iterator<Item = &str> {
+    /// Ids of the texts that it names.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
         self.bases
             .values()
             .chain(self.proposed.values().flatten())
@@ -347,6 +348,8 @@ pub(super) struct Book {
     /// Open intents: those of this run, and those that earlier runs left and no run has taken up yet.
     intents: Vec<Intent>,
     texts: BTreeMap<String, Vec<u8>>,
+    /// Stored texts that were read before they were needed.
+    fetched: BTreeMap<String, Vec<u8>>,
     replaced: BTreeMap<String, Option<Vec<u8>>>,
     /// Whether some of it has to be stored even where nothing else changed.
     precious: bool,
@@ -411,6 +414,7 @@ impl Book {
             records,
             intents,
             texts: BTreeMap::new(),
+            fetched: BTreeMap::new(),
             replaced: BTreeMap::new(),
             precious: false,
         })
@@ -452,7 +456,7 @@ impl Book {
     pub(super) async fn text(&self, id: &str) -> Result<String, StateError> {
         let missing =
             |reason: &str| StateError::Corrupt { path: text_path(id), reason: reason.to_owned() };
-        let bytes = match self.texts.get(id) {
+        let bytes = match self.texts.get(id).or_else(|| self.fetched.get(id)) {
             Some(bytes) => bytes.clone(),
             None => self
                 .store
@@ -461,6 +465,26 @@ impl Book {
                 .ok_or_else(|| missing("the text is missing"))?,
         };
         String::from_utf8(bytes).map_err(|_| missing("the text is not UTF-8"))
+    }
+
+    /// Reads stored texts that will be needed, all at once: one by one each would be a request where the state is at
+    /// GitHub. What is missing is said when it is needed.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) async fn fetch(&mut self, ids: &BTreeSet<String>) -> Result<(), StateError> {
+        let known = |id: &&String| self.texts.contains_key(*id) || self.fetched.contains_key(*id);
+        let wanted: Vec<&String> = ids.iter().filter(|id| !known(id)).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let paths: Vec<String> = wanted.iter().map(|id| text_path(id)).collect();
+        let mut found = self.store.read_many(&self.snapshot, &paths).await?;
+        let texts = wanted.into_iter().zip(&paths);
+        let texts: Vec<_> =
+            texts.filter_map(|(id, path)| Some((id.clone(), found.remove(path)?))).collect();
+        self.fetched.extend(texts);
+        Ok(())
     }
 
     /// Records what is about to be sent; stored by the next [`Book::commit`].

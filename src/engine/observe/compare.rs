@@ -1,6 +1,6 @@
 //! Reading of bodies and files, and the decision about each artifact.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use agent_sync_core::document;
 use agent_sync_core::kind::Kind;
@@ -110,6 +110,8 @@ pub(super) async fn compare(
             began: Some(read.began),
         });
     }
+    let needed = needed_texts(eyes.book, &name, &artifacts);
+    eyes.book.fetch(&needed).await?;
     translate(eyes.book, &name, dialect, &artifacts).await?;
     // A file that goes with its page is no target of a link any more; so these are decided first.
     for trashed in [true, false] {
@@ -146,6 +148,20 @@ pub(super) async fn compare(
         }
     }
     Ok(())
+}
+
+/// Texts of the bases and proposals of all artifacts at which something may have changed.
+fn needed_texts(book: &Book, name: &str, artifacts: &BTreeMap<Key, Artifact>) -> BTreeSet<String> {
+    let changed = |(key, artifact): (&Key, &Artifact)| {
+        let record = book.record(name, key)?;
+        let body = artifact.body.as_ref().map(|body| &body.digest);
+        let same = record.clean == artifact.file_digest
+            && record.path == artifact.path
+            && body == record.seen.digest.as_ref()
+            && book.intents(name, key).is_empty();
+        (!same && !artifact.blocked).then(|| record.texts().map(str::to_owned).collect::<Vec<_>>())
+    };
+    artifacts.iter().filter_map(changed).flatten().collect()
 }
 
 /// Brings what is known of these artifacts into the dialect that is spoken now. What was seen of a page is void: it
