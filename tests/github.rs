@@ -14,6 +14,8 @@ mod decide;
 mod faults;
 #[path = "github/forks.rs"]
 mod forks;
+#[path = "github/hostile.rs"]
+mod hostile;
 #[path = "github/issue.rs"]
 mod issue;
 #[path = "github/suggest.rs"]
