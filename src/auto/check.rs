@@ -80,7 +80,7 @@ pub(super) async fn tell(job: &Job<'_>, subject: &Subject, mut report: Report) -
     let mut comment_url = None;
     // A run that could not look has nothing to say about conflicts.
     let looked = report.stopped.as_ref().is_none_or(|stop| matches!(stop, RunError::Guarded(_)));
-    if looked && !subject.fork {
+    if looked && !subject.fork && job.is_whole() {
         match sticky(job, subject.number, &report).await {
             Ok(Some(url)) => {
                 comment_url = Some(url);

@@ -82,7 +82,8 @@ pub(super) async fn tell(
 /// After a run on the default branch: the issue, and its address in the report's outputs.
 pub(super) async fn after(job: &mut Job<'_>, mut report: Report) -> Done {
     let mut comment_url = None;
-    if report.stopped.is_none() && !job.request.dry_run && job.surface.comment {
+    let told = !job.request.dry_run && job.surface.comment && job.is_whole();
+    if report.stopped.is_none() && told {
         match tell(job, &report).await {
             Ok(url) => comment_url = url,
             Err(error) => failed(&mut report, error),

@@ -79,6 +79,8 @@ pub async fn run(
     request.default_branch = default_branch.clone();
     if auto {
         request.command = command(&event, default_branch.as_deref());
+        // It settles conflicts of a sync; a check that was forced would hide them.
+        request.force = request.force.filter(|_| request.command == Command::Sync);
     }
     let Some(client) = request.github.clone() else {
         return Done::plain(engine::run(&request, progress).await, scene);
@@ -139,6 +141,11 @@ async fn target(job: &mut Job<'_>, pull: &PullRequest) -> Done {
 }
 
 impl Job<'_> {
+    /// Whether everything was looked at: otherwise what was not seen would be told as settled.
+    fn is_whole(&self) -> bool {
+        self.request.artifacts.is_empty() && self.request.kinds.is_empty()
+    }
+
     /// From here on what is shown is a pull request: the same in every job that looks at it.
     fn on_pull_request(&mut self, head: &str) {
         self.scene.answer = Answer::Comment;

@@ -202,12 +202,14 @@ fn write_end(out: &mut String, report: &Report, verbose: bool) {
         }
     }
     let mut parts = Vec::new();
+    let done = report.did() && !report.dry_run;
+    let verb = |past: &'static str, plan: &'static str| if done { past } else { plan };
     for (count, what) in [
         (counts.conflicts, "in conflict"),
-        (counts.pushed, "pushed"),
-        (counts.pulled, "pulled"),
-        (counts.created, "created"),
-        (counts.deleted, "deleted"),
+        (counts.pushed, verb("pushed", "to push")),
+        (counts.pulled, verb("pulled", "to pull")),
+        (counts.created, verb("created", "to create")),
+        (counts.deleted, verb("deleted", "to delete")),
         (counts.unchanged, "unchanged"),
         (counts.findings, if counts.findings == 1 { "finding" } else { "findings" }),
     ] {

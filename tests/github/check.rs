@@ -128,3 +128,17 @@ fn a_clash_blocks_the_pull_request_and_is_told_once() {
     assert_eq!(scene.world.github.writes(), []);
     assert_eq!(scene.comments().len(), 1);
 }
+
+#[test]
+fn a_check_that_is_forced_or_looks_at_a_part_hides_nothing() {
+    let scene = Scene::new(true);
+    scene.check().expect(1);
+    let payload = scene.payload();
+    let env = [("INPUT_FORCE", "local")];
+    let args = ["auto"];
+    scene.world.step_with(&scene.head, "pull_request", &payload, &args, &env).expect(1);
+    scene.world.github.forget();
+    scene.world.step(&scene.head, "pull_request", &payload, &["check", "--kind", "adr"]).expect(0);
+    assert_eq!(scene.world.github.writes(), []);
+    assert_eq!(scene.world.github.statuses(&scene.head)[0].1, "failure");
+}

@@ -111,9 +111,13 @@ impl Node {
         out
     }
 
-    fn write_key(&self, out: &mut String) {
-        // Writing into a String cannot fail.
-        let _ = write!(out, "{}", self.depth);
+    /// Appends the canonical form.
+    pub(super) fn write_key(&self, out: &mut String) {
+        match u32::try_from(self.depth).ok().and_then(|depth| char::from_digit(depth, 10)) {
+            Some(digit) => out.push(digit),
+            // Writing into a String cannot fail.
+            None => drop(write!(out, "{}", self.depth)),
+        }
         match &self.block {
             Block::Paragraph(text) => {
                 out.push('p');
@@ -251,6 +255,11 @@ fn write_cells(cells: &[Inline], out: &mut String) {
         cell.write_key(out);
         out.push('\u{7}');
     }
+}
+
+/// A paragraph; one that shows nothing is empty.
+pub(super) fn paragraph(text: Inline) -> Block {
+    if text.is_empty() { Block::Empty } else { Block::Paragraph(text) }
 }
 
 /// Code block with its parts in canonical form.

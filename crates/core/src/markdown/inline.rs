@@ -65,8 +65,8 @@ enum Part {
     Tag(String, String),
 }
 
-/// A part with the index of its marks.
-type Marked = (Part, usize);
+/// A part with its marks; those of white space and breaks follow from their neighbours.
+type Marked = (Part, Marks);
 
 impl Inline {
     pub(super) fn runs(&self) -> &[Run] {
@@ -132,14 +132,18 @@ impl Inline {
     /// the marks of both its neighbours, since `**a **b` cannot be written; a link whose text is its target is
     /// plain text; a link that Notion refuses is the literal text of its Markdown; equal neighbours are one run.
     pub(super) fn normal(runs: Vec<Run>) -> Self {
+        // Most texts are in normal form already.
+        if let [Run { piece: Piece::Text(text), marks }] = runs.as_slice()
+            && marks.link.is_none()
+            && is_settled(text)
+        {
+            return Self(runs);
+        }
         let runs = literal_links(runs);
-        let mut table: Vec<Marks> = Vec::with_capacity(runs.len());
         let mut parts: Vec<Marked> = Vec::with_capacity(runs.len());
         for Run { piece, marks } in runs {
-            let id = table.len();
-            table.push(marks);
             match piece {
-                Piece::Text(text) => push_text(text, id, &mut parts),
+                Piece::Text(text) => push_text(text, marks, &mut parts),
                 Piece::Code(text) if text.is_empty() => {}
                 Piece::Code(text) => {
                     let mut text = composed(text);
@@ -147,24 +151,24 @@ impl Inline {
                     if text.contains(['\n', '\r']) {
                         text = text.replace(['\n', '\r'], " ");
                     }
-                    parts.push((Part::Code(text), id));
+                    parts.push((Part::Code(text), marks));
                 }
                 Piece::Break => {
                     if let Some((Part::Space, _)) = parts.last() {
                         parts.pop();
                     }
                     if !parts.is_empty() {
-                        parts.push((Part::Break, id));
+                        parts.push((Part::Break, Marks::default()));
                     }
                 }
-                Piece::Tag { raw, key } => parts.push((Part::Tag(raw, key), id)),
+                Piece::Tag { raw, key } => parts.push((Part::Tag(raw, key), marks)),
             }
         }
         while let Some((Part::Space | Part::Break, _)) = parts.last() {
             parts.pop();
         }
-        share_marks(&mut parts, &mut table);
-        Self(regroup(parts, &table))
+        share_marks(&mut parts);
+        Self(regroup(parts))
     }
 
     /// Text without any marks.
@@ -198,89 +202,81 @@ pub(super) fn composed(text: String) -> String {
     }
 }
 
-fn push_text(text: String, id: usize, parts: &mut Vec<Marked>) {
-    let text = composed(text);
-    if is_settled(&text) {
-        return parts.push((Part::Text(text), id));
+fn push_text(text: String, marks: Marks, parts: &mut Vec<Marked>) {
+    let settled = is_settled(text.trim_matches(is_space));
+    let text = if settled { text } else { printable(composed(text)) };
+    let words = text.trim_matches(is_space);
+    if text.starts_with(is_space) {
+        push_space(parts);
     }
-    let mut words = String::with_capacity(text.len());
-    let mut space = false;
-    for c in text.chars() {
-        if is_space(c) {
-            if words.is_empty() {
-                push_space(id, parts);
-            } else {
-                space = true;
-            }
-        // Control characters cannot be told from the separators of the canonical form.
-        } else if !c.is_control() {
-            if std::mem::take(&mut space) {
-                words.push(' ');
-            }
-            words.push(c);
-        }
+    if words.is_empty() {
+        return;
     }
-    if !words.is_empty() {
-        parts.push((Part::Text(words), id));
+    let spaced = text.ends_with(is_space);
+    let words = if settled {
+        words.to_owned()
+    } else {
+        let words: Vec<&str> = words.split(is_space).filter(|word| !word.is_empty()).collect();
+        words.join(" ")
+    };
+    parts.push((Part::Text(words), marks));
+    if spaced {
+        push_space(parts);
     }
-    if space {
-        push_space(id, parts);
-    }
+}
+
+/// Without control characters, which cannot be told from the separators of the canonical form.
+fn printable(text: String) -> String {
+    let hidden = |c: char| c.is_control() && !is_space(c);
+    if text.contains(hidden) { text.replace(hidden, "") } else { text }
 }
 
 /// Whether this text is in normal form already; may miss some that are.
 fn is_settled(text: &str) -> bool {
-    let mut before = b' ';
-    for byte in text.bytes() {
-        if !matches!(byte, b' '..=b'~') || (byte == b' ' && before == b' ') {
-            return false;
-        }
-        before = byte;
-    }
-    before != b' '
+    let bytes = text.as_bytes();
+    // Folds without a way out are compiled to vector instructions.
+    let printable = || bytes.iter().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
+    let doubled = || {
+        let next = bytes.iter().skip(1);
+        bytes.iter().zip(next).fold(false, |any, (a, b)| any | ((*a == b' ') & (*b == b' ')))
+    };
+    let edge = |byte: Option<&u8>| byte.is_none_or(|byte| *byte == b' ');
+    !edge(bytes.first()) && !edge(bytes.last()) && printable() && !doubled()
 }
 
-fn push_space(id: usize, parts: &mut Vec<Marked>) {
+fn push_space(parts: &mut Vec<Marked>) {
     if !matches!(parts.last(), Some((Part::Space | Part::Break, _)) | None) {
-        parts.push((Part::Space, id));
+        parts.push((Part::Space, Marks::default()));
     }
 }
 
 /// Gives white space and breaks the marks that both neighbours have.
-fn share_marks(parts: &mut [Marked], table: &mut Vec<Marks>) {
-    let solid = |part: &Part| !matches!(part, Part::Space | Part::Break);
-    if parts.iter().all(|(part, _)| solid(part)) {
-        return;
-    }
-    let mut next: Option<usize> = None;
-    let mut following = vec![None; parts.len()];
-    for (slot, (part, id)) in following.iter_mut().zip(parts.iter()).rev() {
-        *slot = next;
-        if solid(part) {
-            next = Some(*id);
-        }
-    }
-    let mut previous: Option<usize> = None;
-    for ((part, id), next) in parts.iter_mut().zip(following) {
-        if solid(part) {
-            previous = Some(*id);
-            continue;
-        }
-        let shared = match (previous.and_then(|n| table.get(n)), next.and_then(|n| table.get(n))) {
-            (Some(a), Some(b)) => a.both(b),
+fn share_marks(parts: &mut [Marked]) {
+    let solid = |(part, _): &Marked| !matches!(part, Part::Space | Part::Break);
+    let next = |parts: &[Marked], from: usize, wanted: bool| {
+        let rest = parts.get(from..).unwrap_or_default();
+        from + rest.iter().position(|part| solid(part) == wanted).unwrap_or(rest.len())
+    };
+    let mut end = 0;
+    loop {
+        let start = next(parts, end, false);
+        end = next(parts, start, true);
+        let around = (start.checked_sub(1).and_then(|n| parts.get(n)), parts.get(end));
+        let shared = match around {
+            (Some((_, a)), Some((_, b))) => a.both(b),
             _ => Marks::default(),
         };
-        *id = table.len();
-        table.push(shared);
+        let Some(between) = parts.get_mut(start..end).filter(|parts| !parts.is_empty()) else {
+            return;
+        };
+        between.iter_mut().for_each(|(_, marks)| marks.clone_from(&shared));
     }
 }
 
-fn regroup(parts: Vec<Marked>, table: &[Marks]) -> Vec<Run> {
+fn regroup(parts: Vec<Marked>) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::with_capacity(parts.len().min(8));
-    for (part, id) in parts {
-        let marks = table.get(id);
-        let last =
-            runs.last_mut().filter(|run| Some(&run.marks) == marks).map(|run| &mut run.piece);
+    for (part, marks) in parts {
+        let last = runs.last_mut().filter(|run| run.marks == marks).map(|run| &mut run.piece);
         let piece = match (part, last) {
             (Part::Text(more), Some(Piece::Text(text))) => {
                 text.push_str(&more);
@@ -300,7 +296,7 @@ fn regroup(parts: Vec<Marked>, table: &[Marks]) -> Vec<Run> {
             (Part::Break, _) => Piece::Break,
             (Part::Tag(raw, key), _) => Piece::Tag { raw, key },
         };
-        runs.push(Run { piece, marks: marks.cloned().unwrap_or_default() });
+        runs.push(Run { piece, marks });
     }
     runs
 }
@@ -353,8 +349,10 @@ fn literal_links(mut runs: Vec<Run>) -> Vec<Run> {
             Piece::Text(text) => text.ends_with(char::is_alphanumeric),
             _ => false,
         });
+        // Whatever is done to a target, its scheme stays.
         let bare = !joined
-            && (url::canonical(&shown) == url::canonical(&target)
+            && (shown.get(..4) == target.get(..4)
+                && url::canonical(&shown) == url::canonical(&target)
                 || target.strip_prefix("mailto:").is_some_and(|address| address == shown));
         for mut run in group {
             if bare {

@@ -215,8 +215,15 @@ fn raw_positions(text: &Inline) -> Vec<usize> {
                     !name.is_empty()
                         && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
                 });
+                // At the begin of a line it would be a definition, which is in the file alone.
+                let defines = after.starts_with(':')
+                    && flat
+                        .get(..start)
+                        .is_none_or(|before| before.is_empty() || before.ends_with('\u{0}'));
                 if footnote {
-                    raw.extend([start, start + 1, at]);
+                    if !defines {
+                        raw.extend([start, start + 1, at]);
+                    }
                     continue;
                 }
                 let target =
@@ -257,7 +264,8 @@ fn escape(part: &str, offset: usize, raw: &[usize], place: Place, marks: &Marks,
                 let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
                 !(word(before) && word(next))
             }
-            '~' => before == Some('~') || next == Some('~') || next.is_none(),
+            // One alone strikes out too, up to one that follows on text.
+            '~' => next.is_none_or(|c| c == '~') || before.is_some_and(|c| !c.is_whitespace()),
             '|' => place == Place::Cell,
             '&' => next.is_some_and(|next| next.is_ascii_alphanumeric() || next == '#'),
             '!' => next == Some('['),

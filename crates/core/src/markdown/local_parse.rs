@@ -49,7 +49,10 @@ pub(super) fn events(text: &str) -> Vec<Spanned<'_>> {
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_GFM;
-    Parser::new_ext(text, options).into_offset_iter().collect()
+    // About one event for a line of prose.
+    let mut events = Vec::with_capacity(text.len() / 16);
+    events.extend(Parser::new_ext(text, options).into_offset_iter());
+    events
 }
 
 pub(super) fn parse_text(text: &str, links: Option<&Links>) -> Vec<LocalUnit> {
@@ -67,7 +70,8 @@ pub(super) fn parse_text(text: &str, links: Option<&Links>) -> Vec<LocalUnit> {
             _ => {}
         }
     }
-    let mut reader = Reader { text, links, events: &events, ends: &ends, units: Vec::new() };
+    let mut reader =
+        Reader { text, links, events: &events, ends: &ends, units: Vec::new(), key: String::new() };
     reader.blocks(0..events.len(), 0, "", 0);
     reader.units
 }
@@ -79,6 +83,8 @@ struct Reader<'a, 'e> {
     /// For each start event, where it ends.
     ends: &'e [usize],
     units: Vec<LocalUnit>,
+    /// Where keys are written, so that each is allocated once and no longer than it is.
+    key: String,
 }
 
 impl<'a, 'e> Reader<'a, 'e> {
@@ -480,7 +486,9 @@ impl<'a, 'e> Reader<'a, 'e> {
     }
 
     fn push(&mut self, node: Node, span: Range<usize>, indent: &str) {
-        let key = node.key();
+        self.key.clear();
+        node.write_key(&mut self.key);
+        let key = self.key.clone();
         let span = self.whole_lines(span);
         let floor = self.units.last().map_or(0, |unit| unit.span.end);
         // Several list markers may share a line: the first one has it, the next begin where it ends.

@@ -39,6 +39,9 @@ pub(super) fn render(nodes: &[Node], place: &Surroundings, links: Option<&Links>
     for node in nodes.iter().filter(|node| node.block != Block::Empty) {
         let depth = node.depth.min(indents.len().saturating_sub(1));
         if let Some(previous) = previous {
+            if ends_at_a_blank_line(previous, node) {
+                out.push_str("<!-- -->");
+            }
             out.push_str(&separator(previous, node, place.loose));
         }
         indents.truncate(depth + 1);
@@ -66,6 +69,12 @@ pub(super) fn render(nodes: &[Node], place: &Surroundings, links: Option<&Links>
         previous = Some(node);
     }
     out
+}
+
+/// Whether a block would not be inside of the list item before it: one without text ends at a blank line.
+fn ends_at_a_blank_line(item: &Node, node: &Node) -> bool {
+    let empty = matches!(&item.block, Block::Item(_, text) if text.is_empty());
+    empty && node.depth > item.depth && !matches!(node.block, Block::Item(..))
 }
 
 /// What stands between two blocks: line endings.

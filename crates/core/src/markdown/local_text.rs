@@ -63,9 +63,8 @@ pub(super) fn read(events: &[Spanned<'_>], links: Option<&Links>) -> Found {
             }
             continue;
         }
-        let mut text = |text: &str, marks: &Marks| {
-            found.runs.push(Run { piece: Piece::Text(text.to_owned()), marks: marks.clone() });
-        };
+        let inside = images.last().map_or(0, |(_, from)| *from);
+        let mut text = |text: &str, marks: &Marks| push_text(text, marks, inside, &mut found.runs);
         match event {
             Event::Text(part) => text(part, &marks),
             Event::Code(part) => {
@@ -103,19 +102,19 @@ pub(super) fn read(events: &[Spanned<'_>], links: Option<&Links>) -> Found {
                 }
             }
             Event::End(end) => {
-                let inner = marks.clone();
+                let mut target = None;
                 if let Some(before) = saved.pop() {
                     match end {
                         TagEnd::Strong => marks.bold = before.bold,
                         TagEnd::Emphasis => marks.italic = before.italic,
                         TagEnd::Strikethrough => marks.strike = before.strike,
-                        TagEnd::Link => marks.link = before.link,
+                        TagEnd::Link => target = std::mem::replace(&mut marks.link, before.link),
                         _ => {}
                     }
                 }
                 if *end == TagEnd::Link {
                     // A link without text would be lost.
-                    let target = inner.link.unwrap_or_default();
+                    let target = target.unwrap_or_default();
                     let empty = found
                         .runs
                         .last()
@@ -160,6 +159,17 @@ pub(super) fn read(events: &[Spanned<'_>], links: Option<&Links>) -> Found {
         found.image = None;
     }
     found
+}
+
+/// Appends text to the run that it goes on, but not to one before `from`.
+fn push_text(text: &str, marks: &Marks, from: usize, runs: &mut Vec<Run>) {
+    let open = runs.len() > from;
+    match runs.last_mut() {
+        Some(Run { piece: Piece::Text(before), marks: same }) if open && same == marks => {
+            before.push_str(text);
+        }
+        _ => runs.push(Run { piece: Piece::Text(text.to_owned()), marks: marks.clone() }),
+    }
 }
 
 /// Gives links that are paths the addresses that they lead to.

@@ -59,7 +59,7 @@ pub use translate::translate;
 pub use whole::{body_text, empty_digest, has_children, plan_restore};
 
 use align::{Link, Slot, Step};
-use block::{Block, LocalUnit, Node, RemoteUnit};
+use block::{Block, Keyed, LocalUnit, Node, RemoteUnit};
 
 /// A conditional replacement in a backend's body.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -164,9 +164,9 @@ fn remote_units(dialect: Dialect, text: &str) -> Vec<RemoteUnit> {
     dialect.parse(text)
 }
 
-fn digest<'a>(nodes: impl Iterator<Item = &'a Node>) -> String {
+fn digest<U: Keyed>(units: &[U]) -> String {
     let mut hash = Sha256::new();
-    for key in nodes.filter(|node| node.counts()).map(Node::key) {
+    for key in units.iter().filter(|unit| unit.node().counts()).map(Keyed::key) {
         hash.update(key.len().to_le_bytes());
         hash.update(key.as_bytes());
     }
@@ -181,19 +181,19 @@ fn digest<'a>(nodes: impl Iterator<Item = &'a Node>) -> String {
 ///
 /// Equal to [`remote_digest`] exactly when both hold the same canonical content.
 pub fn local_digest(local: &Local<'_>) -> String {
-    digest(local_units(local).iter().map(|unit| &unit.node))
+    digest(&local_units(local))
 }
 
 /// Lower-case hexadecimal SHA-256 of the canonical form of a backend's body.
 pub fn remote_digest(dialect: Dialect, text: &str) -> String {
-    digest(remote_units(dialect, text).iter().map(|unit| &unit.node))
+    digest(&remote_units(dialect, text))
 }
 
 /// The digest of a file's body as a backend's body was written from it: where a link leads elsewhere since, it is
 /// still the content of that body.
 pub fn agreed_digest(local: &Local<'_>, dialect: Dialect, remote: &str) -> String {
     let units = relink::as_agreed(local_units(local), &remote_units(dialect, remote), local.links);
-    digest(units.iter().map(|unit| &unit.node))
+    digest(&units)
 }
 
 /// Whether a file holds what a backend's body holds, as far as a file can: a mention is a link there, and text
@@ -210,11 +210,12 @@ pub fn is_pulled(local: &Local<'_>, dialect: Dialect, remote: &str) -> bool {
 /// are links in a file.
 pub fn is_rendering(local: &Local<'_>, dialect: Dialect, remote: &str) -> bool {
     let Some(links) = local.links else { return false };
-    let written = remote_units(dialect, remote)
-        .into_iter()
-        .map(|unit| relink::without_mentions(&unit.node, links, None))
-        .collect::<Vec<Node>>();
-    digest(written.iter()) == local_digest(local)
+    let mut written = remote_units(dialect, remote);
+    for unit in &mut written {
+        unit.node = relink::without_mentions(&unit.node, links, None);
+        unit.key = unit.node.key();
+    }
+    digest(&written) == local_digest(local)
 }
 
 /// Whether a file has no body: nothing that would be sent.

@@ -42,7 +42,7 @@ impl Bare {
         let node = rewritten(node, &mut |part| match part {
             Part::Text(text) => Some(bare_text(text, &mut targets)),
             Part::Image(target) => {
-                targets.push(url::canonical(target));
+                targets.push(url::canonical(target).into_owned());
                 Some(Inline::text(LINK))
             }
         });
@@ -58,7 +58,7 @@ fn leads(found: &str, wanted: &str, links: Option<&Links>) -> bool {
             Some(literal) => literal.to_owned(),
             None => links.to_local(wanted, image)?,
         };
-        Some(url::canonical(&links.to_remote(&local, image)?))
+        Some(url::canonical(&links.to_remote(&local, image)?).into_owned())
     };
     found == wanted
         || [false, true].into_iter().any(|image| through_the_file(image).as_deref() == Some(found))
@@ -132,7 +132,7 @@ fn bare_text(text: &Inline, targets: &mut Vec<String>) -> Inline {
     let mut atoms = Vec::new();
     for (link, runs) in groups(text) {
         if let Some(target) = link {
-            atoms.push(Atom::Link(url::canonical(&target)));
+            atoms.push(Atom::Link(url::canonical(&target).into_owned()));
             continue;
         }
         for run in runs {

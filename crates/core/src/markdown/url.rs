@@ -9,11 +9,10 @@ const SIGNED_HOSTS: [&str; 4] =
 /// Whether Notion takes this as a link target: relative paths, anchors and `file:` are refused
 /// (notion-api.md §7.4).
 pub(super) fn is_sendable(target: &str) -> bool {
-    let lower = target.get(..8).unwrap_or(target).to_ascii_lowercase();
-    let rest = ["https://", "http://", "mailto:", "tel:"]
-        .iter()
-        .find(|scheme| lower.starts_with(*scheme))
-        .and_then(|scheme| target.get(scheme.len()..));
+    let rest = ["https://", "http://", "mailto:", "tel:"].iter().find_map(|scheme| {
+        let (start, rest) = target.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    });
     rest.is_some_and(|rest| {
         !rest.is_empty()
             && !rest.starts_with('/')
@@ -23,10 +22,10 @@ pub(super) fn is_sendable(target: &str) -> bool {
 
 /// Whether the target is a signed link to a file.
 pub(super) fn is_signed(target: &str) -> bool {
-    target.starts_with("http")
+    target.contains('?')
+        && target.starts_with("http")
         && (SIGNED_HOSTS.iter().any(|host| target.contains(host))
             || target.contains("prod-files-secure"))
-        && target.contains('?')
 }
 
 /// Whether a text holds a signed link anywhere.
@@ -40,7 +39,7 @@ pub(super) fn holds_signed(text: &str) -> bool {
 
 /// A target as it can stand between parentheses in both grammars.
 pub(super) fn encoded(target: &str) -> Cow<'_, str> {
-    if !target.contains(['\\', '(', ')', '[', ']']) {
+    if !target.bytes().any(|byte| matches!(byte, b'\\' | b'(' | b')' | b'[' | b']')) {
         return Cow::Borrowed(target);
     }
     let mut out = String::with_capacity(target.len() + 4);
@@ -102,22 +101,25 @@ pub(super) fn settled(target: &str) -> Option<String> {
 
 /// The target without what changes by itself: the query of a signed link, the slash after a bare host, the
 /// encoding of brackets, the title in the address of a page.
-pub(super) fn canonical(target: &str) -> String {
+pub(super) fn canonical(target: &str) -> Cow<'_, str> {
     if let Some(settled) = settled(target) {
-        return settled;
+        return Cow::Owned(settled);
     }
-    let target = encoded(target);
-    let target = if is_signed(&target) {
-        target.split_once('?').map_or(target.as_ref(), |(path, _)| path)
-    } else {
-        target.as_ref()
-    };
-    match target.split_once("://") {
+    let mut target = encoded(target);
+    let path = if is_signed(&target) { target.find('?') } else { None };
+    let end = path.unwrap_or(target.len());
+    let kept = target.get(..end).unwrap_or_default();
+    let end = match kept.split_once("://") {
         Some((_, rest)) if rest.find('/') == Some(rest.len().saturating_sub(1)) => {
-            target.trim_end_matches('/').to_owned()
+            kept.trim_end_matches('/').len()
         }
-        _ => target.to_owned(),
+        _ => end,
+    };
+    match &mut target {
+        Cow::Borrowed(target) => *target = target.get(..end).unwrap_or_default(),
+        Cow::Owned(target) => target.truncate(end),
     }
+    target
 }
 
 /// A text with the queries of signed links cut out.

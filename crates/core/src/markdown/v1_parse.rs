@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::block::{Alert, Block, Marker, Node, RemoteUnit, code};
+use super::block::{Alert, Block, Marker, Node, RemoteUnit, code, paragraph};
 use super::html::Tag;
 use super::inline::Inline;
 use super::{url, v1_inline};
@@ -170,7 +170,7 @@ impl<'a> Reader<'a, '_> {
             content.extend(self.nodes(at + 1..close, level));
             return self.push(Block::Quote(content), depth, at..close, attributes);
         }
-        self.push(Block::Paragraph(v1_inline::parse(text)), depth, at..at + 1, attributes)
+        self.push(paragraph(v1_inline::parse(text)), depth, at..at + 1, attributes)
     }
 
     fn find(&self, mut range: Range<usize>, wanted: impl Fn(&Line<'a>) -> bool) -> Option<usize> {

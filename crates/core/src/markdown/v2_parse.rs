@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::block::{Block, Marker, Node, RemoteUnit, code};
+use super::block::{Block, Marker, Node, RemoteUnit, code, paragraph};
 use super::html::Tag;
 use super::v2_line as syntax;
 use super::{url, v2_inline};
@@ -213,7 +213,7 @@ impl<'a> Reader<'a, '_> {
         if let Some((caption, target)) = v2_inline::image(own) {
             return self.image(caption, target, depth, at..after, "");
         }
-        self.push(Block::Paragraph(v2_inline::parse(own)), depth, at..after, "")
+        self.push(paragraph(v2_inline::parse(own)), depth, at..after, "")
     }
 
     /// Notion's own files have links that rotate; a file never holds one, so the image is opaque to it.
@@ -250,11 +250,13 @@ impl<'a> Reader<'a, '_> {
     fn fenced(&mut self, at: usize, end: usize, depth: usize, mark: (char, usize)) -> usize {
         let open = self.line(at);
         let close = self.find(at + 1..end, |line| syntax::closes_fence(line.text, mark));
-        let body: Vec<&str> = (at + 1..close.unwrap_or(end))
-            .map(|n| syntax::dedent(self.raw(n..n + 1), open.indent))
-            .collect();
+        let mut body = String::new();
+        for n in at + 1..close.unwrap_or(end) {
+            body.push_str(syntax::dedent(self.raw(n..n + 1), open.indent));
+            body.push('\n');
+        }
         let info = open.text.get(mark.1..).unwrap_or_default().trim();
-        let block = code(info, &body.join("\n"));
+        let block = code(info, &body);
         self.push(block, depth, at..close.map_or(end, |close| close + 1), "")
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::block::{Alert, Block, Marker};
+use super::block::{Alert, Block, Marker, paragraph};
 use super::html::Tag;
 use super::v1_parse;
 use super::v2_line as syntax;
@@ -130,7 +130,7 @@ impl<'a> Reader<'a, '_> {
             _ => None,
         };
         let block = match tag.name {
-            "p" => Block::Paragraph(title),
+            "p" => paragraph(title),
             "toggle" => Block::Heading(tag.attribute("heading").and_then(heading)?, title),
             "todo" => Block::Item(Marker::Todo(tag.attribute("checked") == Some("true")), title),
             "li" => Block::Item(self.lists.last().copied().unwrap_or(Marker::Bullet), title),
@@ -139,11 +139,6 @@ impl<'a> Reader<'a, '_> {
         let close = container.close;
         let has_children = container.children.clone().any(|n| !self.line(n).text.trim().is_empty());
         if !has_children {
-            // A paragraph without text is an empty one.
-            let block = match block {
-                Block::Paragraph(text) if text.is_empty() => Block::Empty,
-                block => block,
-            };
             return Some(self.push(block, depth, at..close + 1, raw_tag));
         }
         let inner = depth + usize::from(matches!(block, Block::Item(..)));
@@ -163,7 +158,7 @@ impl<'a> Reader<'a, '_> {
         level: usize,
     ) -> Option<usize> {
         let text = v2_inline::parse(&container.title);
-        let mut content = vec![super::block::Node { depth: 0, block: Block::Paragraph(text) }];
+        let mut content = vec![super::block::Node { depth: 0, block: paragraph(text) }];
         content.extend(self.nodes(container.children.clone(), level));
         let block = if container.tag.name == "quote" {
             Block::Quote(content)

@@ -8,7 +8,7 @@ use super::{Dialect, Local, Push, is_visible, push_slots, remote_units};
 
 /// The digest of a body that holds nothing.
 pub fn empty_digest() -> String {
-    super::digest(std::iter::empty())
+    super::digest::<super::RemoteUnit>(&[])
 }
 
 /// A file's body as text: the file without its property regions.

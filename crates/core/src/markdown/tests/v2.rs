@@ -20,6 +20,7 @@ fn constructs_have_a_form_in_v2() {
         ("- [ ] a\n- [x] b", "- [ ] a\n- [x] b"),
         ("- a\\\n  b", "- a\\\n\tb"),
         ("> a\\\n> b", "> a\\\n> b"),
+        ("```\na\n\n```", "```plain text\na\n\n```"),
         ("> a\n>\n> - b\n> - c", "<quote>\na\n\n- b\n- c\n</quote>"),
         (
             "> [!WARNING]\n> Mind the gap",
@@ -84,6 +85,7 @@ fn a_page_is_the_same_in_both_grammars() {
         ),
         ("<details>\n<summary>T</summary>\n\ta\n</details>", "<toggle>\nT\n\na\n</toggle>"),
         ("a\n<empty-block/>\nb", "a\n\n<p />\n\nb"),
+        ("a", "<p color=\"red\">\n\na\n</p>"),
         ("<span underline=\"true\">u</span>", "<u>u</u>"),
         ("<span color=\"red_bg\">r</span>", "<span color=\"red_bg\">r</span>"),
         (
