@@ -18,6 +18,8 @@ mod forks;
 mod hostile;
 #[path = "github/issue.rs"]
 mod issue;
+#[path = "github/scenario.rs"]
+mod scenario;
 #[path = "github/suggest.rs"]
 mod suggest;
 #[path = "github/sync.rs"]
