@@ -68,7 +68,7 @@ fn exit_codes_reach_the_runner() {
     repo.write("agent-sync.yml", "version: 1\nnonsense: true\n");
     let wrong = step.run(&["config"]);
     assert_eq!(code(&wrong), 2);
-    assert!(text(&wrong.stderr).contains("nonsense"), "{wrong:?}");
+    assert!(text(&wrong.stdout).contains("nonsense"), "{wrong:?}");
 }
 
 fn version_line() -> String {

@@ -215,12 +215,17 @@ fn in_container(
     Step { run, outputs, summary, workspace, dir }
 }
 
-/// What a process left; no secret may be in it.
+/// What a process said, as the log shows it: the runner takes the lines that tell it what to hide. No secret may be
+/// in the rest.
 fn run_of(output: Output) -> Run {
+    let shown = |bytes: Vec<u8>| -> String {
+        let text = String::from_utf8(bytes).unwrap();
+        text.split_inclusive('\n').filter(|line| !line.starts_with("::add-mask::")).collect()
+    };
     let run = Run {
         code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
+        stdout: shown(output.stdout),
+        stderr: shown(output.stderr),
     };
     for secret in [TOKEN, BOT] {
         assert!(!run.stdout.contains(secret) && !run.stderr.contains(secret), "{run:?}");

@@ -2,10 +2,8 @@
 //!
 //! The image needs what tests/image.rs needs, so `.ci/run` plays it.
 
-use serde_json::{Value, json};
-
 use crate::check::{PATH, Scene, text};
-use crate::common::github::{ADA, Seen};
+use crate::common::github::Seen;
 use crate::common::story;
 use crate::job::{Runner, Step, World};
 
@@ -15,7 +13,7 @@ fn writes(world: &World) -> Vec<Seen> {
     world.github.writes().into_iter().filter(|seen| !lease(seen)).collect()
 }
 
-/// Fails unless there are two kinds of lines in the log: ours, and none that a runner would show as an error.
+/// Fails where a runner would show an error or a warning.
 #[track_caller]
 fn quiet(step: &Step) {
     let told = |line: &&str| line.starts_with("::error") || line.starts_with("::warning");
@@ -209,7 +207,6 @@ fn the_action_without_arguments_does_what_the_event_asks_for() {
     let step = scene.world.step(&scene.head, "pull_request", &payload, &[]).expect(1);
     assert_eq!(step.outputs["conflicts"], "1");
     let env = [("INPUT_COMMAND", "check"), ("INPUT_FAIL-ON", "never")];
-    scene.world.step_with(&scene.head, "pull_request", &payload, &[], &env).expect(0);
-    let all = scene.world.github.ask(ADA, "GET", "/pulls", Value::Null);
-    assert_eq!(all[0]["number"], json!(scene.number));
+    let step = scene.world.step_with(&scene.head, "pull_request", &payload, &[], &env).expect(0);
+    assert_eq!(step.outputs["conflicts"], "1");
 }
