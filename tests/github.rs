@@ -14,10 +14,14 @@ mod decide;
 mod faults;
 #[path = "github/forks.rs"]
 mod forks;
+#[path = "github/hostile.rs"]
+mod hostile;
 #[path = "github/issue.rs"]
 mod issue;
 #[path = "github/publish.rs"]
 mod publish;
+#[path = "github/scenario.rs"]
+mod scenario;
 #[path = "github/suggest.rs"]
 mod suggest;
 #[path = "github/sync.rs"]

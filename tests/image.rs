@@ -6,17 +6,15 @@
 
 mod common;
 
-use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
-use std::os::unix::fs::{MetadataExt, chown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::image::{Image, Step};
+use common::image::{Image, Step, give, owners};
 use common::{Lab, Repo, TOKEN};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -70,7 +68,7 @@ fn exit_codes_reach_the_runner() {
     repo.write("agent-sync.yml", "version: 1\nnonsense: true\n");
     let wrong = step.run(&["config"]);
     assert_eq!(code(&wrong), 2);
-    assert!(text(&wrong.stderr).contains("nonsense"), "{wrong:?}");
+    assert!(text(&wrong.stdout).contains("nonsense"), "{wrong:?}");
 }
 
 fn version_line() -> String {
@@ -176,7 +174,7 @@ fn what_a_run_writes_belongs_to_the_workspaces_owner() {
     let output = step().run(&["sync"]);
     assert_eq!(code(&output), 0, "{output:?}");
     assert!(repo.read(&path).contains("Written in Notion."));
-    let made = owners(&repo);
+    let made = owners(&repo.path);
     assert!(made.iter().any(|(path, _)| path.ends_with(".agent/cache/plans/PLAN")), "{made:?}");
     let foreign: Vec<_> = made.iter().filter(|(_, of)| *of != owner).collect();
     assert!(foreign.is_empty(), "{foreign:?}");
@@ -270,35 +268,6 @@ fn text(bytes: &[u8]) -> String {
 fn inner(outer: &Child) -> i32 {
     let children = format!("/proc/{0}/task/{0}/children", outer.id());
     std::fs::read_to_string(children).unwrap().trim().parse().unwrap()
-}
-
-fn give(path: &Path, (user, group): (u32, u32)) {
-    chown(path, Some(user), Some(group)).unwrap();
-    if path.is_dir() {
-        for entry in std::fs::read_dir(path).unwrap() {
-            give(&entry.unwrap().path(), (user, group));
-        }
-    }
-}
-
-/// Owners of all but what git keeps for itself, which is not ours to write in the image.
-fn owners(repo: &Repo<'_>) -> BTreeSet<(PathBuf, (u32, u32))> {
-    let mut found = BTreeSet::new();
-    let mut open = vec![repo.path.clone()];
-    while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            let data = path.symlink_metadata().unwrap();
-            if path.ends_with(".git") {
-                continue;
-            }
-            if data.is_dir() {
-                open.push(path.clone());
-            }
-            found.insert((path, (data.uid(), data.gid())));
-        }
-    }
-    found
 }
 
 /// A name server that knows one name (RFC 1035).

@@ -79,7 +79,12 @@ async fn fill(job: &Job<'_>, commit: &str, folder: &Path) -> Result<(), RunError
     let small = |entry: &Entry| entry.size.is_none_or(|size| size <= MAX_BYTES);
     let mut wanted = BTreeSet::new();
     for entry in &documents {
-        let Some(sha) = entry.sha.as_ref().filter(|_| small(entry)) else { continue };
+        if !small(entry) {
+            // Too large is what it has to be called, and not gone.
+            too_large(folder, &entry.path)?;
+            continue;
+        }
+        let Some(sha) = &entry.sha else { continue };
         // The default branch is checked out here as a rule, and most of its files are the same.
         let same = here.as_ref().and_then(|tree| tree.read(&entry.path).ok());
         match same.filter(|text| blob_id(text.as_bytes()) == *sha) {
@@ -101,6 +106,13 @@ async fn fill(job: &Job<'_>, commit: &str, folder: &Path) -> Result<(), RunError
 
 fn is_safe(path: &str) -> bool {
     path.split('/').all(is_ordinary)
+}
+
+/// A file without content, longer than any that is read.
+fn too_large(folder: &Path, path: &str) -> Result<(), RunError> {
+    write(folder, path, b"")?;
+    let file = std::fs::OpenOptions::new().write(true).open(folder.join(path));
+    file.and_then(|file| file.set_len(MAX_BYTES + 1)).map_err(|error| unwritable(&error))
 }
 
 fn write(folder: &Path, path: &str, bytes: &[u8]) -> Result<(), RunError> {

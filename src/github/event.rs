@@ -195,7 +195,16 @@ fn comment(payload: &Value) -> Result<Event, BadEvent> {
 fn sender(payload: &Value) -> Result<Sender, BadEvent> {
     let sender = &payload["sender"];
     let login: String = field(sender, "login")?;
+    if !is_login(&login) {
+        return Err(BadEvent("the sender has no name".to_owned()));
+    }
     Ok(Sender { is_bot: sender["type"] == "Bot" || login.ends_with("[bot]"), login })
+}
+
+/// Whether a text can be an account's name and nothing else: it becomes a part of addresses.
+fn is_login(login: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_[]".contains(c);
+    (1..=100).contains(&login.len()) && login.chars().all(plain)
 }
 
 /// Whether a text can be a branch's name and nothing else.
@@ -243,6 +252,22 @@ mod tests {
             let told = Told::parse("push", &json!({"ref": format!("refs/heads/{name}")})).unwrap();
             let expected = (name == "-").then(|| "-".to_owned());
             assert_eq!(told.event, Event::Push { branch: expected }, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_sender_is_an_account() {
+        let told = |login: &str| {
+            let sender = json!({"login": login, "type": "User"});
+            let edited = json!({"action": "edited", "issue": {"number": 7}, "sender": sender});
+            Told::parse("issues", &edited)
+        };
+        for login in ["ada", "Ada-L", "ada_corp", "dependabot[bot]"] {
+            assert!(told(login).is_ok(), "{login}");
+        }
+        for login in ["", "..", "../x", "a/b", "a b", "a\n", "a?b", "a%2fb", "é", &"a".repeat(101)]
+        {
+            assert!(told(login).is_err(), "{login}");
         }
     }
 

@@ -4,7 +4,8 @@
 //! The mounts and the names of variables are those of the `docker run` that the runner prints in its log. No daemon
 //! is needed: buildah makes the image, util-linux the namespaces. That takes root.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -12,7 +13,8 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Mounts what it is told to below the new root, and becomes the program there: process 1 of its namespace.
+/// Mounts what it is told to below the new root, and becomes the program there: process 1 of its namespace. For bash:
+/// dash drops variables whose names have hyphens, as those of inputs do.
 const ENTER: &str = r#"
 root=$1; shift
 while [ "$1" != -- ]; do mount --rbind "$1" "$root$2"; shift 2; done
@@ -235,7 +237,7 @@ impl Step {
         let mut command = Command::new("unshare");
         command
             .args(["--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--"])
-            .args(["sh", "-euc", ENTER, "sh"])
+            .args(["bash", "-euc", ENTER, "bash"])
             .arg(&root);
         for (source, target) in &self.mounts {
             command.arg(source).arg(target);
@@ -281,4 +283,37 @@ fn shell(script: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-euc", script]);
     command
+}
+
+/// User and group.
+pub type Owner = (u32, u32);
+
+/// Gives a file, or a folder with all in it, to somebody.
+pub fn give(path: &Path, (user, group): Owner) {
+    chown(path, Some(user), Some(group)).unwrap();
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            give(&entry.unwrap().path(), (user, group));
+        }
+    }
+}
+
+/// Owners of all below a folder but what git keeps for itself, which is not ours to write in the image.
+pub fn owners(folder: &Path) -> BTreeSet<(PathBuf, Owner)> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let data = path.symlink_metadata().unwrap();
+            if path.ends_with(".git") {
+                continue;
+            }
+            if data.is_dir() {
+                open.push(path.clone());
+            }
+            found.insert((path, (data.uid(), data.gid())));
+        }
+    }
+    found
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::common::github::{ADA, REPOSITORY, VIEWER};
 use crate::common::story;
-use crate::job::{Step, World, repository};
+use crate::job::{Runner, Step, World, repository};
 
 pub(crate) const PATH: &str = ".agent/cache/stories/INFRA/INFRA-1-first.md";
 
@@ -26,7 +26,12 @@ pub(crate) fn text(second: &str) -> String {
 
 impl Scene {
     pub(crate) fn new(both: bool) -> Self {
-        let world = World::new(&[(PATH, &text("Another one."))]);
+        Self::with(Runner::Binary, both)
+    }
+
+    /// As [`Self::new`], for this runner.
+    pub(crate) fn with(runner: Runner, both: bool) -> Self {
+        let world = World::with(runner, &[(PATH, &text("Another one."))]);
         world.pushed(&["init"]).expect(0);
         world.pushed(&["sync"]).expect(0);
         world.lab.minutes(5);

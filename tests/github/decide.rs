@@ -8,7 +8,7 @@ use crate::job::{Step, repository};
 
 impl Scene {
     /// Ticks a box of the sticky comment as a person does, and runs what the edit starts.
-    fn tick(&self, keep: &str) -> Step {
+    pub(crate) fn tick(&self, keep: &str) -> Step {
         let (id, body) = self.comments().into_iter().next().unwrap();
         let mark = format!("<!-- agent-sync:keep {keep} ");
         let ticked: Vec<String> = body
@@ -23,21 +23,21 @@ impl Scene {
     }
 
     /// A person edits one of our comments.
-    fn edit(&self, id: u64, body: &str, login: &str) -> Step {
+    pub(crate) fn edit(&self, id: u64, body: &str, login: &str) -> Step {
         let path = format!("/issues/comments/{id}");
         self.world.github.ask(ADA, "PATCH", &path, json!({"body": body}));
         self.commented(id, "edited", body, login)
     }
 
     /// A person writes a comment.
-    fn say(&self, token: &str, login: &str, body: &str) -> Step {
+    pub(crate) fn say(&self, token: &str, login: &str, body: &str) -> Step {
         let path = format!("/issues/{}/comments", self.number);
         let made = self.world.github.ask(token, "POST", &path, json!({"body": body}));
         self.commented(made["id"].as_u64().unwrap(), "created", body, login)
     }
 
     /// The job that a comment starts: on the default branch.
-    fn commented(&self, id: u64, action: &str, body: &str, login: &str) -> Step {
+    pub(crate) fn commented(&self, id: u64, action: &str, body: &str, login: &str) -> Step {
         let payload = json!({
             "action": action,
             "issue": {"number": self.number, "pull_request": {"url": "…"}},
@@ -49,13 +49,13 @@ impl Scene {
         self.world.step(&main, "issue_comment", &payload, &["auto"])
     }
 
-    fn state(&self) -> (String, String) {
+    pub(crate) fn state(&self) -> (String, String) {
         let (_, state, description) =
             self.world.github.statuses(&self.head).into_iter().next().unwrap();
         (state, description)
     }
 
-    fn merge(&self) {
+    pub(crate) fn merge(&self) {
         let path = format!("/pulls/{}/merge", self.number);
         self.world.github.ask(ADA, "PUT", &path, json!({}));
     }

@@ -21,7 +21,7 @@ impl Scene {
     }
 
     /// Our issues: number, state, text.
-    fn issues(&self) -> Vec<(u64, String, String)> {
+    pub(crate) fn issues(&self) -> Vec<(u64, String, String)> {
         let all = self.world.github.ask(ADA, "GET", "/issues?state=all", Value::Null);
         let ours = all.as_array().unwrap().iter().filter(|one| one["user"]["login"] == VIEWER);
         let text = |one: &Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
