@@ -132,8 +132,9 @@ fn signals_end_a_run_that_is_process_1() {
         // Takes the request and never answers it.
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", silent.local_addr().unwrap());
-        let mut child = step()
-            .env("NOTION_API_URL", &url)
+        // It has the folders that the container mounts.
+        let step = step().env("NOTION_API_URL", &url);
+        let mut child = step
             .command(&["status"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
