@@ -154,10 +154,11 @@ impl Desk<'_> {
             self.client().update_pull(pull.number, change).await?;
         }
         // Pull requests of the workflow's token start no workflow that would set it.
-        Ok(match new {
+        match new {
             true => check::first_status(self.job, &head, report).await?,
             false => check::status(self.job, &head, report).await?,
-        })
+        }
+        Ok(())
     }
 
     /// The pull request that the state knows, where it is still open. A closed one is forgotten; what it brought is
