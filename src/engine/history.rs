@@ -94,6 +94,12 @@ pub(super) async fn held(
         for version in git.versions_since(since, head, &folders).await? {
             let key = key_of(kinds, &version.path).filter(|key| keys.contains(key));
             if let Some(list) = key.and_then(|key| found.get_mut(&key)) {
+                // A file that only a merged branch held, and that is not there now, was never agreed: otherwise its
+                // absence would be a deletion.
+                let gone = list.first().is_none_or(Option::is_none);
+                if gone && !version.trunk {
+                    continue;
+                }
                 list.push(version.blob.map(|blob| (version.path, blob)));
             }
         }

@@ -274,28 +274,29 @@ impl Vcs for Hosted {
         folders: &[String],
     ) -> Result<Vec<Version>, VcsError> {
         let Some(comparison) = self.compare(from, to).await? else { return Ok(Vec::new()) };
-        let chain = first_parents(&comparison.commits, to);
+        let trunk = first_parents(&comparison.commits, to);
         let mut trees: BTreeMap<Oid, BTreeMap<String, Oid>> = BTreeMap::new();
-        let names = chain.iter().filter_map(|commit| commit.sha.parse::<Oid>().ok());
+        let names = comparison.commits.iter().filter_map(|commit| commit.sha.parse::<Oid>().ok());
         for name in std::iter::once(from.clone()).chain(names) {
             let files = self.tree_files(&name, folders).await?;
             trees.insert(name, files.into_iter().collect());
         }
-        let mut versions = BTreeSet::new();
-        for commit in chain {
+        let mut versions: BTreeMap<(String, Option<Oid>), bool> = BTreeMap::new();
+        for commit in &comparison.commits {
+            let is_trunk = trunk.contains(commit.sha.as_str());
+            let mut add = |path: &String, blob: Option<&Oid>| {
+                *versions.entry((path.clone(), blob.cloned())).or_default() |= is_trunk;
+            };
             let tree = |sha: &str| trees.get(&sha.parse::<Oid>().ok()?);
             let Some(files) = tree(&commit.sha) else { continue };
-            versions.extend(
-                files
-                    .iter()
-                    .map(|(path, oid)| Version { path: path.clone(), blob: Some(oid.clone()) }),
-            );
+            files.iter().for_each(|(path, oid)| add(path, Some(oid)));
             let parents = commit.parents.iter().filter_map(|parent| tree(parent));
             let gone =
                 parents.flat_map(|parent| parent.keys()).filter(|path| !files.contains_key(*path));
-            versions.extend(gone.map(|path| Version { path: path.clone(), blob: None }));
+            gone.for_each(|path| add(path, None));
         }
-        Ok(versions.into_iter().collect())
+        let version = |((path, blob), trunk)| Version { path, blob, trunk };
+        Ok(versions.into_iter().map(version).collect())
     }
 
     async fn blobs(&self, oids: &[Oid]) -> Result<BTreeMap<Oid, Vec<u8>>, VcsError> {
@@ -316,18 +317,15 @@ impl Vcs for Hosted {
     }
 }
 
-/// Of these commits those at which the branch itself was, newest first.
-fn first_parents<'c>(commits: &'c [Compared], head: &Oid) -> Vec<&'c Compared> {
+/// Of these commits those at which the branch itself was.
+fn first_parents<'c>(commits: &'c [Compared], head: &Oid) -> BTreeSet<&'c str> {
     let by_name: BTreeMap<&str, &Compared> =
         commits.iter().map(|commit| (commit.sha.as_str(), commit)).collect();
-    let mut chain = Vec::new();
-    let mut at = Some(head.as_str());
+    let mut chain = BTreeSet::new();
+    let mut at = by_name.get(head.as_str());
     // No commit is its own ancestor, whatever an answer says.
-    while let Some(commit) =
-        at.and_then(|name| by_name.get(name)).filter(|_| chain.len() < commits.len())
-    {
-        chain.push(*commit);
-        at = commit.parents.first().map(String::as_str);
+    while let Some(commit) = at.filter(|commit| chain.insert(commit.sha.as_str())) {
+        at = commit.parents.first().and_then(|parent| by_name.get(parent.as_str()));
     }
     chain
 }

@@ -59,8 +59,7 @@ pub trait Vcs: Send + Sync {
         folders: &[String],
     ) -> Result<Vec<(String, Oid)>, VcsError>;
 
-    /// Every version of the files below these folders that a commit in `from..to` introduced, along the first
-    /// parents: what the branch itself held.
+    /// Every version of the files below these folders that a commit in `from..to` introduced.
     async fn versions_since(
         &self,
         from: &Oid,

@@ -11,6 +11,8 @@ pub struct Version {
     pub path: String,
     /// Its content; `None` when the commit removed it, or made something else of it than a file.
     pub blob: Option<Oid>,
+    /// Whether the branch itself was at such a commit: along the first parents, not only below a merge.
+    pub trunk: bool,
 }
 
 impl Git {
@@ -66,9 +68,7 @@ impl Git {
     }
 
     /// Every version of the files below these folders (`""` or `.`: all) that any commit in `from..to`
-    /// introduced, against any of its parents, merges included. Only commits at which the branch itself was count:
-    /// the first parents (a text that a merged branch held for a while, and then not, was never agreed). Without
-    /// `from` the whole history of `to`. Paths
+    /// introduced, against any of its parents, merges included. Without `from` the whole history of `to`. Paths
     /// that are not UTF-8 are left out: no artifact can be there.
     ///
     /// # Errors
@@ -79,14 +79,33 @@ impl Git {
         to: &Oid,
         folders: &[String],
     ) -> Result<Vec<Version>, GitError> {
+        let trunk = self.introduced(from, to, folders, &["--first-parent"]).await?;
+        let all = self.introduced(from, to, folders, &[]).await?;
+        let version = |(path, blob): (String, Option<Oid>)| {
+            let trunk = trunk.contains(&(path.clone(), blob.clone()));
+            Version { path, blob, trunk }
+        };
+        Ok(all.into_iter().map(version).collect())
+    }
+
+    /// Paths and contents that the commits which `rev-list` lists with these options introduced.
+    async fn introduced(
+        &self,
+        from: Option<&Oid>,
+        to: &Oid,
+        folders: &[String],
+        options: &[&str],
+    ) -> Result<BTreeSet<(String, Option<Oid>)>, GitError> {
         let excluded = from.map(|from| format!("^{from}"));
-        let mut args = vec!["rev-list", "--first-parent", to.as_str()];
+        let mut args = vec!["rev-list"];
+        args.extend(options);
+        args.push(to.as_str());
         args.extend(excluded.as_deref());
         // Listed without paths: `git log -- <paths>` leaves out merges that are equal to one parent, and a merge
         // that brings an old version back is one of those.
         let commits = self.call(&args).stdout().await?;
         if commits.is_empty() {
-            return Ok(Vec::new());
+            return Ok(BTreeSet::new());
         }
         let mut args =
             vec!["diff-tree", "--stdin", "--root", "-m", "-r", "-z", "--raw", "--no-renames"];
@@ -163,7 +182,7 @@ fn is_file(mode: &str) -> bool {
 }
 
 /// Reads `:<mode> <mode> <object> <object> <status>\0<path>\0`, see git-diff-tree(1), "RAW OUTPUT FORMAT".
-fn parse_raw(raw: &[u8]) -> Result<Vec<Version>, GitError> {
+fn parse_raw(raw: &[u8]) -> Result<BTreeSet<(String, Option<Oid>)>, GitError> {
     let unexpected = |reason: &str| GitError::Unexpected {
         command: "git diff-tree --raw".to_owned(),
         reason: reason.to_owned(),
@@ -180,7 +199,7 @@ fn parse_raw(raw: &[u8]) -> Result<Vec<Version>, GitError> {
         };
         let Ok(path) = std::str::from_utf8(path) else { continue };
         let blob = Oid::parse_or_zero(blob).map_err(|error| unexpected(&error.to_string()))?;
-        versions.insert(Version { path: path.to_owned(), blob: blob.filter(|_| is_file(mode)) });
+        versions.insert((path.to_owned(), blob.filter(|_| is_file(mode))));
     }
-    Ok(versions.into_iter().collect())
+    Ok(versions)
 }

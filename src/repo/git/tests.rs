@@ -312,7 +312,8 @@ async fn rule_15_a_merge_that_brings_an_old_version_back_introduces_it() {
     let to = repo.commit("merge");
     assert_eq!(repo.git(&["rev-list", "--count", "--parents", "-1", "HEAD^2"]), "1");
     let found = git.versions_since(Some(&from), &to, &["docs".to_owned()]).await.unwrap();
-    let old = Version { path: "docs/a.md".to_owned(), blob: Some(git.blob_id(b"old\n")) };
+    let old =
+        Version { path: "docs/a.md".to_owned(), blob: Some(git.blob_id(b"old\n")), trunk: true };
     assert_eq!(found, [old]);
 }
 
@@ -329,7 +330,7 @@ async fn a_symbolic_link_is_no_file() {
     let docs = ["docs".to_owned()];
     assert!(git.tree_files(&to, &docs).await.unwrap().is_empty());
     let found = git.versions_since(Some(&from), &to, &docs).await.unwrap();
-    assert_eq!(found, [Version { path: "docs/a.md".to_owned(), blob: None }]);
+    assert_eq!(found, [Version { path: "docs/a.md".to_owned(), blob: None, trunk: true }]);
 }
 
 #[tokio::test]
