@@ -225,6 +225,8 @@ pub(super) struct Eyes<'a> {
     pub forget: bool,
     /// Who watches.
     pub progress: &'a dyn Progress,
+    /// Whether what differs will be written, so that the texts of all bases are needed.
+    pub writes: bool,
     /// This working tree; see [`Vcs::work_tree_id`].
     pub work_tree: Option<&'a str>,
     /// The repository's address on the web.

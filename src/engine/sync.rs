@@ -159,6 +159,7 @@ async fn look(
         published: turn.published,
         allow_delete: turn.session.request.allow.delete,
         forget: turn.session.request.allow.history,
+        writes: turn.session.request.command.writes() && !turn.session.request.dry_run,
         work_tree: turn.session.work_tree.as_deref(),
         web: turn.web,
         progress: turn.session.progress,

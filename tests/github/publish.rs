@@ -223,7 +223,7 @@ fn after_a_merge_nothing_is_left_to_do() {
         world.lab.minutes(5);
         // The proposals are taken over, and the merge is no decision against anything.
         sync(&world, 0);
-        cost(&world, 24);
+        cost(&world, 25);
         assert_eq!(world.lab.writes(), 0);
         world.lab.minutes(5);
         let step = calm(&world, 10);

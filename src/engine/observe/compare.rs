@@ -110,7 +110,7 @@ pub(super) async fn compare(
             began: Some(read.began),
         });
     }
-    let needed = needed_texts(eyes.book, &name, &artifacts);
+    let needed = needed_texts(eyes.book, &name, &artifacts, eyes.writes);
     eyes.book.fetch(&needed).await?;
     translate(eyes.book, &name, dialect, &artifacts).await?;
     // A file that goes with its page is no target of a link any more; so these are decided first.
@@ -150,13 +150,19 @@ pub(super) async fn compare(
     Ok(())
 }
 
-/// Texts of the bases and proposals of all artifacts at which something may have changed.
-fn needed_texts(book: &Book, name: &str, artifacts: &BTreeMap<Key, Artifact>) -> BTreeSet<String> {
+/// Texts of the bases and proposals of all artifacts at which something may have changed. To see what a change of the
+/// file alone comes to takes none of them; to send it does.
+fn needed_texts(
+    book: &Book,
+    name: &str,
+    artifacts: &BTreeMap<Key, Artifact>,
+    writes: bool,
+) -> BTreeSet<String> {
     let changed = |(key, artifact): (&Key, &Artifact)| {
         let record = book.record(name, key)?;
         let body = artifact.body.as_ref().map(|body| &body.digest);
-        let same = record.clean == artifact.file_digest
-            && record.path == artifact.path
+        let calm = record.clean == artifact.file_digest && record.path == artifact.path;
+        let same = (calm || !writes)
             && body == record.seen.digest.as_ref()
             && book.intents(name, key).is_empty();
         (!same && !artifact.blocked).then(|| record.texts().map(str::to_owned).collect::<Vec<_>>())
