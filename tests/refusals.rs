@@ -512,7 +512,9 @@ fn a_run_that_fails_reports_its_requests() {
     });
     let run = repo.run(&["sync"]).expect(4);
     assert!(lab.count() > 1);
-    assert_eq!(cost(&run), u64::try_from(lab.count()).unwrap(), "{run:?}");
+    // The databases are listed side by side: what was on its way when the first one gave up may not have arrived.
+    let arrived = u64::try_from(lab.count()).unwrap();
+    assert!((arrived..arrived + 4).contains(&cost(&run)), "{arrived}: {run:?}");
     assert!(run.json()["requests"]["retries"].as_u64() > Some(0));
     assert_eq!(run.json()["outcome"], "unavailable");
 }
