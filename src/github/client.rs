@@ -219,6 +219,24 @@ impl Client {
         }
     }
 
+    /// A call that changes nothing.
+    pub(super) fn get<'a>(
+        &self,
+        what: &'static str,
+        path: &'a [&'a str],
+        permission: &'static str,
+    ) -> Call<'a> {
+        Call {
+            what,
+            method: Method::GET,
+            path,
+            query: &[],
+            body: None,
+            meaning: Meaning::Read,
+            permission,
+        }
+    }
+
     async fn send(&self, call: &Call<'_>) -> Result<Whole, GithubError> {
         let mut waited = Duration::ZERO;
         let mut attempt = 1;

@@ -177,15 +177,7 @@ fn short(reference: &str) -> &str {
 
 impl Client {
     fn read<'a>(&self, what: &'static str, path: &'a [&'a str]) -> Call<'a> {
-        Call {
-            what,
-            method: Method::GET,
-            path,
-            query: &[],
-            body: None,
-            meaning: Meaning::Read,
-            permission: "contents: read",
-        }
+        self.get(what, path, "contents: read")
     }
 
     fn write<'a>(

@@ -128,13 +128,14 @@ impl Client {
         Ok(found)
     }
 
-    /// Makes a tree, in as many requests as its size takes: another one's files with these written or removed.
+    /// Makes a tree, in as many requests as its size takes: another one's files with these written or removed. Without
+    /// another one there must be files.
     ///
     /// # Errors
     /// [`GithubError`]. To remove what is not there is one.
     pub async fn grow_tree(
         &self,
-        base: &str,
+        base: Option<&str>,
         files: Vec<TreeFile<'_>>,
     ) -> Result<String, GithubError> {
         // Removals first, so that a file may take the place of a folder.
@@ -156,11 +157,14 @@ impl Client {
             }
             bytes += size;
         }
-        let mut tree = base.to_owned();
+        let mut tree = base.map(str::to_owned);
         for part in &parts {
             let files = part.iter().map(|(path, mode, content)| (*path, *mode, content));
-            tree = self.create_tree_of(Some(&tree), files).await?;
+            tree = Some(self.create_tree_of(tree.as_deref(), files).await?);
         }
-        Ok(tree)
+        tree.ok_or_else(|| GithubError::Unexpected {
+            what: "POST /git/trees",
+            message: "a tree was to be made of nothing".to_owned(),
+        })
     }
 }

@@ -74,15 +74,7 @@ pub struct NewReviewComment<'a> {
 
 impl Client {
     fn read_pull<'a>(&self, what: &'static str, path: &'a [&'a str]) -> Call<'a> {
-        Call {
-            what,
-            method: Method::GET,
-            path,
-            query: &[],
-            body: None,
-            meaning: Meaning::Read,
-            permission: "pull-requests: read",
-        }
+        self.get(what, path, "pull-requests: read")
     }
 
     /// The lines that a pull request shows, by file. One request for each hundred files.

@@ -128,23 +128,6 @@ pub struct Status {
 }
 
 impl Client {
-    fn get<'a>(
-        &self,
-        what: &'static str,
-        path: &'a [&'a str],
-        permission: &'static str,
-    ) -> Call<'a> {
-        Call {
-            what,
-            method: Method::GET,
-            path,
-            query: &[],
-            body: None,
-            meaning: Meaning::Read,
-            permission,
-        }
-    }
-
     /// The newest comment on an issue or pull request that `ours` takes for ours. One request for each hundred
     /// comments.
     ///

@@ -18,9 +18,8 @@ use crate::github::data::{Content, Entry, blob_id};
 use crate::github::{Client, GithubError};
 use crate::repo::git::{GitError, check_ref, lease_ref};
 
-/// Files, and bytes of text, that go into one request.
-const FILES: usize = 1_000;
-const BYTES: usize = 4 * 1024 * 1024;
+/// Mode of every file of the state.
+const PLAIN: &str = "100644";
 
 /// How often a ref is moved that was not moved for no definite reason.
 const MOVES: u32 = 3;
@@ -178,36 +177,19 @@ impl GithubStore {
         base: Option<String>,
         change: &BTreeMap<&str, Option<&[u8]>>,
     ) -> Result<String, StateError> {
-        let mut tree = base;
-        let mut part: Vec<(&str, Content<'_>)> = Vec::new();
-        let mut bytes = 0;
-        // Removals first, so that a file may take the place of a folder.
-        let removed = change.iter().filter(|(_, content)| content.is_none());
-        let written = change.iter().filter(|(_, content)| content.is_some());
-        for (path, content) in removed.chain(written) {
-            let (content, size) = match content {
-                None => (Content::Gone, 0),
-                Some(raw) => match std::str::from_utf8(raw) {
-                    Ok(text) => (Content::Text(text), text.len()),
-                    Err(_) => {
-                        let blob = self.client.create_blob(raw).await;
-                        (Content::Blob(blob.map_err(|e| self.failed(e))?), 0)
-                    }
-                },
+        let mut files = Vec::new();
+        for (path, content) in change {
+            let content = match content.map(|raw| (raw, std::str::from_utf8(raw))) {
+                None => Content::Gone,
+                Some((_, Ok(text))) => Content::Text(text),
+                Some((raw, Err(_))) => {
+                    let blob = self.client.create_blob(raw).await;
+                    Content::Blob(blob.map_err(|e| self.failed(e))?)
+                }
             };
-            if !part.is_empty() && (part.len() == FILES || bytes + size > BYTES) {
-                let made = self.client.create_tree(tree.as_deref(), &part).await;
-                tree = Some(made.map_err(|e| self.failed(e))?);
-                part.clear();
-                bytes = 0;
-            }
-            bytes += size;
-            part.push((path, content));
+            files.push((*path, PLAIN, content));
         }
-        if let (true, Some(tree)) = (part.is_empty(), &tree) {
-            return Ok(tree.clone());
-        }
-        self.client.create_tree(tree.as_deref(), &part).await.map_err(|e| self.failed(e))
+        self.client.grow_tree(base.as_deref(), files).await.map_err(|e| self.failed(e))
     }
 }
 

@@ -94,7 +94,7 @@ impl<'a> Commit<'a> {
             };
             files.push((path, mode, content));
         }
-        let tree = client.grow_tree(&base, files).await?;
+        let tree = client.grow_tree(Some(&base), files).await?;
         self.tree = Some(tree.clone());
         Ok(tree)
     }
