@@ -73,7 +73,7 @@ pub(super) fn render(nodes: &[Node], place: &Surroundings, links: Option<&Links>
 }
 
 /// Whether a block would not be inside of the list item before it: one without text ends at a blank line.
-fn ends_at_a_blank_line(item: &Node, node: &Node) -> bool {
+pub(super) fn ends_at_a_blank_line(item: &Node, node: &Node) -> bool {
     let empty = matches!(&item.block, Block::Item(_, text) if text.is_empty());
     empty && node.depth > item.depth && !matches!(node.block, Block::Item(..))
 }

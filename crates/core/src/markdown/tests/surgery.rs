@@ -87,6 +87,60 @@ fn one_word_in_notion_is_a_one_line_edit() {
     }
 }
 
+/// A text that comes to stand beside what only the file has does not flow together with it, and what is elsewhere
+/// in the file stays as it is written.
+#[test]
+fn what_only_the_file_has_stays_beside_a_new_text() {
+    for (file, other, wanted) in [
+        ("-\n[r]: b", "- a", "- a\n\n[r]: b"),
+        (">\n[r]: b", "> a", "> a\n\n[r]: b"),
+        ("# h\n[r]: b", "h", "h\n\n[r]: b"),
+        ("-\n[r]: b", "-\n\na", "-\n\na\n\n[r]: b"),
+        ("a\n# h\n[r]: b", "a", "a\n\n[r]: b"),
+        ("[r]: b\n[^1]: g\n*", "a\n\n*", "[r]: b\n[^1]: g\n\na\n\n*"),
+        ("[^1]: g\n# h", "h", "[^1]: g\n\nh"),
+    ] {
+        let elsewhere = "hard\nwrapped __text__\n\n";
+        for dialect in [V1, V2] {
+            // Behind a block the new text would stand before the definitions.
+            let places = if file.starts_with('[') { &[""][..] } else { &["", elsewhere] };
+            for before in places {
+                let (file, other) = (format!("{before}{file}"), format!("{before}{other}"));
+                let now = sent_in(dialect, &other);
+                let old = sent_in(dialect, &file);
+                for base in [None, Some((file.as_str(), old.as_str()))] {
+                    let result = pulled_in(dialect, base, &file, &now);
+                    assert_eq!(result, format!("{before}{wanted}"));
+                    assert_same_in(dialect, &result, &now);
+                }
+            }
+        }
+    }
+}
+
+/// A list item without text ends at a blank line, so its child needs something to stand on.
+#[test]
+fn a_child_comes_into_an_empty_item() {
+    for (file, now, wanted) in [
+        ("* a\n*\n* b", "- a\n- \n\t> c\n- b", "* a\n* <!-- -->\n\n  > c\n* b"),
+        (
+            "* a\n*  \n* b",
+            "- a\n- \n\t```sh\n\tc\n\t```\n- b",
+            "* a\n* <!-- -->\n\n  ```shell\n  c\n  ```\n* b",
+        ),
+        ("- [ ] <!-- x -->\n- b", "- [ ] \n\tc\n- b", "- [ ] <!-- x -->\n\n  c\n- b"),
+        ("*\n  > c", "- \n\td", "* <!-- -->\n\n  d"),
+    ] {
+        let (file, now) = (format!("hard\nwrap\n\n{file}\n"), format!("hard wrap\n{now}"));
+        let old = sent(&file);
+        for base in [None, Some((file.as_str(), old.as_str()))] {
+            let result = pulled(base, &file, &now);
+            assert_eq!(result, format!("hard\nwrap\n\n{wanted}\n"));
+            assert_same(&result, &now);
+        }
+    }
+}
+
 /// Where a word changes in Notion, the file's ways of writing stay, whatever the block is.
 #[test]
 fn a_word_changes_inside_of_any_block() {
