@@ -357,8 +357,4 @@ impl<'a> Reader<'a, '_> {
             frozen,
         });
     }
-
-    pub(super) fn line_of(&self, offset: usize) -> usize {
-        self.lines.partition_point(|line| line.span.end < offset)
-    }
 }
