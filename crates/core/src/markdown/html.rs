@@ -239,6 +239,13 @@ pub(super) fn mention(raw: &str) -> Piece {
     Piece::Tag { raw: raw.clone(), key }
 }
 
+/// Opening tag, label and closing tag of a mention.
+pub(super) fn parts(raw: &str) -> (&str, &str, &str) {
+    let (tag, rest) = raw.split_at(Tag::at(raw).map_or(raw.len(), |tag| tag.len));
+    let (label, close) = rest.split_at(rest.rfind("</").unwrap_or(rest.len()));
+    (tag, label, close)
+}
+
 /// Name of the block that a marker line of ours stands for: `<!-- notion: bookmark -->`.
 pub(super) fn marker_name(comment: &str) -> Option<&str> {
     let name = comment

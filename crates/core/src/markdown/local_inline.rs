@@ -103,11 +103,14 @@ fn write(text: &Inline, place: Place, style: Style, links: Option<&Links>) -> St
                 at += 1;
             }
             Piece::Tag { raw, .. } => {
+                let (tag, label, close) = html::parts(raw);
                 out.push_str(&if place == Place::Cell {
-                    raw.replace('|', "\\|")
+                    tag.replace('|', "\\|")
                 } else {
-                    raw.clone()
+                    tag.to_owned()
                 });
+                escape(label, 0, &[], place, &Marks::default(), &mut out);
+                out.push_str(close);
                 at += 1;
             }
         }

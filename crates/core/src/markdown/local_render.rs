@@ -4,7 +4,7 @@ use super::block::{Block, Marker, Node};
 use super::inline::{Inline, Piece};
 use super::links::Links;
 use super::local_inline::{self, Place};
-use super::local_parse;
+use super::{html, local_parse};
 
 /// Where a run of blocks will stand.
 #[derive(Clone, Debug)]
@@ -249,7 +249,10 @@ pub(super) fn html_title(title: &Inline, links: Option<&Links>) -> String {
                 out.push_str("</code>");
             }
             Piece::Break => out.push_str("<br>"),
-            Piece::Tag { raw, .. } => out.push_str(raw),
+            Piece::Tag { raw, .. } => {
+                let (tag, label, close) = html::parts(raw);
+                out.push_str(&format!("{tag}{}{close}", escaped(label)));
+            }
         }
         tags.iter().rev().for_each(|(_, close)| out.push_str(close));
     }
