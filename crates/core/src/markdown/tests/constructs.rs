@@ -95,6 +95,12 @@ fn constructs_have_a_form_in_a_file() {
         ("<table>\n<tr>\n<td>a</td>\n</tr>\n</table>", "|  |\n| --- |\n| a |\n"),
         ("see \\[https://a.b/c_\\[d\\]\\]", "see \\[https://a.b/c_[d]]\n"),
         ("**a [b](https://a.b/c) d**", "**a [b](https://a.b/c) d**\n"),
+        // What would not be read as this very text is escaped, though it looks like a link that Notion refused.
+        ("[\\[\\]()](http://a)", "[\\[\\]()](http://a)\n"),
+        ("[](&ap;)", "\\[\\](\\&ap;)\n"),
+        ("\\[**a**\\](x)", "\\[**a**\\](x)\n"),
+        ("!\\[<br>\\]()", "\\!\\[\\\n\\]()\n"),
+        ("a<mention =\"\"/>", "a\\<mention =\"\"/>\n"),
         ("\\[t\\](./a.html#T\\<K,+V\\>)", "[t](./a.html#T<K,+V>)\n"),
         (
             "![c](https://prod-files-secure.s3.amazonaws.com/x?X-Amz-S=1)",
