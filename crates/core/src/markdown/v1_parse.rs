@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::block::{Alert, Block, Marker, Node, RemoteUnit, code, paragraph};
 use super::html::Tag;
+use super::v2_line::is_escaped;
 use super::{table_tags, url, v1_inline};
 
 /// Containers nested deeper are opaque; recursion must end.
@@ -300,8 +301,8 @@ impl<'a> Reader<'a, '_> {
         let last = self.line(lines.end.saturating_sub(1).max(lines.start));
         let span = first.span.start..last.span.end;
         let raw = self.source.get(span.clone()).unwrap_or_default();
-        let frozen = matches!(block, Block::Opaque(..)) || url::holds_signed(raw);
         let node = Node { depth, block };
+        let frozen = node.holds_opaque() || url::holds_signed(raw);
         let key = node.key();
         self.units.push(RemoteUnit {
             node,
@@ -353,7 +354,8 @@ fn image(text: &str) -> Option<Block> {
     let inner = text.strip_prefix("![")?.strip_suffix(')')?;
     let split = inner.rfind("](")?;
     let (caption, target) = (inner.get(..split)?, inner.get(split + 2..)?);
-    if !url::is_sendable(target) || target.contains(['(', ')']) || caption.contains("](") {
+    let mut ends = caption.match_indices("](").map(|(at, _)| is_escaped(caption, at));
+    if !url::is_sendable(target) || target.contains(['(', ')']) || !ends.all(|escaped| escaped) {
         return None;
     }
     Some(Block::Image(v1_inline::parse(caption), target.to_owned()))

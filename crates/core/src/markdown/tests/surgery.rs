@@ -141,6 +141,66 @@ fn a_child_comes_into_an_empty_item() {
     }
 }
 
+/// Blocks inside of a quote, callout or toggle keep what only Notion has, where only their neighbours change.
+#[test]
+fn what_is_inside_of_a_container_stays() {
+    for (dialect, remote) in [
+        (V1, "> top\n\tone {color=\"red\"}\n\t- WORD {color=\"blue\"}\n\t\ttwo {color=\"red\"}"),
+        (
+            V1,
+            "<callout icon=\"🎯\" color=\"gray_bg\">\n\tone {color=\"red\"}\n\n\tWORD\n\t<empty-block/>\n\t```go\n\t\tx\n\n\t```\n</callout>",
+        ),
+        (
+            V1,
+            "- a\n\t<details color=\"red\">\n\t<summary>t</summary>\n\t\tone {color=\"red\"}\n\t\t> WORD\n\t\t\ttwo {color=\"red\"}\n\t</details>",
+        ),
+        (V1, "<details>\n<summary>a WORD</summary>\n\tone {color=\"red\"}\n</details>"),
+        (V1, "> a WORD\n\tone {color=\"red\"}"),
+        (
+            V2,
+            "<callout icon=\"🎯\" color=\"gray_bg\">\n<p color=\"red\">one</p>\n\nWORD\n\n<p />\n\n- x\n</callout>",
+        ),
+        (
+            V2,
+            "- a\n\n\t<quote color=\"red\">\n\ttop\n\n\t<p color=\"red\">one</p>\n\n\t- WORD\n\t</quote>",
+        ),
+        (V2, "<toggle color=\"red\">\na WORD\n\n<p color=\"red\">one</p>\n</toggle>"),
+        (V2, "<toggle>\nt\n\n<p color=\"red\">one</p>\n\nWORD\n</toggle>"),
+    ] {
+        let file = filed_in(dialect, remote);
+        let edited = file.replacen("WORD", "other", 1);
+        for base in [None, Some((file.as_str(), remote))] {
+            let result = pushed_in(dialect, base, &edited, remote);
+            assert_eq!(result, remote.replacen("WORD", "other", 1), "{dialect:?}");
+            let gone = pushed_in(dialect, base, &file.replacen("WORD", "", 1), remote);
+            assert!(gone.contains("red"), "{gone}");
+        }
+    }
+}
+
+/// A block that only Notion has is never replaced together with the one around it.
+#[test]
+fn what_only_notion_has_inside_of_a_container_is_not_touched() {
+    let v1 = "a\n<callout>\n\tb\n\t<unknown url=\"u\" alt=\"embed\"/>\n</callout>\n> q\n\t<page url=\"u\">P</page>";
+    let v2 = "a\n\n<callout>\nb\n\n<embed source=\"u\">c</embed>\n</callout>\n\n<quote>\nq\n\n<page url=\"u\">P</page>\n</quote>";
+    for (dialect, remote) in [(V1, v1), (V2, v2)] {
+        let file = filed_in(dialect, remote);
+        for edit in [file.replace("> b", "> c"), file.replace("> q", "> c")] {
+            assert_ne!(edit, file);
+            let plan = plan_push(dialect, Some((&md(&file), remote)), &md(&edit), remote);
+            assert!(matches!(plan, Push::Impossible(_)), "{plan:?}");
+        }
+        // Alone on a page it takes what comes behind it, and nothing is written twice.
+        let alone = remote.split_once("\n<").map(|(_, rest)| format!("<{rest}")).unwrap();
+        let more = format!("{}\nmore\n", filed_in(dialect, &alone));
+        assert_eq!(plan_push(dialect, None, &md(&more), &alone), Push::Append("more".to_owned()));
+        // Around it all is free, and it goes with nothing.
+        let without = "c\n\n> [!NOTE]\n> b\n";
+        let result = pushed_in(dialect, Some((&file, remote)), without, remote);
+        assert_eq!(result, remote.replacen('a', "c", 1));
+    }
+}
+
 /// Where a word changes in Notion, the file's ways of writing stay, whatever the block is.
 #[test]
 fn a_word_changes_inside_of_any_block() {
