@@ -43,7 +43,7 @@ const LOSSES: &[(&str, &str)] = &[
     ),
     (
         "Targets",
-        "brackets and backslashes in a link's target are percent-encoded; the slash after a bare host may go",
+        "brackets, bars and backslashes in a link's target are percent-encoded; the slash after a bare host may go",
     ),
     ("Link titles", "go"),
     ("Image inside of text", "is a link named by its caption"),

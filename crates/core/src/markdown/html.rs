@@ -237,7 +237,8 @@ pub(super) fn modern(raw: &str) -> String {
 
 /// A mention from its tag; the label is not part of the key, as it follows renames (notion-api.md §7.4).
 pub(super) fn mention(raw: &str) -> Piece {
-    let raw = &classic(raw);
+    // A line of a file may end inside of a tag or a label.
+    let raw = &classic(&raw.replace("\r\n", "\n").replace(['\n', '\r'], " "));
     let key = Tag::at(raw).map_or_else(
         || raw.clone(),
         |tag| {

@@ -227,7 +227,9 @@ fn is_image(target: &str, links: Option<&Links>) -> bool {
 
 /// What stands in the parentheses of a link or an image.
 pub(super) fn file_target(target: &str, image: bool, links: Option<&Links>) -> String {
-    links.and_then(|links| links.to_local(target, image)).unwrap_or_else(|| link_target(target))
+    links
+        .and_then(|links| links.to_local(target, image))
+        .unwrap_or_else(|| url::without_entities(&link_target(target)))
 }
 
 /// Positions (bytes of the text pieces, one for any other) of punctuation that is to be written as it is: the

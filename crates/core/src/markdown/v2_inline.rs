@@ -7,6 +7,7 @@ use pulldown_cmark::{Options, Parser};
 use super::html::{self, Tag};
 use super::inline::{Inline, Piece, Run};
 use super::local_text::{self, Found};
+use super::url;
 use super::v1_inline::{Mark, link_target, marks_of, write_code};
 
 /// Where the text stands.
@@ -202,7 +203,7 @@ fn close(mark: &Mark, style: Style, out: &mut String) {
     match (mark, style) {
         (Mark::Link(target), _) => {
             out.push_str("](");
-            out.push_str(&link_target(target));
+            out.push_str(&url::without_entities(&link_target(target)));
             out.push(')');
         }
         (Mark::Color(_), _) => out.push_str("</span>"),

@@ -40,6 +40,11 @@ fn constructs_have_a_form_in_v1() {
         ("```math\nx^2\n```", "$$\nx^2\n$$"),
         ("$$\nx^2\n$$", "$$\nx^2\n$$"),
         ("***", "---"),
+        ("![[](][r]\n\n[r]: https://a.b", "![\\[\\](](https://a.b)"),
+        (
+            "a <mention-page\nurl=\"u\">b\nc</mention-page>",
+            "a <mention-page url=\"u\">b c</mention-page>",
+        ),
         (
             "| a | b |\n|:-:|---|\n| 1 | `x\\|y` |",
             "<table header-row=\"true\">\n<tr>\n<td>a</td>\n<td>b</td>\n</tr>\n<tr>\n<td>1</td>\n<td>`x|y`</td>\n</tr>\n</table>",
@@ -97,6 +102,8 @@ fn constructs_have_a_form_in_a_file() {
         ("**a [b](https://a.b/c) d**", "**a [b](https://a.b/c) d**\n"),
         // What would not be read as this very text is escaped, though it looks like a link that Notion refused.
         ("[\\[\\]()](http://a)", "[\\[\\]()](http://a)\n"),
+        ("[a](https://a.b/&copy;)", "[a](https://a.b/&amp;copy;)\n"),
+        ("![a](https://a.b/&copy;)", "![a](https://a.b/&amp;copy;)\n"),
         ("[](&ap;)", "\\[\\](\\&ap;)\n"),
         ("\\[**a**\\](x)", "\\[**a**\\](x)\n"),
         ("!\\[<br>\\]()", "\\!\\[\\\n\\]()\n"),
@@ -166,6 +173,7 @@ fn what_changes_by_itself_does_not_count() {
         ("a\n\n\nb", "a\nb"),
         ("a\n<empty-block/>\nb", "a\nb"),
         ("a\n<br>\nb", "a\nb"),
+        ("[a](https://a.b/c|d)", "[a](https://a.b/c%7Cd)"),
         ("e<span>\u{301}</span>", "\u{e9}"),
         ("a\n<unknown url=\"u\" alt=\"embed\"/>", "a"),
         ("2. a\n7. b", "1. a\n1. b"),
