@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::config::BackendConfig;
+use crate::state::Store;
 
 pub mod notion;
 
@@ -164,6 +165,14 @@ pub enum BackendError {
     #[error("{message} {remedy}")]
     Refused {
         /// What is refused; a sentence.
+        message: String,
+        /// What to do; a sentence.
+        remedy: String,
+    },
+    /// There is no secret to reach it with in the environment (exit 3 where this backend is the one that is meant).
+    #[error("{message} {remedy}")]
+    NoCredentials {
+        /// What is missing; a sentence.
         message: String,
         /// What to do; a sentence.
         remedy: String,
@@ -348,19 +357,21 @@ pub struct Connected {
     pub shared: BTreeSet<String>,
     /// Whether a run may make what it misses there.
     pub auto_init: bool,
+    /// Where the backend keeps its own state; without one it is in the state of the repository.
+    pub store: Option<Arc<dyn Store>>,
 }
 
 /// Sets up a configured backend; sends nothing. `None` for a type that this version cannot sync.
 ///
 /// # Errors
-/// [`BackendError::Refused`] for a missing token or an id that is none.
+/// [`BackendError::NoCredentials`] without a token, [`BackendError::Refused`] for an id that is none.
 pub fn connect(
     config: &BackendConfig,
     env: &BTreeMap<String, String>,
 ) -> Result<Option<Connected>, BackendError> {
     let BackendConfig::Notion(notion) = config else { return Ok(None) };
     let Some(token) = env.get("NOTION_TOKEN") else {
-        return Err(BackendError::Refused {
+        return Err(BackendError::NoCredentials {
             message: "There is no Notion token.".to_owned(),
             remedy:
                 "Set NOTION_TOKEN to the token of a connection (Notion: Settings, Connections)."
@@ -389,5 +400,6 @@ pub fn connect(
         backend: Arc::new(notion::Notion::new(options)?),
         shared: notion.share.iter().cloned().collect(),
         auto_init: notion.auto_init,
+        store: None,
     }))
 }
