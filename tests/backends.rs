@@ -19,12 +19,7 @@ struct Pair {
 impl Pair {
     fn new() -> Self {
         let lab = Lab::new();
-        let board = {
-            let mut workspace = lab.sim.workspace();
-            let page = workspace.create_private_page("Board");
-            workspace.share(&page);
-            page
-        };
+        let board = lab.second_parent();
         Self { lab, board }
     }
 
@@ -51,11 +46,7 @@ impl Pair {
             "wiki" => self.lab.sim.parent_page(),
             _ => self.board.clone(),
         };
-        let workspace = self.lab.sim.workspace();
-        let database = workspace.databases().into_iter().find(|database| {
-            database.title == "Stories" && database.parent.as_deref() == Some(parent.as_str())
-        })?;
-        workspace.page_with(&database.id, "ID", id)
+        self.lab.find_page_under(&parent, "Stories", id)
     }
 
     #[track_caller]

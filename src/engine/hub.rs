@@ -72,7 +72,7 @@ struct Part<'a> {
     book: Option<Book>,
     /// Why it takes no further part.
     failed: Option<RunError>,
-    /// What all had brought when its last turn ended.
+    /// What others had brought that its last turn could take up.
     seen: BTreeSet<(Key, String)>,
 }
 
@@ -180,7 +180,10 @@ impl Round<'_> {
                 Err(error) => part.failed = Some(error),
                 Ok(stopped) => part.failed = stopped,
             }
-            part.seen.clone_from(&relay.brought);
+            // What it had to wait for it has not got.
+            if !relay.waits {
+                part.seen.clone_from(&relay.brought);
+            }
         }
         Ok(())
     }
