@@ -39,6 +39,7 @@ mod remote;
 mod rename;
 mod resolve;
 mod restore;
+mod retention;
 mod stop;
 mod sync;
 mod work;

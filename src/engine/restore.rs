@@ -63,8 +63,13 @@ pub(super) async fn restore(
         None => versions.into_iter().next(),
     };
     let Some((run, replaced, text)) = version else {
+        let pruned = turn.book.meta.pruned.map(|cutoff| {
+            let cutoff = cutoff.strftime("%Y-%m-%d");
+            format!(" Versions from before {cutoff} were pruned (`state.keep_days`).")
+        });
         return Err(RunError::Usage(format!(
-            "No run replaced anything of {key} on that side. `agent-sync log` lists the runs."
+            "No run replaced anything of {key} on that side. `agent-sync log` lists the runs.{}",
+            pruned.unwrap_or_default()
         )));
     };
     let mut sides = Sides::default();

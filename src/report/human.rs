@@ -21,6 +21,9 @@ pub fn human(report: &Report, verbose: bool) -> String {
         if report.log.is_empty() {
             out.push_str("No run has been recorded yet.\n");
         }
+        for notice in &report.notices {
+            let _ = writeln!(out, "note: {}", one_line(notice));
+        }
         return out;
     }
     for difference in &report.diffs {
