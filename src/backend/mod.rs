@@ -345,8 +345,37 @@ pub trait Backend: Send + Sync {
         page: &str,
     ) -> Result<RemotePage, BackendError>;
 
+    /// How to comment on pages, where that is possible.
+    fn comments(&self) -> Option<&dyn Comments> {
+        None
+    }
+
     /// Requests so far.
     fn requests(&self) -> Requests;
+}
+
+/// A comment on a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comment {
+    /// Its id.
+    pub id: String,
+    /// Its text, without formatting.
+    pub text: String,
+    /// Id of its author.
+    pub author: Option<String>,
+}
+
+/// Comments on pages. Errors of capabilities are [`BackendError::Refused`].
+#[async_trait]
+pub trait Comments: Send + Sync {
+    /// The comments on a page that nobody has resolved: 1 request for each 100.
+    async fn open(&self, page: &str) -> Result<Vec<Comment>, BackendError>;
+
+    /// Posts a comment of plain text and gives its id: 1 request.
+    async fn post(&self, page: &str, text: &str) -> Result<String, BackendError>;
+
+    /// Deletes a comment of ours; one that is gone or resolved is no error: 1 request.
+    async fn delete(&self, comment: &str) -> Result<(), BackendError>;
 }
 
 /// A backend that was set up.

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::comments::Commented;
 use super::links::Led;
 use super::publishing::Outgoing;
 use super::relabel::Relabel;
@@ -194,6 +195,9 @@ pub(super) struct BackendMeta {
     /// Cursor of each kind.
     #[serde(default)]
     pub cursors: BTreeMap<String, Cursor>,
+    /// Comments about findings, by the finding's fingerprint.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub comments: BTreeMap<String, Commented>,
     /// Fields of a newer version.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,

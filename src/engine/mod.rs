@@ -19,6 +19,7 @@ use crate::state::{StateError, Store};
 
 mod assign;
 mod book;
+mod comments;
 mod damage;
 mod execute;
 mod finish;

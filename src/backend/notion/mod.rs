@@ -18,8 +18,8 @@ use secrecy::SecretString;
 use serde_json::Value as Json;
 
 use super::{
-    Backend, BackendError, BodyRead, Identity, Listing, Place, Presence, RemotePage, Requests,
-    Schema, WriteGate,
+    Backend, BackendError, BodyRead, Comments, Identity, Listing, Place, Presence, RemotePage,
+    Requests, Schema, WriteGate,
 };
 use client::Client;
 use endpoint::Endpoint;
@@ -28,6 +28,7 @@ use id::ObjectId;
 mod answer;
 mod body;
 mod client;
+mod comments;
 mod endpoint;
 mod id;
 mod limiter;
@@ -284,6 +285,10 @@ impl Backend for Notion {
         page: &str,
     ) -> Result<RemotePage, BackendError> {
         self.set_trashed(kind, place, &page_id(page)?, false).await
+    }
+
+    fn comments(&self) -> Option<&dyn Comments> {
+        Some(self)
     }
 
     fn requests(&self) -> Requests {
