@@ -31,6 +31,8 @@ pub struct Identity {
     pub id: String,
     /// Whether that user is a bot (and so never a person's own edit).
     pub bot: bool,
+    /// Id of the workspace, where the backend has such a thing.
+    pub workspace: Option<String>,
 }
 
 /// Where a kind lives on a backend, as remembered in the state.
@@ -345,6 +347,11 @@ pub trait Backend: Send + Sync {
         page: &str,
     ) -> Result<RemotePage, BackendError>;
 
+    /// How to show the environment on a page of its own, where that is possible.
+    fn overview(&self) -> Option<&dyn Overview> {
+        None
+    }
+
     /// How to comment on pages, where that is possible.
     fn comments(&self) -> Option<&dyn Comments> {
         None
@@ -352,6 +359,16 @@ pub trait Backend: Send + Sync {
 
     /// Requests so far.
     fn requests(&self) -> Requests;
+}
+
+/// A page beside the databases that shows people what is synced; its body is read and changed as any page's.
+#[async_trait]
+pub trait Overview: Send + Sync {
+    /// The live pages of this title beside the databases, oldest first: 1 request for each 100 neighbours.
+    async fn find(&self, title: &str) -> Result<Vec<String>, BackendError>;
+
+    /// Makes the page and gives its id and its address: 1 request.
+    async fn make(&self, title: &str, text: &str) -> Result<(String, String), BackendError>;
 }
 
 /// A comment on a page.

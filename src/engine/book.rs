@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::comments::Commented;
+use super::environment::Shown;
 use super::links::Led;
 use super::publishing::Outgoing;
 use super::relabel::Relabel;
@@ -195,6 +196,9 @@ pub(super) struct BackendMeta {
     /// Cursor of each kind.
     #[serde(default)]
     pub cursors: BTreeMap<String, Cursor>,
+    /// The page that shows what is synced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Shown>,
     /// Comments about findings, by the finding's fingerprint.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub comments: BTreeMap<String, Commented>,
@@ -266,6 +270,9 @@ pub(super) struct Meta {
     /// Pages that files name and that are gone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gone: Vec<Gone>,
+    /// How often the janitor found what last, by rule.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub found: BTreeMap<String, usize>,
     /// When the state's history begins, by the clock of the machine that began it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began: Option<Timestamp>,

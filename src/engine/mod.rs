@@ -21,6 +21,7 @@ mod assign;
 mod book;
 mod comments;
 mod damage;
+mod environment;
 mod execute;
 mod finish;
 mod history;

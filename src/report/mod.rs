@@ -11,12 +11,16 @@ use crate::backend::Requests;
 use crate::engine::{Action, Artifact, Decision, Keep, RunError};
 
 mod diff;
+mod environment;
 mod escape;
 pub mod github;
 mod human;
 mod progress;
 
 pub use diff::unified;
+pub use environment::{
+    ENVIRONMENT_TITLE, Environment, environment, environment_date, environment_mark,
+};
 pub use escape::{cut, inert, markdown_text, one_line};
 pub use human::human;
 pub use progress::progress;

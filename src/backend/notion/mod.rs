@@ -18,8 +18,8 @@ use secrecy::SecretString;
 use serde_json::Value as Json;
 
 use super::{
-    Backend, BackendError, BodyRead, Comments, Identity, Listing, Place, Presence, RemotePage,
-    Requests, Schema, WriteGate,
+    Backend, BackendError, BodyRead, Comments, Identity, Listing, Overview, Place, Presence,
+    RemotePage, Requests, Schema, WriteGate,
 };
 use client::Client;
 use endpoint::Endpoint;
@@ -33,6 +33,7 @@ mod endpoint;
 mod id;
 mod limiter;
 mod memory;
+mod overview;
 mod pages;
 mod paging;
 mod places;
@@ -182,7 +183,12 @@ impl Backend for Notion {
         let id = text("id").ok_or_else(|| BackendError::Unavailable {
             message: "Notion does not say whose token this is.".to_owned(),
         })?;
-        Ok(Identity { id: id.to_owned(), bot: text("type") == Some("bot") })
+        let workspace = user.get("bot").and_then(|bot| bot.get("workspace_id")?.as_str());
+        Ok(Identity {
+            id: id.to_owned(),
+            bot: text("type") == Some("bot"),
+            workspace: workspace.map(str::to_owned),
+        })
     }
 
     async fn locate(
@@ -285,6 +291,10 @@ impl Backend for Notion {
         page: &str,
     ) -> Result<RemotePage, BackendError> {
         self.set_trashed(kind, place, &page_id(page)?, false).await
+    }
+
+    fn overview(&self) -> Option<&dyn Overview> {
+        self.parent_page.is_some().then_some(self)
     }
 
     fn comments(&self) -> Option<&dyn Comments> {
