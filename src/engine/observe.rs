@@ -272,6 +272,7 @@ fn finding(
         url: url.map(str::to_owned),
         message,
         fix: fix.to_owned(),
+        about: None,
     }
 }
 
