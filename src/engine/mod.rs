@@ -24,6 +24,7 @@ mod execute;
 mod finish;
 mod history;
 mod init;
+mod janitor;
 pub mod lease;
 mod links;
 mod log;
@@ -133,6 +134,11 @@ pub enum Command {
     Sync,
     /// Would anything need a person?
     Check,
+    /// Do the artifacts hang together?
+    Janitor {
+        /// Whether what can be repaired is.
+        fix: bool,
+    },
     /// Answer conflicts.
     Resolve {
         /// Artifacts, or fingerprints of conflicts, each with whose content stays.
@@ -173,6 +179,7 @@ impl Command {
             Self::Push => "push",
             Self::Sync => "sync",
             Self::Check => "check",
+            Self::Janitor { .. } => "janitor",
             Self::Resolve { .. } => "resolve",
             Self::Relabel { .. } => "relabel",
             Self::Restore { .. } => "restore",
@@ -182,7 +189,15 @@ impl Command {
 
     /// Whether it may write anything but the report.
     fn writes(&self) -> bool {
-        !matches!(self, Self::Status | Self::Diff | Self::Check | Self::Log { .. })
+        let reads = matches!(
+            self,
+            Self::Status
+                | Self::Diff
+                | Self::Check
+                | Self::Janitor { fix: false }
+                | Self::Log { .. }
+        );
+        !reads
     }
 }
 
@@ -539,7 +554,8 @@ async fn check_branch(session: &Session<'_>, branch: &str) -> Result<(), RunErro
             }
         });
     }
-    let guarded = matches!(session.request.command, Command::Push | Command::Sync);
+    let command = &session.request.command;
+    let guarded = matches!(command, Command::Push | Command::Sync | Command::Janitor { .. });
     if guarded && !session.request.any_branch {
         let current = session.git.branch().await?;
         let on_it = match &current {
@@ -615,6 +631,7 @@ async fn all_backends(
         };
         match &session.request.command {
             Command::Init => init::init(&mut turn).await?,
+            Command::Janitor { fix } => janitor::janitor(&mut turn, *fix).await?,
             Command::Restore { side, at } => {
                 restore::restore(&mut turn, *side, at.as_deref()).await?;
             }

@@ -31,7 +31,7 @@ mod stretches;
 mod trace;
 
 pub(super) use compare::body_content;
-pub(super) use stretches::{local_contents, nameless};
+pub(super) use stretches::{local_contents, nameless, synced_properties};
 
 /// Reads under way at once. High enough that latency is not the limit; the client has a cap of its own.
 const READS: usize = 16;
@@ -193,6 +193,8 @@ pub(super) struct World {
     pub made: BTreeMap<Key, String>,
     /// What the links of the files need.
     pub paths: Paths,
+    /// Pages whose body is another one than their time stamps say; found where every body is read.
+    pub hidden: BTreeSet<Key>,
 }
 
 /// What [`observe`] needs.
@@ -211,6 +213,10 @@ pub(super) struct Eyes<'a> {
     pub selected: &'a (dyn Fn(&Key) -> bool + Sync),
     /// Compare everything.
     pub full: bool,
+    /// Look at every file, and keep every artifact, whether it changed or not.
+    pub every: bool,
+    /// Read every body, whatever the time stamps say.
+    pub reread: bool,
     /// Age at which a large database is listed whole again.
     pub full_every: std::time::Duration,
     /// Our own user.
@@ -312,6 +318,7 @@ pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
         named: Named::default(),
         questions: BTreeMap::new(),
         made: BTreeMap::new(),
+        hidden: BTreeSet::new(),
         paths: Paths::new(eyes.tree, eyes.web, eyes.book, eyes.backend.name(), |key| {
             eyes.kinds.contains_key(&key.kind)
         }),

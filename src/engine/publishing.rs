@@ -104,7 +104,8 @@ pub(super) async fn publish(
 ) -> Result<(), RunError> {
     let request = session.request;
     let restored = matches!(request.command, Command::Restore { .. });
-    let asked = restored || matches!(request.command, Command::Sync | Command::Pull);
+    let repaired = matches!(request.command, Command::Janitor { .. });
+    let asked = restored || repaired || matches!(request.command, Command::Sync | Command::Pull);
     let (true, Some(publisher), Some(gate), Some(head)) =
         (asked, session.publisher, gate, &session.refs.default_head)
     else {
@@ -132,6 +133,7 @@ pub(super) async fn publish(
         // A second attempt finds files as the first one left them, and does not report them again.
         whole: session.first
             && !restored
+            && !repaired
             && request.artifacts.is_empty()
             && request.kinds.is_empty()
             && request.backends.is_empty(),
