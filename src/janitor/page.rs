@@ -15,8 +15,8 @@ pub fn page() -> String {
          deciding anything for people, in the way of a sync: under the lease, conditionally, what it replaces is kept, \
          and files reach the default branch as `publish` says. What a sync still has to bring is left for the run after \
          it. `--fix --dry-run` says what would be repaired.\n\n\
-         It ends with exit code 1 where it finds something of severity warning or error (`--fail-on never`: not; \
-         `--fail-on change`: where there is something to repair). In a scheduled job `auto` runs it after the \
+         It ends with exit code 1 where it finds something of severity warning or error (`--fail-on never`: not; with \
+         `--fix --dry-run` and `--fail-on change`: where there is something to repair). In a scheduled job `auto` runs it after the \
          sync.\n\n\
          A rule's severity is changed in the configuration (`off`, `notice`, `warning`, `error`), and a finding that \
          people live with is ignored there, with a reason. `artifact` is `story/INFRA-054`, `INFRA-054`, the path of a \
