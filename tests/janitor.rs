@@ -6,6 +6,8 @@
 
 mod common;
 
+#[path = "janitor/assign.rs"]
+mod assign;
 #[path = "janitor/costs.rs"]
 mod costs;
 #[path = "janitor/rules.rs"]

@@ -155,6 +155,19 @@ pub(super) struct Listed {
     pub count: usize,
 }
 
+/// A page that no artifact has.
+#[derive(Clone, Debug)]
+pub(super) struct Unnamed {
+    /// Backend id of the page.
+    pub page: String,
+    /// Address for people.
+    pub url: String,
+    /// What stands in its ID property: nothing, or the scope alone.
+    pub id: Option<String>,
+    /// Pages that its relations name.
+    pub related: BTreeSet<String>,
+}
+
 /// Everything observed of one backend.
 pub(super) struct World {
     /// Kinds that take part, by name.
@@ -179,8 +192,8 @@ pub(super) struct World {
     pub identity: Identity,
     /// Titles of pages without an id, by kind: (title in lower case, address).
     pub loose_titles: BTreeMap<String, Vec<(String, String)>>,
-    /// Pages without an id that are no artifact's, by kind: (page, address).
-    pub unnamed: BTreeMap<String, Vec<(String, String)>>,
+    /// Pages without an id that are no artifact's, by kind.
+    pub unnamed: BTreeMap<String, Vec<Unnamed>>,
     /// Pages that have to get the id of their artifact.
     pub claims: BTreeMap<Key, Claim>,
     /// Relabels that are not applied yet.
