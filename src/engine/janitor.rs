@@ -14,13 +14,16 @@ use super::observe::World;
 use super::work::{self, Action, Mode, Task};
 use super::{RunError, Turn, sync};
 use crate::backend::Place;
-use crate::janitor::{self, Fix, Found, Neighbourhood};
+use crate::janitor::{self, Fix, Found, Graph, Neighbourhood};
 use crate::report::{ArtifactReport, Sides};
 
 mod picture;
 
 /// Repairs that a notice names.
 const NAMED: usize = 10;
+
+/// Times that repairs may make others necessary.
+const ROUNDS: usize = 8;
 
 /// Looks, and repairs where that is asked.
 ///
@@ -45,22 +48,46 @@ pub(super) async fn janitor(turn: &mut Turn<'_>, fix: bool) -> Result<(), RunErr
     turn.book.backend(&name).places.extend(places.clone());
     let mut world = sync::look(turn, &identity, &places).await?;
     world.findings.extend(drift(turn, &places).await?);
-    let graph = picture::graph(turn, &world).await?;
-    let mut found = janitor::inspect(&graph, &turn.session.config.janitor);
-    let request = &turn.session.request;
-    let selected = |key: &Key| request.artifacts.iter().any(|selector| selector.matches(key));
-    if !request.artifacts.is_empty() {
-        sync::check_selected(turn, &world)?;
-        found.retain(|found| found.finding.key.as_ref().is_some_and(selected));
-    }
+    let mut graph = picture::graph(turn, &world).await?;
+    sync::check_selected(turn, &world)?;
     if fix {
-        repair(turn, &mut world, &mut found).await?;
+        let fixes = planned(turn, &graph);
+        let done = repair(turn, &mut world, &fixes).await?;
+        done.iter().for_each(|fix| graph.apply(fix));
     } else {
         turn.report.unchanged += world.artifacts.len();
     }
+    let found = looked(turn, &graph);
     turn.report.neighbourhood = Neighbourhood::of(&graph, &found);
     turn.report.findings.extend(found.into_iter().map(|found| found.finding));
     Ok(())
+}
+
+/// What the rules find at the artifacts that were asked about.
+fn looked(turn: &Turn<'_>, graph: &Graph) -> Vec<Found> {
+    let mut found = janitor::inspect(graph, &turn.session.config.janitor);
+    if !turn.session.request.artifacts.is_empty() {
+        let asked =
+            |found: &Found| found.finding.key.as_ref().is_some_and(|key| turn.selected(key));
+        found.retain(asked);
+    }
+    found
+}
+
+/// The repairs, and those that they make necessary, each with the rule that asks for it.
+fn planned(turn: &Turn<'_>, graph: &Graph) -> Vec<(String, Fix)> {
+    let mut graph = graph.clone();
+    let mut all = Vec::new();
+    for _ in 0..ROUNDS {
+        let found = looked(turn, &graph).into_iter();
+        let new: Vec<_> = found.filter_map(|one| Some((one.finding.rule, one.fix?))).collect();
+        if new.is_empty() {
+            break;
+        }
+        new.iter().for_each(|(_, fix)| graph.apply(fix));
+        all.extend(new);
+    }
+    all
 }
 
 /// What is wrong with the schemas: 1 request for each database.
@@ -100,22 +127,21 @@ struct Repairs {
     records: BTreeSet<Key>,
 }
 
-/// Repairs what can be repaired now. What was, is in `found` no more.
+/// Repairs what can be repaired now; what was.
 async fn repair(
     turn: &mut Turn<'_>,
     world: &mut World,
-    found: &mut Vec<Found>,
-) -> Result<(), RunError> {
+    fixes: &[(String, Fix)],
+) -> Result<Vec<Fix>, RunError> {
     let mut repairs = Repairs::default();
     let mut waiting = BTreeSet::new();
-    for Found { finding, fix } in found.iter() {
+    for (rule, fix) in fixes {
         match fix {
-            Some(Fix::Link { key, property, id }) => {
+            Fix::Link { key, property, id } => {
                 let members = repairs.links.entry((key.clone(), property.clone())).or_default();
-                members.insert(id.clone(), finding.rule.clone());
+                members.entry(id.clone()).or_insert_with(|| rule.clone());
             }
-            Some(Fix::Record { key }) => drop(repairs.records.insert(key.clone())),
-            None => {}
+            Fix::Record { key } => drop(repairs.records.insert(key.clone())),
         }
     }
     let mut joins: BTreeMap<Key, BTreeMap<Stretch, Step>> = BTreeMap::new();
@@ -163,14 +189,16 @@ async fn repair(
         false => Executed::default(),
     };
     tell(turn, world, &tasks, &executed, &repairs);
-    if writes {
-        found.retain(|found| !is_done(found, &tasks, &executed, &repairs));
-        turn.report.findings.extend(executed.findings);
-        let message = turn.message(&format!("janitor: {} repaired", turn.report.artifacts.len()));
-        turn.commit(&message).await?;
-        turn.report.stopped = executed.stop.map(RunError::from);
+    if !writes {
+        return Ok(Vec::new());
     }
-    Ok(())
+    let done = |fix: &&Fix| is_done(fix, &tasks, &executed, &repairs);
+    let done = fixes.iter().map(|(_, fix)| fix).filter(done).cloned().collect();
+    turn.report.findings.extend(executed.findings);
+    let message = turn.message(&format!("janitor: {} repaired", turn.report.artifacts.len()));
+    turn.commit(&message).await?;
+    turn.report.stopped = executed.stop.map(RunError::from);
+    Ok(done)
 }
 
 /// The relation with its new members as a step for both sides; `None` while anything about it is still to be synced.
@@ -245,19 +273,13 @@ fn is_whole(task: &Task, outcome: Option<&Outcome>) -> bool {
     outcome.stale.is_empty() && done(task.remote, outcome.remote) && done(task.local, outcome.local)
 }
 
-fn is_done(
-    found: &Found,
-    tasks: &BTreeMap<Key, Task>,
-    executed: &Executed,
-    repairs: &Repairs,
-) -> bool {
-    match &found.fix {
-        Some(Fix::Link { key, property, .. }) => {
+fn is_done(fix: &Fix, tasks: &BTreeMap<Key, Task>, executed: &Executed, repairs: &Repairs) -> bool {
+    match fix {
+        Fix::Link { key, property, .. } => {
             repairs.links.contains_key(&(key.clone(), property.clone()))
                 && tasks.get(key).is_some_and(|task| is_whole(task, executed.outcomes.get(key)))
         }
-        Some(Fix::Record { key }) => repairs.records.contains(key) && executed.stop.is_none(),
-        None => false,
+        Fix::Record { key } => repairs.records.contains(key) && executed.stop.is_none(),
     }
 }
 

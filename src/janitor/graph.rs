@@ -7,6 +7,8 @@ use agent_sync_core::kind::{Kind, Kinds, Property, PropertyType};
 use agent_sync_core::model::{Finding, Key, Properties, Value};
 use jiff::Timestamp;
 
+use super::Fix;
+
 /// Everything that rules know.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
@@ -132,6 +134,25 @@ impl Node {
 }
 
 impl Graph {
+    /// The picture as it is once this is repaired.
+    pub fn apply(&mut self, fix: &Fix) {
+        match fix {
+            Fix::Link { key, property, id } => {
+                let Some(node) = self.nodes.get_mut(key) else { return };
+                let members = node.members(property).into_iter().chain([id.clone()]);
+                let value = Value::set(members);
+                for side in [&mut node.local, &mut node.remote].into_iter().flatten() {
+                    side.values.extend(value.clone().map(|value| (property.clone(), value)));
+                }
+            }
+            Fix::Record { key } => {
+                if let Some(node) = self.nodes.get_mut(key) {
+                    node.hidden = false;
+                }
+            }
+        }
+    }
+
     /// The artifacts that have this id, whatever their kind.
     pub fn named(&self, id: &str) -> Vec<&Key> {
         self.known.iter().filter(|key| key.id == id).collect()

@@ -393,3 +393,24 @@ fn the_neighbourhood_is_what_findings_touch() {
     );
     assert_eq!(Neighbourhood::of(&graph, &[]), None);
 }
+
+#[test]
+fn what_is_repaired_is_found_no_more_and_may_make_the_next_repair_necessary() {
+    let mut nodes = vec![node("story", "A-1", &[]), node("plan", "P-1", &[])];
+    nodes[0].mentions = vec![mention("P-1", Role::Named)];
+    nodes[0].hidden = true;
+    let mut graph = graph(nodes);
+    let mut rounds = Vec::new();
+    loop {
+        let found = inspect(&graph, &Settings::default());
+        let fixes: Vec<Fix> = found.iter().filter_map(|one| one.fix.clone()).collect();
+        if fixes.is_empty() {
+            assert_eq!(found, []);
+            break;
+        }
+        fixes.iter().for_each(|fix| graph.apply(fix));
+        rounds.push(fixes.len());
+    }
+    // The mention and the hidden edit; then the other end of the new link.
+    assert_eq!(rounds, [2, 1]);
+}
