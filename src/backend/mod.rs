@@ -25,7 +25,7 @@ pub trait WriteGate: Send + Sync {
 }
 
 /// Who we are on that backend.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Id of the user that our writes are attributed to.
     pub id: String,

@@ -20,7 +20,7 @@ use super::links::Led;
 use super::publishing::Outgoing;
 use super::relabel::Relabel;
 use super::resolve::{Distinct, Gone};
-use crate::backend::Place;
+use crate::backend::{Identity, Place};
 use crate::state::{Snapshot, StateError, Store};
 
 /// Id of a text: its SHA-256 in lower-case hex.
@@ -202,6 +202,9 @@ pub(super) struct BackendMeta {
     /// Comments about findings, by the finding's fingerprint.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub comments: BTreeMap<String, Commented>,
+    /// Who wrote what is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     /// Fields of a newer version.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
@@ -675,11 +678,13 @@ impl Book {
                 false => BTreeSet::from([run.to_owned()]),
             };
         }
-        // The content commit alone is no news (rule 14): it moves with the next commit that has some.
+        // The content commit alone is no news (rule 14), nor is who we are: they move with the next commit that has
+        // some.
         let mut quiet = self.meta.clone();
         quiet.content.clone_from(&self.stored_meta.content);
         for (name, backend) in &mut quiet.backends {
             if let Some(stored) = self.stored_meta.backends.get(name) {
+                backend.identity.clone_from(&stored.identity);
                 for (kind, cursor) in &mut backend.cursors {
                     if let Some(old) = stored.cursors.get(kind)
                         && old.whole == cursor.whole
