@@ -12,6 +12,8 @@ mod assign;
 mod costs;
 #[path = "janitor/rules.rs"]
 mod rules;
+#[path = "janitor/tell.rs"]
+mod tell;
 
 use std::path::Path;
 
