@@ -13,7 +13,7 @@ use crate::report::Report;
 use crate::report::github::{self as texts, Sticky};
 
 /// Name of the commit status.
-const STATUS: &str = "agent-sync/conflicts";
+pub(super) const STATUS: &str = "agent-sync/conflicts";
 /// Key of the mark of the comment.
 const KEY: &str = "conflicts";
 
@@ -92,7 +92,7 @@ pub(super) async fn tell(job: &Job<'_>, subject: &Subject, mut report: Report) -
             Ok(None) => {}
             Err(error) => failed(&mut report, error),
         }
-        if let Err(error) = status(job, &subject.head, &report).await {
+        if let Err(error) = status(job, &subject.head, None, &report).await {
             failed(&mut report, error);
         }
     }
@@ -136,31 +136,26 @@ pub(super) fn is_sticky(job: &Job<'_>, comment: &Comment) -> bool {
     job.is_ours(comment.user.as_ref()) && mark.is_some_and(|mark| mark.key == KEY)
 }
 
-/// Sets the status of a commit, where it is another.
+/// Sets the status of a commit, where it is another. `shown` is the one that it has, where that is known.
 pub(super) async fn status(
     job: &Job<'_>,
     commit: &str,
+    shown: Option<Option<Status>>,
     report: &Report,
 ) -> Result<(), GithubError> {
     let wanted = wanted(job, report);
-    let there = job.client.status(commit, STATUS).await?;
+    let shown = match shown {
+        Some(shown) => shown,
+        None => job.client.status(commit, STATUS).await?,
+    };
     // Each run has another address; for that alone nothing is written.
-    let same = there.is_some_and(|there| {
-        (&there.state, &there.description) == (&wanted.state, &wanted.description)
+    let same = shown.is_some_and(|shown| {
+        (&shown.state, &shown.description) == (&wanted.state, &wanted.description)
     });
     match same {
         true => Ok(()),
         false => job.client.set_status(commit, &wanted).await,
     }
-}
-
-/// Sets the status of a commit that was made just now and has none.
-pub(super) async fn first_status(
-    job: &Job<'_>,
-    commit: &str,
-    report: &Report,
-) -> Result<(), GithubError> {
-    job.client.set_status(commit, &wanted(job, report)).await
 }
 
 fn wanted(job: &Job<'_>, report: &Report) -> Status {

@@ -353,6 +353,8 @@ pub(super) struct Book {
     replaced: BTreeMap<String, Option<Vec<u8>>>,
     /// Whether some of it has to be stored even where nothing else changed.
     precious: bool,
+    /// Message of the commit that is due.
+    due: Option<String>,
     stored_meta: Meta,
     stored_records: BTreeMap<(String, Key), Record>,
     stored_texts: BTreeSet<String>,
@@ -417,7 +419,29 @@ impl Book {
             fetched: BTreeMap::new(),
             replaced: BTreeMap::new(),
             precious: false,
+            due: None,
         })
+    }
+
+    /// Leaves the commit to [`Book::settle`], so that what follows goes into it too.
+    pub(super) fn owe(&mut self, message: String) {
+        self.due = Some(message);
+    }
+
+    /// Whether a commit is due.
+    pub(super) fn owes(&self) -> bool {
+        self.due.is_some()
+    }
+
+    /// Makes the commit that is due, if anything changed.
+    ///
+    /// # Errors
+    /// As [`Book::commit`].
+    pub(super) async fn settle(&mut self, run: &str) -> Result<(), StateError> {
+        if let Some(message) = self.due.take() {
+            self.commit(run, &message).await?;
+        }
+        Ok(())
     }
 
     /// Whether there is a state at all.

@@ -570,6 +570,8 @@ async fn all_backends(
     let published = published(session, &book).await?;
     let web = links::web(session, &mut book.meta.web).await?;
     for config in &session.config.backends {
+        // Whatever happens to this backend, the one before is done.
+        book.settle(&session.run).await?;
         let asked = session.request.backends.iter().any(|name| name == config.name());
         if !session.request.backends.is_empty() && !asked {
             continue;
@@ -622,7 +624,10 @@ async fn all_backends(
             _ => sync::sync(&mut turn).await?,
         }
     }
-    publishing::publish(session, gate.as_ref(), &mut book, &mut report).await?;
+    // Content before state (rule 1), and one commit for both.
+    let published = publishing::publish(session, gate.as_ref(), &mut book, &mut report).await;
+    book.settle(&session.run).await?;
+    published?;
     report.state_commit = book.commit_id().map(str::to_owned);
     Ok(report)
 }

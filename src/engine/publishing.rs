@@ -95,7 +95,7 @@ pub trait Publisher {
     async fn publish(&self, order: Order<'_>, report: &mut Report, state: &mut Outgoing);
 }
 
-/// Publishes, where that is asked, and records it. No write of the state where nothing about it changed, else three.
+/// Publishes, where that is asked, and records it: with the commit that is due, where there is one.
 pub(super) async fn publish(
     session: &Session<'_>,
     gate: Option<&Arc<Gate>>,
@@ -151,6 +151,10 @@ async fn on_default_branch(session: &Session<'_>) -> Result<bool, RunError> {
 }
 
 async fn record(session: &Session<'_>, book: &mut Book, state: &Outgoing) -> Result<(), RunError> {
+    if book.owes() {
+        book.meta.outgoing.clone_from(state);
+        return Ok(());
+    }
     let message = partial("what is on its way to the default branch", &session.run);
     for _ in 0..3 {
         if book.meta.outgoing == *state {

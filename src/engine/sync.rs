@@ -124,7 +124,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
             turn.session.request.command.name(),
             turn.report.summary()
         ));
-        turn.commit(&message).await?;
+        turn.book.owe(message);
     }
     match executed.stop {
         Some(error) => {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::client::{Call, Client, Meaning};
 use super::error::GithubError;
+use super::graph::Text;
 
 /// The line of `permissions:` for all of it.
 const CONTENTS: &str = "contents: write";
@@ -71,16 +72,6 @@ struct Listing {
     tree: Vec<Entry>,
     #[serde(default)]
     truncated: bool,
-}
-
-/// A blob as GraphQL gives it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Text {
-    #[serde(default)]
-    text: Option<String>,
-    #[serde(default)]
-    is_truncated: bool,
 }
 
 /// Two commits compared.
@@ -315,8 +306,8 @@ impl Client {
         Ok(log)
     }
 
-    /// The contents of these blobs. Few are asked for one by one; many come by a hundred from GraphQL, those
-    /// excepted that it cuts off or takes for binary.
+    /// The contents of these blobs. What is known costs nothing; few are asked for one by one; many come by a hundred
+    /// from GraphQL, those excepted that it cuts off or takes for binary.
     ///
     /// # Errors
     /// [`GithubError`]; a blob that is not there is one.
@@ -325,8 +316,14 @@ impl Client {
         shas: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, Vec<u8>>, GithubError> {
         let mut found = BTreeMap::new();
-        let mut single: Vec<&String> = shas.iter().collect();
-        if shas.len() > FEW {
+        let mut single: Vec<&String> = Vec::new();
+        for sha in shas {
+            match self.known().blobs.get(sha) {
+                Some(bytes) => drop(found.insert(sha.clone(), bytes.clone())),
+                None => single.push(sha),
+            }
+        }
+        if single.len() > FEW {
             let all: Vec<&String> = std::mem::take(&mut single);
             for some in all.chunks(PAGE) {
                 let texts = self.texts(some).await?;
@@ -366,11 +363,8 @@ impl Client {
         let mut texts = BTreeMap::new();
         for (n, text) in data.repository {
             let sha = n.strip_prefix('b').and_then(|n| shas.get(n.parse::<usize>().ok()?));
-            let text = text.filter(|text| !text.is_truncated).and_then(|text| text.text);
-            if let (Some(sha), Some(text)) = (sha, text)
-                // GraphQL replaces what is not UTF-8.
-                && blob_id(text.as_bytes()) == **sha
-            {
+            let whole = sha.and_then(|sha| Some((sha, text?.of(sha)?)));
+            if let Some((sha, text)) = whole {
                 texts.insert((*sha).clone(), text);
             }
         }
@@ -414,10 +408,10 @@ impl Client {
         let variables: Vec<(&str, &str)> = (names.iter().map(String::as_str))
             .zip(expressions.iter().map(String::as_str))
             .collect();
-        let data: Data = self.graphql(&query, &variables).await?;
+        let mut data: Data = self.graphql(&query, &variables).await?;
         let found = names.iter().enumerate().find_map(|(n, name)| {
-            let file = data.repository.get(name)?.as_ref()?;
-            Some((n, file.text.clone().filter(|_| !file.is_truncated)))
+            let file = data.repository.remove(name)??;
+            Some((n, file.whole()))
         });
         match found {
             None => Ok((data.viewer.login, None)),

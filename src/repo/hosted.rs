@@ -20,6 +20,8 @@ struct Memory {
     trees: BTreeMap<Oid, Arc<Vec<(String, Oid)>>>,
     /// A path at which a blob was seen: where the checkout holds it, it need not be fetched.
     seen: BTreeMap<Oid, String>,
+    /// Contents that were asked for: the run may have changed the checkout by the next time.
+    blobs: BTreeMap<Oid, Vec<u8>>,
     comparisons: BTreeMap<(Oid, Oid), Arc<Comparison>>,
 }
 
@@ -303,7 +305,8 @@ impl Vcs for Hosted {
         let mut found = BTreeMap::new();
         let mut wanted = BTreeSet::new();
         for oid in oids {
-            match self.checked_out_blob(oid) {
+            let known = self.memory().blobs.get(oid).cloned();
+            match known.or_else(|| self.checked_out_blob(oid)) {
                 Some(bytes) => drop(found.insert(oid.clone(), bytes)),
                 None => drop(wanted.insert(oid.to_string())),
             }
@@ -313,6 +316,7 @@ impl Vcs for Hosted {
                 found.insert(oid, bytes);
             }
         }
+        self.memory().blobs.extend(found.clone());
         Ok(found)
     }
 }

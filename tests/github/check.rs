@@ -92,7 +92,7 @@ fn a_clean_pull_request_gets_a_green_status_and_no_comment() {
     scene.check().expect(0);
     let seen = scene.world.github.seen();
     let list: Vec<String> = seen.iter().map(|s| format!("{} {}", s.method, s.path)).collect();
-    assert!(seen.len() <= 9, "{list:#?}");
+    assert_eq!(seen.len(), 7, "{list:#?}");
     assert_eq!(scene.comments(), []);
     let statuses = scene.world.github.statuses(&scene.head);
     let expected = ("agent-sync/conflicts", "success", "Nothing is in conflict");
@@ -105,7 +105,7 @@ fn a_clean_pull_request_gets_a_green_status_and_no_comment() {
     assert_eq!(scene.world.github.writes(), []);
     let seen = scene.world.github.seen();
     let list: Vec<String> = seen.iter().map(|s| format!("{} {}", s.method, s.path)).collect();
-    assert!(seen.len() <= 8, "{list:#?}");
+    assert_eq!(seen.len(), 6, "{list:#?}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn a_sync_with_nothing_to_do_asks_github_little_and_writes_only_the_lease() {
     let step = world.pushed(&["auto", "--format", "json"]).expect(0);
     let seen = world.github.seen();
     let list: Vec<String> = seen.iter().map(|s| format!("{} {}", s.method, s.path)).collect();
-    assert_eq!(seen.len(), 10, "{list:#?}");
+    assert_eq!(seen.len(), 9, "{list:#?}");
     assert_eq!(world.lab.writes(), 0);
     let writes = world.github.writes().into_iter();
     let writes: Vec<String> = writes.map(|s| format!("{} {}", s.method, s.path)).collect();
