@@ -7,7 +7,7 @@
 use super::{Done, Job, failed, suggest};
 use crate::engine::{self, RunError};
 use crate::github::GithubError;
-use crate::github::event::PullRequest;
+use crate::github::event::{MergeGroup, PullRequest};
 use crate::github::talk::{Comment, Status};
 use crate::report::Report;
 use crate::report::github::{self as texts, Sticky};
@@ -17,10 +17,10 @@ pub(super) const STATUS: &str = "agent-sync/conflicts";
 /// Key of the mark of the comment.
 const KEY: &str = "conflicts";
 
-/// A pull request whose files are checked out, or were brought here.
+/// A pull request, or what a merge queue is about to merge, whose files are checked out or were brought here.
 pub(super) struct Subject {
-    /// Its number.
-    pub(super) number: u64,
+    /// Its number; none for a queue, where there is nothing to comment on.
+    pub(super) number: Option<u64>,
     /// The commit that gets the status.
     pub(super) head: String,
     /// The commit that has the configuration.
@@ -32,7 +32,7 @@ pub(super) struct Subject {
 /// A check in the pull request's own job, whose token may be one that only reads.
 pub(super) async fn pull_request(job: &mut Job<'_>, pull: &PullRequest) -> Done {
     let subject = Subject {
-        number: pull.number,
+        number: Some(pull.number),
         head: pull.head.clone(),
         base: pull.base.clone(),
         fork: pull.fork,
@@ -40,9 +40,17 @@ pub(super) async fn pull_request(job: &mut Job<'_>, pull: &PullRequest) -> Done 
     on(job, &subject).await
 }
 
+/// A check of what a merge queue is about to merge: a status that is required there has to come from there. The pull
+/// requests have their comments already.
+pub(super) async fn merge_group(job: &mut Job<'_>, group: &MergeGroup) -> Done {
+    let (head, base) = (group.head.clone(), group.base.clone());
+    // What is in the queue is in a branch of this repository.
+    on(job, &Subject { number: None, head, base, fork: false }).await
+}
+
 /// Checks what is in the request's folder and tells it on the pull request.
 pub(super) async fn on(job: &mut Job<'_>, subject: &Subject) -> Done {
-    job.on_pull_request(&subject.head);
+    job.on_head(subject);
     match job.configure(&subject.base).await {
         Ok(true) => {}
         Ok(false) => return introducing(job),
@@ -81,16 +89,14 @@ pub(super) async fn tell(job: &Job<'_>, subject: &Subject, mut report: Report) -
     // A run that could not look has nothing to say about conflicts.
     let looked = report.stopped.as_ref().is_none_or(|stop| matches!(stop, RunError::Guarded(_)));
     if looked && !subject.fork && job.is_whole() {
-        match sticky(job, subject.number, &report).await {
-            Ok(Some(url)) => {
-                comment_url = Some(url);
-                // Where there is no comment there never was a conflict.
-                if let Err(error) = suggest::tell(job, subject, &report).await {
+        if let Some(number) = subject.number {
+            match comments(job, number, subject, &report).await {
+                Ok(url) => comment_url = url,
+                Err((url, error)) => {
+                    comment_url = url;
                     failed(&mut report, error);
                 }
             }
-            Ok(None) => {}
-            Err(error) => failed(&mut report, error),
         }
         if let Err(error) = status(job, &subject.head, None, &report).await {
             failed(&mut report, error);
@@ -98,6 +104,22 @@ pub(super) async fn tell(job: &Job<'_>, subject: &Subject, mut report: Report) -
     }
     report.github = Some(job.client.requests());
     Done { report, comment_url, pull_request_url: None, scene }
+}
+
+/// The comment and the suggestions; the comment's address also where only the suggestions failed.
+async fn comments(
+    job: &Job<'_>,
+    number: u64,
+    subject: &Subject,
+    report: &Report,
+) -> Result<Option<String>, (Option<String>, GithubError)> {
+    let url = sticky(job, number, report).await.map_err(|error| (None, error))?;
+    // Where there is no comment there never was a conflict.
+    if url.is_some() {
+        let told = suggest::tell(job, number, &subject.head, report).await;
+        told.map_err(|error| (url.clone(), error))?;
+    }
+    Ok(url)
 }
 
 /// The one comment: made where there is something to decide, changed where it says something else, never doubled.

@@ -24,7 +24,7 @@ pub(super) async fn materialise(job: &mut Job<'_>, number: u64) -> Result<Subjec
     let pull = job.client.pull(number).await?;
     let full = |side: &crate::github::talk::Side| side.repo.as_ref().map(|r| r.full_name.clone());
     let subject = Subject {
-        number,
+        number: Some(number),
         head: pull.head.sha.clone(),
         base: pull.base.sha.clone(),
         fork: full(&pull.head).is_none() || full(&pull.head) != full(&pull.base),

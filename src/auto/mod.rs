@@ -55,6 +55,8 @@ struct Job<'a> {
     progress: &'a dyn Progress,
     /// Our login as comments show it, once it is known.
     viewer: Option<String>,
+    /// The commit whose configuration the request has.
+    configured: Option<String>,
     scene: Scene,
     /// Files of a pull request that were brought here; gone with the job.
     folder: Option<TempDir>,
@@ -87,9 +89,11 @@ pub async fn run(
     let Some(client) = request.github.clone() else {
         return Done::plain(engine::run(&request, progress).await, scene);
     };
-    let mut job = Job { request, client, surface, progress, viewer: None, scene, folder: None };
+    let (viewer, configured, folder) = (None, None, None);
+    let mut job = Job { request, client, surface, progress, viewer, configured, scene, folder };
     match (&event, &job.request.command) {
         (Event::PullRequest(pull), Command::Check) => check::pull_request(&mut job, pull).await,
+        (Event::MergeGroup(group), Command::Check) => check::merge_group(&mut job, group).await,
         (Event::PullRequestTarget(pull), _) => target(&mut job, pull).await,
         (Event::Comment(comment), _) if auto => decide::comment(&mut job, comment).await,
         (Event::Issue(issue), _) if auto => decide::issue(&mut job, issue).await,
@@ -132,6 +136,7 @@ fn command(event: &Event, default_branch: Option<&str>) -> Command {
     match event {
         Event::PullRequest(_)
         | Event::PullRequestTarget(_)
+        | Event::MergeGroup(_)
         | Event::Comment(_)
         | Event::Issue(_) => Command::Check,
         event if on_default_branch(event, default_branch) => Command::Sync,
@@ -163,14 +168,19 @@ impl Job<'_> {
         self.request.artifacts.is_empty() && self.request.kinds.is_empty()
     }
 
-    /// From here on what is shown is a pull request: the same in every job that looks at it.
-    fn on_pull_request(&mut self, head: &str) {
-        self.scene.answer = Answer::Comment;
-        self.scene.files = Some(format!("{}/blob/{head}/", self.client.web_url()));
+    /// From here on what is shown is a pull request, the same in every job that looks at it; or what a queue merges.
+    fn on_head(&mut self, subject: &check::Subject) {
+        if subject.number.is_some() {
+            self.scene.answer = Answer::Comment;
+        }
+        self.scene.files = Some(format!("{}/blob/{}/", self.client.web_url(), subject.head));
     }
 
     /// Takes the configuration from a commit, and learns who we are. False: the commit has none.
     async fn configure(&mut self, commit: &str) -> Result<bool, RunError> {
+        if self.configured.as_deref() == Some(commit) {
+            return Ok(true);
+        }
         let named = self.request.config.as_ref().map(|path| path.to_string_lossy().into_owned());
         let paths: Vec<&str> = match &named {
             Some(path) => vec![path.as_str()],
@@ -181,6 +191,7 @@ impl Job<'_> {
         let Some((n, text)) = found else { return Ok(false) };
         let path = paths.get(n).copied().unwrap_or_default();
         self.request.config_text = Some((PathBuf::from(path), text));
+        self.configured = Some(commit.to_owned());
         Ok(true)
     }
 

@@ -142,3 +142,30 @@ fn a_check_that_is_forced_or_looks_at_a_part_hides_nothing() {
     assert_eq!(scene.world.github.writes(), []);
     assert_eq!(scene.world.github.statuses(&scene.head)[0].1, "failure");
 }
+
+#[test]
+fn a_merge_queue_gets_the_status_that_it_requires() {
+    for both in [false, true] {
+        let scene = Scene::new(both);
+        let group = json!({
+            "head_sha": scene.head,
+            "head_ref": "refs/heads/gh-readonly-queue/main/pr-1-5ea3e94",
+            "base_sha": scene.world.github.head("main"),
+            "base_ref": "refs/heads/main",
+        });
+        let payload = json!({
+            "action": "checks_requested",
+            "merge_group": group,
+            "repository": repository(),
+        });
+        let step = scene.world.step(&scene.head, "merge_group", &payload, &["auto"]);
+        let step = step.expect(i32::from(both));
+        let status = scene.world.github.statuses(&scene.head).remove(0);
+        assert_eq!(status.0, "agent-sync/conflicts");
+        assert_eq!(status.1, if both { "failure" } else { "success" });
+        // There is nothing to comment on, and nobody is sent to a comment below.
+        assert_eq!(scene.comments(), []);
+        assert!(!step.run.stdout.contains("comment below"), "{:?}", step.run);
+        assert_eq!(scene.world.lab.writes(), 0);
+    }
+}
