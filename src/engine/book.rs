@@ -107,6 +107,14 @@ pub(super) fn stretch_name(stretch: &Stretch) -> String {
     }
 }
 
+/// The stretch of that name.
+pub(super) fn stretch_of(name: &str) -> Stretch {
+    match name.strip_prefix("property:") {
+        Some(name) => Stretch::Property(name.to_owned()),
+        None => Stretch::Body,
+    }
+}
+
 impl Record {
     /// A record of a page without any base.
     pub(super) fn new(backend: &str, key: &Key, page: &str, url: &str, dialect: Dialect) -> Self {
@@ -154,6 +162,17 @@ impl Record {
         if let Some(from) = from.filter(|_| alone) {
             self.pushed_by.insert(name, from.to_owned());
         }
+    }
+
+    /// Drops the open proposals of these stretches but for the newest ones, and those that a working tree vouches for.
+    pub(super) fn withdraw(&mut self, newest: usize, of: impl Fn(&Stretch) -> bool) {
+        let Self { proposed, pushed_by, .. } = self;
+        proposed.retain(|name, pairs| {
+            if !pushed_by.contains_key(name) && of(&stretch_of(name)) {
+                pairs.drain(..pairs.len().saturating_sub(newest));
+            }
+            !pairs.is_empty()
+        });
     }
 
     /// Whether every open proposal of the stretch was pushed from this working tree.

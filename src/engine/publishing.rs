@@ -13,7 +13,8 @@ use super::work::Action;
 use super::{Command, RunError, Session, partial};
 use crate::backend::WriteGate as _;
 use crate::config::Publish;
-use crate::repo::Tree;
+use crate::github::data::blob_id;
+use crate::repo::{ReadError, Tree};
 use crate::report::Report;
 use crate::state::StateError;
 
@@ -110,7 +111,7 @@ pub(super) async fn publish(
     else {
         return Ok(());
     };
-    let how = request.publish.unwrap_or(session.config.publish);
+    let how = session.publish_how();
     if how == Publish::None || report.stopped.is_some() || !on_default_branch(session).await? {
         return Ok(());
     }
@@ -139,7 +140,52 @@ pub(super) async fn publish(
     };
     let mut state = book.meta.outgoing.clone();
     publisher.publish(order, report, &mut state).await;
+    drop_declined(session, book, &state);
     record(session, book, &state).await
+}
+
+/// Whether the working tree holds these files of an artifact.
+fn holds(tree: &Tree, files: &Files) -> bool {
+    files.iter().all(|(path, blob)| match tree.read(path) {
+        Ok(text) => blob.as_deref() == Some(&blob_id(text.as_bytes())),
+        Err(ReadError::NotFound { .. }) => blob.is_none(),
+        Err(_) => false,
+    })
+}
+
+/// Artifacts that are in the working tree as a person does not want them on the default branch: what this run brought
+/// there is not on its way anywhere, so it is nothing to be agreed later (rule 15).
+pub(super) fn declined(session: &Session<'_>, book: &Book) -> BTreeSet<String> {
+    if !session.proposes() {
+        return BTreeSet::new();
+    }
+    let all = book.meta.outgoing.declined.iter();
+    let here = all.filter(|(_, declined)| holds(&session.tree, &declined.files));
+    here.map(|(key, _)| key.clone()).collect()
+}
+
+/// Drops what the pull request proposed that was just closed without merging (rule 15). Where this run brought another
+/// version, that one stays.
+fn drop_declined(session: &Session<'_>, book: &mut Book, state: &Outgoing) {
+    let known = book.meta.outgoing.declined.clone();
+    for (key, declined) in state.declined.iter().filter(|(key, new)| known.get(*key) != Some(*new))
+    {
+        let kept = usize::from(!holds(&session.tree, &declined.files));
+        for record in book.records.values_mut().filter(|record| record.key.to_string() == *key) {
+            record.withdraw(kept, |_| true);
+        }
+    }
+}
+
+impl Session<'_> {
+    fn publish_how(&self) -> Publish {
+        self.request.publish.unwrap_or(self.config.publish)
+    }
+
+    /// Whether what comes from a backend goes into a pull request, which says who edited what.
+    pub(super) fn proposes(&self) -> bool {
+        self.publisher.is_some() && self.publish_how() == Publish::PullRequest
+    }
 }
 
 /// Whether the default branch is checked out.

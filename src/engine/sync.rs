@@ -11,6 +11,7 @@ use super::execute::{self, Executed, Hands};
 use super::finish::{self, Pen};
 use super::init;
 use super::observe::{self, Artifact, Eyes, World};
+use super::publishing;
 use super::relabel;
 use super::rename;
 use super::resolve;
@@ -95,6 +96,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     }
     // An answer takes nothing up: what was observed waits for a run that acts on it.
     if writes && resolving.is_none() {
+        let declined = publishing::declined(turn.session, turn.book);
         let mut pen = Pen {
             git: turn.session.git.as_ref(),
             tree: &turn.session.tree,
@@ -104,6 +106,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
             published: turn.published,
             run: &turn.session.run,
             whole: turn.session.request.artifacts.is_empty(),
+            declined,
         };
         finish::finish(&mut pen, &tasks, &executed).await?;
         relabel::forget_unnamed(turn.book, &world, turn.backend.name());

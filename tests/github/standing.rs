@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::common::github::{Fault, Seen};
-use crate::publish::{brings, calm, difference, edit, only_pull, pulls, sync, world};
+use crate::common::github::{ADA, Fault, Seen};
+use crate::job::World;
+use crate::publish::{
+    brings, calm, close, difference, edit, only_pull, path, pulls, sync, text, world,
+};
 
 fn asks(seen: &Seen) -> bool {
     seen.body["query"].as_str().is_some_and(|query| query.contains("pullRequests("))
@@ -74,4 +77,40 @@ fn a_pull_request_whose_record_was_lost_is_found_again() {
     assert_eq!(difference(&world), brings(&[(1, "From Notion.")]));
     world.lab.minutes(5);
     calm(&world, 12);
+}
+
+/// Artifacts with something that waits for the default branch.
+fn proposed(world: &World) -> Vec<String> {
+    let state = world.github.ask(ADA, "GET", "/git/ref/agent-sync/state", Value::Null);
+    let files = world.github.files(state["object"]["sha"].as_str().unwrap());
+    let records = files["index.jsonl"].lines().map(|line| serde_json::from_str(line).unwrap());
+    let open = records.filter(|record: &Value| !record["proposed"].is_null());
+    open.map(|record| record["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn what_a_person_did_not_want_is_no_proposal_any_more() {
+    let world = world();
+    edit(&world, 1, "Another.", "Not this.");
+    edit(&world, 2, "Another.", "This later.");
+    sync(&world, 0);
+    assert_eq!(proposed(&world), ["INFRA-1", "INFRA-2"]);
+    close(&world, 1);
+    edit(&world, 2, "This later.", "This now.");
+    sync(&world, 0);
+    assert_eq!(proposed(&world), ["INFRA-2"]);
+    assert_eq!(difference(&world), brings(&[(2, "This now.")]));
+    world.lab.minutes(5);
+    calm(&world, 12);
+    assert_eq!(proposed(&world), ["INFRA-2"]);
+
+    // Somebody takes it over by hand after all: both sides are equal, and that is agreed.
+    world.github.push("main", &[(&path(1), Some(&text(1, "Not this.")))], "After all");
+    world.lab.minutes(5);
+    let step = sync(&world, 0);
+    assert_eq!(step.run.json()["conflicts"], json!([]));
+    assert_eq!(world.lab.writes(), 0);
+    edit(&world, 1, "Not this.", "And on from there.");
+    sync(&world, 0);
+    assert_eq!(difference(&world), brings(&[(1, "And on from there."), (2, "This now.")]));
 }
