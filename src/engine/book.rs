@@ -11,6 +11,7 @@ use agent_sync_core::markdown::{Dialect, Hunk};
 use agent_sync_core::model::{Key, Properties, Side, Stretch, Value};
 use agent_sync_core::plan::{Content, Pair};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -58,6 +59,12 @@ pub(super) struct Record {
     /// Bases by stretch; see [`stretch_name`].
     #[serde(default)]
     pub bases: BTreeMap<String, Pair>,
+    /// When the first of these bases was agreed; none where an older version recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<Date>,
+    /// By stretch, when its base was agreed, where that was later.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub moved: BTreeMap<String, Date>,
     /// Open proposals by stretch, oldest first (rule 15).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub proposed: BTreeMap<String, Vec<Pair>>,
@@ -127,6 +134,8 @@ impl Record {
             clean: None,
             links: Vec::new(),
             bases: BTreeMap::new(),
+            agreed: None,
+            moved: BTreeMap::new(),
             proposed: BTreeMap::new(),
             pushed_by: BTreeMap::new(),
             dialect,
@@ -138,6 +147,30 @@ impl Record {
     /// The base of a stretch.
     pub(super) fn base(&self, stretch: &Stretch) -> Option<&Pair> {
         self.bases.get(&stretch_name(stretch))
+    }
+
+    /// The base of a stretch becomes another one on this day, by the backend's clock. Where blocks still clash, what
+    /// they hold was agreed earlier, and the old day stays.
+    pub(super) fn rebase(&mut self, name: &str, base: Pair, day: Option<Date>) {
+        if self.bases.get(name) == Some(&base) {
+            return;
+        }
+        let first = self.bases.is_empty() && self.agreed.is_none();
+        let clashes = !base.open.is_empty() && self.bases.contains_key(name);
+        self.bases.insert(name.to_owned(), base);
+        match day {
+            _ if clashes => {}
+            Some(day) if first || self.agreed == Some(day) => self.agreed = Some(day),
+            Some(day) => drop(self.moved.insert(name.to_owned(), day)),
+            None => drop(self.moved.remove(name)),
+        }
+    }
+
+    /// The day on which the base of a stretch was agreed, where it is known.
+    pub(super) fn since(&self, stretch: &Stretch) -> Option<Date> {
+        let name = stretch_name(stretch);
+        self.bases.get(&name)?;
+        self.moved.get(&name).copied().or(self.agreed)
     }
 
     /// The open proposals of a stretch, oldest first.
@@ -729,4 +762,40 @@ pub(super) fn remote_properties(record: &Record) -> Properties {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(text: &str) -> Pair {
+        let content = Content::Body { digest: text.to_owned(), text: text.to_owned() };
+        Pair::new(Some(content.clone()), Some(content))
+    }
+
+    #[test]
+    fn a_base_has_the_day_on_which_it_was_agreed() {
+        let day = |n: i8| Some(Date::constant(2026, 11, n));
+        let status = || Stretch::Property("Status".to_owned());
+        let names = ["body".to_owned(), stretch_name(&status())];
+        let mut record = Record::new("notion", &Key::new("story", "A-1"), "", "", Dialect::V1);
+        assert_eq!(record.since(&Stretch::Body), None);
+        for name in &names {
+            record.rebase(name, pair("a"), day(1));
+        }
+        assert_eq!((record.since(&Stretch::Body), record.moved.len()), (day(1), 0));
+        record.rebase("body", pair("b"), day(2));
+        assert_eq!((record.since(&Stretch::Body), record.since(&status())), (day(2), day(1)));
+        // The same pair again is no news, and where something clashes the old day stays.
+        record.rebase("body", pair("b"), day(3));
+        let clash = Pair { open: vec!["f".to_owned()], ..pair("c") };
+        record.rebase("body", clash, day(3));
+        assert_eq!(record.since(&Stretch::Body), day(2));
+
+        // What an older version recorded has no day.
+        record.agreed = None;
+        record.moved.clear();
+        record.rebase("body", pair("d"), day(4));
+        assert_eq!((record.since(&Stretch::Body), record.since(&status())), (day(4), None));
+    }
 }

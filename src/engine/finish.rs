@@ -49,9 +49,10 @@ pub(super) async fn adopt(
     book: &mut Book,
     world: &World,
     published: &Published,
-    backend: &str,
+    backend: &dyn Backend,
     keys: &BTreeSet<Key>,
 ) -> Result<BTreeMap<Key, Vec<Option<HeldFile>>>, RunError> {
+    let day = backend.now().map(|now| now.to_zoned(TimeZone::UTC).date());
     let mut paths: BTreeMap<Key, String> =
         world.scan.files.iter().map(|(key, entry)| (key.clone(), entry.path.clone())).collect();
     for key in keys {
@@ -67,22 +68,22 @@ pub(super) async fn adopt(
             .flatten()
             .map(|file| local_contents(world, kind, key, &file.path, &file.text))
             .collect();
-        let Some(record) = book.records.get_mut(&(backend.to_owned(), key.clone())) else {
+        let Some(record) = book.records.get_mut(&(backend.name().to_owned(), key.clone())) else {
             continue;
         };
         let (mut moved, mut open) = (Vec::new(), BTreeSet::new());
         for stretch in stretches(record) {
             let name = stretch_name(&stretch);
-            let mut base = record.bases.remove(&name);
+            let mut base = record.bases.get(&name).cloned();
             let mut proposed = record.proposed.remove(&name).unwrap_or_default();
             let versions: Vec<_> =
                 contents.iter().map(|contents| contents.get(&stretch).cloned().flatten()).collect();
             if plan::adopt(&mut base, &mut proposed, &versions) {
                 moved.push(stretch.clone());
                 open.extend(base.iter().flat_map(|base| base.open.iter().cloned()));
-            }
-            if let Some(base) = base {
-                record.bases.insert(name.clone(), base);
+                if let Some(base) = base {
+                    record.rebase(&name, base, day);
+                }
             }
             if !proposed.is_empty() {
                 record.proposed.insert(name, proposed);
@@ -240,7 +241,8 @@ async fn publish(pen: &mut Pen<'_>, executed: &Executed, name: &str) -> Result<(
         })
         .cloned()
         .collect();
-    let held = adopt(pen.git, pen.tree, pen.book, pen.world, pen.published, name, &keys).await?;
+    let held =
+        adopt(pen.git, pen.tree, pen.book, pen.world, pen.published, pen.backend, &keys).await?;
     for (key, artifact) in &pen.world.artifacts {
         let slot = (name.to_owned(), key.clone());
         if gone(pen.world, executed, key) {

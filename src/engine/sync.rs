@@ -19,7 +19,10 @@ use super::stop::Stop;
 use super::work::{self, Action, Mode, Task};
 use super::{Command, RunError, Turn, assign};
 use crate::backend::{Identity, Place};
-use crate::report::{ArtifactReport, ConflictReport, DecisionReport, Sides};
+use crate::report::{ArtifactReport, ConflictReport, DecisionReport, Sides, cut, one_line};
+
+/// Characters of a person's name.
+const NAME: usize = 100;
 
 /// Runs the command on one backend.
 ///
@@ -330,14 +333,16 @@ async fn report(
         let open = if resolving { &[][..] } else { task.conflicts.as_slice() };
         for conflict in open {
             let texts = texts(turn, world, artifact, conflict).await?;
-            turn.report.conflicts.push(ConflictReport::new(
-                conflict,
-                turn.backend.label(),
-                path.as_deref(),
-                url.as_deref(),
-                artifact,
-                texts,
-            ));
+            let label = turn.backend.label();
+            let (path, url) = (path.as_deref(), url.as_deref());
+            let shown = ConflictReport::new(conflict, label, path, url, artifact, texts);
+            let record = turn.book.record(turn.backend.name(), key);
+            let since = record.and_then(|record| record.since(&conflict.stretch));
+            turn.report.conflicts.push(ConflictReport {
+                since: since.map(|day| day.to_string()),
+                editor: editor(turn, world, artifact).await,
+                ..shown
+            });
         }
         for (conflict, decision) in &task.answered {
             turn.report.decided.push(DecisionReport::new(conflict, decision));
@@ -371,7 +376,10 @@ async fn report(
             url,
             action: action.to_owned(),
             reason,
-            editor: None,
+            editor: match local != Action::None && turn.session.proposes() {
+                true => editor(turn, world, artifact).await,
+                false => None,
+            },
             sides: Sides { remote, local },
         };
         if entry.action == "unchanged" {
@@ -385,6 +393,14 @@ async fn report(
         turn.report.artifacts.push(entry);
     }
     Ok(())
+}
+
+/// Name of the person who edited the page last, where it may be read. What we wrote there is nobody's edit.
+async fn editor(turn: &Turn<'_>, world: &World, artifact: &Artifact) -> Option<String> {
+    let user = artifact.page.as_ref()?.edited_by.as_deref()?;
+    let ours = world.identity.bot && world.identity.id == user;
+    let name = if ours { None } else { turn.backend.user_name(user).await };
+    name.map(|name| cut(&one_line(&name), NAME))
 }
 
 fn action(remote: Action, local: Action, conflict: bool, stale: bool, task: &Task) -> &'static str {

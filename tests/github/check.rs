@@ -122,6 +122,9 @@ fn a_clash_blocks_the_pull_request_and_is_told_once() {
     assert!(step.summary.contains("Another one, from Notion."), "{}", step.summary);
     let annotation = step.run.stdout.lines().find(|line| line.starts_with("::error")).unwrap();
     assert!(annotation.contains(&format!("file={PATH},line=11")), "{annotation}");
+    // The day is Notion's.
+    let since = " since 2026-11-20 (page last edited by Ada, 2026-11-20 10:05 UTC).";
+    assert!(annotation.contains(since) && body.contains("last edited by Ada"), "{annotation}");
 
     scene.world.github.forget();
     scene.check().expect(1);

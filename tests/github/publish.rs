@@ -177,7 +177,8 @@ fn an_edit_in_notion_becomes_one_pull_request_that_follows_it() {
     assert_eq!(step.outputs["pull-request-url"], pull["html_url"].as_str().unwrap());
     assert_eq!(pull["title"], "Take INFRA-1 over from Notion");
     let body = pull["body"].as_str().unwrap();
-    assert!(body.contains("story INFRA-1") && body.contains("changed in Notion: body"), "{body}");
+    assert!(body.contains("story INFRA-1"), "{body}");
+    assert!(body.contains("| changed | Ada | changed in Notion: body |"), "{body}");
     assert_eq!(difference(&world), brings(&[(1, "Another, from Notion.")]));
     let head = world.github.head(BRANCH);
     assert_eq!(parents(&world, &head), [main]);
@@ -259,7 +260,7 @@ fn a_pull_request_closed_unmerged_leaves_exactly_its_versions_out() {
     );
     assert_eq!(pulls(&world).len(), 1);
     world.lab.minutes(5);
-    calm(&world, 11);
+    calm(&world, 10);
     assert!(world.lab.body("Stories", "INFRA-1").contains("Not this."));
 
     edit(&world, 1, "Not this.", "But this.");

@@ -9,6 +9,7 @@ use super::id::{ObjectId, PropertyId};
 pub(super) enum Endpoint<'a> {
     Me,
     Users,
+    User(&'a ObjectId),
     Children(&'a ObjectId),
     CreateDatabase,
     Database(&'a ObjectId),
@@ -37,6 +38,7 @@ impl Endpoint<'_> {
         match self {
             Self::Me
             | Self::Users
+            | Self::User(_)
             | Self::Children(_)
             | Self::Database(_)
             | Self::DataSource(_)
@@ -61,6 +63,7 @@ impl Endpoint<'_> {
         match self {
             Self::Me => "/v1/users/me".to_owned(),
             Self::Users => "/v1/users".to_owned(),
+            Self::User(id) => format!("/v1/users/{id}"),
             Self::Children(id) => format!("/v1/blocks/{id}/children"),
             Self::CreateDatabase => "/v1/databases".to_owned(),
             Self::Database(id) => format!("/v1/databases/{id}"),
@@ -78,6 +81,7 @@ impl Endpoint<'_> {
         match self {
             Self::Me => "GET /v1/users/me",
             Self::Users => "GET /v1/users",
+            Self::User(_) => "GET /v1/users/{id}",
             Self::Children(_) => "GET /v1/blocks/{id}/children",
             Self::CreateDatabase => "POST /v1/databases",
             Self::Database(_) => "GET /v1/databases/{id}",
@@ -98,6 +102,7 @@ impl Endpoint<'_> {
         match self {
             Self::Me => "the connection".to_owned(),
             Self::Users => "the users".to_owned(),
+            Self::User(id) => format!("user {id}"),
             Self::Children(id) => format!("page {id}"),
             Self::CreateDatabase => "the parent page".to_owned(),
             Self::Database(id) => format!("database {id}"),
@@ -118,6 +123,7 @@ impl Endpoint<'_> {
         match self {
             Self::CreateDatabase | Self::CreatePage => "Insert content",
             Self::UpdateDataSource(_) | Self::UpdatePage(_) | Self::EditBody(_) => "Update content",
+            Self::User(_) => "Read user information",
             Self::Users => "Read user information including email addresses",
             _ => "Read content",
         }

@@ -286,6 +286,10 @@ impl Backend for Notion {
         self.set_trashed(kind, place, &page_id(page)?, false).await
     }
 
+    async fn user_name(&self, user: &str) -> Option<String> {
+        self.name_of(user).await
+    }
+
     fn requests(&self) -> Requests {
         self.client.requests()
     }
