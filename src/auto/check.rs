@@ -4,6 +4,7 @@
 //! history), 1 for the comments, 1 for the status: at most 8 where nothing is in conflict, and no write where nothing
 //! changed since the last check. Where something was in conflict, those for suggestions beside.
 
+use super::keep::{Place, Wish, is_marked, keep};
 use super::{Done, Job, failed, suggest};
 use crate::engine::{self, RunError};
 use crate::github::GithubError;
@@ -83,7 +84,7 @@ fn introducing(job: &Job<'_>) -> Done {
 }
 
 /// Brings comment and status to what the report says.
-pub(super) async fn tell(job: &Job<'_>, subject: &Subject, mut report: Report) -> Done {
+pub(super) async fn tell(job: &mut Job<'_>, subject: &Subject, mut report: Report) -> Done {
     let scene = job.scene.clone();
     let mut comment_url = None;
     // A run that could not look has nothing to say about conflicts.
@@ -108,7 +109,7 @@ pub(super) async fn tell(job: &Job<'_>, subject: &Subject, mut report: Report) -
 
 /// The comment and the suggestions; the comment's address also where only the suggestions failed.
 async fn comments(
-    job: &Job<'_>,
+    job: &mut Job<'_>,
     number: u64,
     subject: &Subject,
     report: &Report,
@@ -122,9 +123,9 @@ async fn comments(
     Ok(url)
 }
 
-/// The one comment: made where there is something to decide, changed where it says something else, never doubled.
+/// The one comment, where there is something to decide or was.
 async fn sticky(
-    job: &Job<'_>,
+    job: &mut Job<'_>,
     number: u64,
     report: &Report,
 ) -> Result<Option<String>, GithubError> {
@@ -133,29 +134,16 @@ async fn sticky(
     }
     let decided: Vec<texts::Decided> = report.decided.iter().map(Into::into).collect();
     let body = texts::comment(Sticky { report, scene: &job.scene, key: KEY, decided: &decided });
-    let find = || job.client.find_comment(number, |comment| is_sticky(job, comment));
-    match find().await? {
-        Some(old) if texts::same(old.body.as_deref().unwrap_or_default(), &body) => {
-            Ok(Some(old.html_url))
-        }
-        Some(old) => Ok(Some(job.client.update_comment(old.id, &body).await?.html_url)),
-        None if report.conflicts.is_empty() && decided.is_empty() => Ok(None),
-        None => match job.client.create_comment(number, &body).await {
-            Ok(made) => Ok(Some(made.html_url)),
-            // It may have been written before the answer was lost.
-            Err(error @ GithubError::Unavailable { .. }) => match find().await? {
-                Some(made) => Ok(Some(made.html_url)),
-                None => Err(error),
-            },
-            Err(error) => Err(error),
-        },
-    }
+    let wish = match report.conflicts.is_empty() && decided.is_empty() {
+        true => Wish::Amend(body),
+        false => Wish::Say(body),
+    };
+    keep(job, Place::Comment(number), KEY, wish).await
 }
 
 /// Whether a comment is our one comment.
 pub(super) fn is_sticky(job: &Job<'_>, comment: &Comment) -> bool {
-    let mark = texts::marker(comment.body.as_deref().unwrap_or_default());
-    job.is_ours(comment.user.as_ref()) && mark.is_some_and(|mark| mark.key == KEY)
+    job.is_ours(comment.user.as_ref()) && is_marked(comment.body.as_deref(), KEY)
 }
 
 /// Sets the status of a commit, where it is another. `shown` is the one that it has, where that is known.

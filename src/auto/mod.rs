@@ -17,6 +17,7 @@ mod check;
 mod decide;
 mod head;
 mod issue;
+mod keep;
 mod publish;
 mod suggest;
 

@@ -13,7 +13,6 @@ use agent_sync_core::plan::{Content, Pair};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::links::Led;
 use super::publishing::Outgoing;
@@ -24,7 +23,7 @@ use crate::state::{Snapshot, StateError, Store};
 
 /// Id of a text: its SHA-256 in lower-case hex.
 pub(super) fn text_id(text: &[u8]) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::repo::digest(text)
 }
 
 fn text_path(id: &str) -> String {
@@ -778,7 +777,8 @@ mod tests {
         let day = |n: i8| Some(Date::constant(2026, 11, n));
         let status = || Stretch::Property("Status".to_owned());
         let names = ["body".to_owned(), stretch_name(&status())];
-        let mut record = Record::new("notion", &Key::new("story", "A-1"), "", "", Dialect::V1);
+        let mut record =
+            Record::new("notion", &Key::new("story", "A-1"), "", "", Dialect::default());
         assert_eq!(record.since(&Stretch::Body), None);
         for name in &names {
             record.rebase(name, pair("a"), day(1));

@@ -247,6 +247,24 @@ impl Client {
         }
     }
 
+    /// A call that changes something; its method is the first word of `what`.
+    pub(super) fn write<'a>(
+        &self,
+        what: &'static str,
+        path: &'a [&'a str],
+        body: Value,
+        meaning: Meaning,
+        permission: &'static str,
+    ) -> Call<'a> {
+        let method = match what.split(' ').next() {
+            Some("PATCH") => Method::PATCH,
+            Some("PUT") => Method::PUT,
+            Some("DELETE") => Method::DELETE,
+            _ => Method::POST,
+        };
+        Call { what, method, path, query: &[], body: Some(body), meaning, permission }
+    }
+
     async fn send(&self, call: &Call<'_>) -> Result<Whole, GithubError> {
         let mut waited = Duration::ZERO;
         let mut attempt = 1;

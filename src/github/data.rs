@@ -5,13 +5,13 @@ use std::sync::PoisonError;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::client::{Call, Client, Meaning};
 use super::error::GithubError;
 use super::graph::Text;
+use crate::repo::hex;
 
 /// The line of `permissions:` for all of it.
 const CONTENTS: &str = "contents: write";
@@ -151,14 +151,8 @@ pub enum Content<'a> {
 /// Name that GitHub's repositories (SHA-1) give a file of this content.
 pub fn blob_id(content: &[u8]) -> String {
     use sha1::Digest as _;
-    use std::fmt::Write as _;
     let header = format!("blob {}\0", content.len());
-    let digest = sha1::Sha1::new().chain_update(header).chain_update(content).finalize();
-    digest.iter().fold(String::with_capacity(40), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex(&sha1::Sha1::new().chain_update(header).chain_update(content).finalize())
 }
 
 /// A ref's path without `refs/`.
@@ -169,17 +163,6 @@ fn short(reference: &str) -> &str {
 impl Client {
     fn read<'a>(&self, what: &'static str, path: &'a [&'a str]) -> Call<'a> {
         self.get(what, path, "contents: read")
-    }
-
-    fn write<'a>(
-        &self,
-        what: &'static str,
-        method: Method,
-        path: &'a [&'a str],
-        body: Value,
-        meaning: Meaning,
-    ) -> Call<'a> {
-        Call { what, method, path, query: &[], body: Some(body), meaning, permission: CONTENTS }
     }
 
     /// The commit of a ref; `None` where there is no such ref. One request.
@@ -431,7 +414,7 @@ impl Client {
         let body = json!({"ref": name, "sha": commit});
         let path = ["git", "refs"];
         // Repeating it can only fail; the caller looks where the ref is when the answer is not clear.
-        let call = self.write("POST /git/refs", Method::POST, &path, body, Meaning::Create);
+        let call = self.write("POST /git/refs", &path, body, Meaning::Create, CONTENTS);
         match self.done(call).await {
             Ok(()) => Ok(true),
             Err(GithubError::Rejected { status: 422, message, .. })
@@ -451,7 +434,7 @@ impl Client {
     pub async fn advance_reference(&self, name: &str, commit: &str) -> Result<bool, GithubError> {
         let body = json!({"sha": commit, "force": false});
         let path: Vec<&str> = ["git", "refs"].into_iter().chain(short(name).split('/')).collect();
-        let call = self.write("PATCH /git/refs/{ref}", Method::PATCH, &path, body, Meaning::Create);
+        let call = self.write("PATCH /git/refs/{ref}", &path, body, Meaning::Create, CONTENTS);
         match self.done(call).await {
             Ok(()) => Ok(true),
             Err(GithubError::Rejected { status: 422, message, .. })
@@ -486,11 +469,11 @@ impl Client {
         let path = ["git", "commits"];
         let call = self.write(
             "POST /git/commits",
-            Method::POST,
             &path,
             body,
             // A second one hangs nowhere.
             Meaning::Idempotent,
+            CONTENTS,
         );
         Ok(self.json::<Named>(call).await?.sha)
     }
@@ -571,7 +554,7 @@ impl Client {
             body["base_tree"] = json!(base);
         }
         let path = ["git", "trees"];
-        let call = self.write("POST /git/trees", Method::POST, &path, body, Meaning::Idempotent);
+        let call = self.write("POST /git/trees", &path, body, Meaning::Idempotent, CONTENTS);
         Ok(self.json::<Named>(call).await?.sha)
     }
 
@@ -610,7 +593,7 @@ impl Client {
     pub async fn create_blob(&self, bytes: &[u8]) -> Result<String, GithubError> {
         let body = json!({"content": STANDARD.encode(bytes), "encoding": "base64"});
         let path = ["git", "blobs"];
-        let call = self.write("POST /git/blobs", Method::POST, &path, body, Meaning::Idempotent);
+        let call = self.write("POST /git/blobs", &path, body, Meaning::Idempotent, CONTENTS);
         Ok(self.json::<Named>(call).await?.sha)
     }
 

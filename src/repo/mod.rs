@@ -188,12 +188,17 @@ fn failed(path: &str, source: io::Error) -> ReadError {
 
 /// SHA-256 in lower-case hexadecimal digits: the digest of a file.
 pub fn digest(bytes: &[u8]) -> String {
-    use std::fmt::Write;
+    hex(&Sha256::digest(bytes))
+}
 
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
+        let _ = write!(text, "{byte:02x}");
+        text
     })
 }
 

@@ -1,7 +1,6 @@
 //! What came from Notion, on its way to the default branch.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, Sender, channel};
 
 use serde_json::{Value, json};
 
@@ -388,31 +387,9 @@ fn interrupted(
     when: impl Fn(&Seen) -> bool + Send + 'static,
     then: impl FnOnce() + Send,
 ) -> Step {
-    let (ask, asked): (Sender<()>, Receiver<()>) = channel();
-    let (tell, told): (Sender<()>, Receiver<()>) = channel();
-    let mut once = Some((ask, told));
-    world.github.rule(move |seen| {
-        if when(seen)
-            && let Some((ask, told)) = once.take()
-        {
-            ask.send(()).unwrap();
-            told.recv().unwrap();
-        }
-        None
-    });
     forget(world);
-    std::thread::scope(|scope| {
-        let other = scope.spawn(move || {
-            asked.recv().expect("the request was never made");
-            then();
-            tell.send(()).unwrap();
-        });
-        let step = world.pushed_with(&["sync", "--format", "json"], env);
-        // Ends the other thread, had it not been asked.
-        world.github.no_rule();
-        other.join().unwrap();
-        step.expect(code)
-    })
+    let run = || world.pushed_with(&["sync", "--format", "json"], env);
+    world.meanwhile(when, then, run).expect(code)
 }
 
 fn moves(reference: &'static str) -> impl Fn(&Seen) -> bool + Send + 'static {
