@@ -6,10 +6,11 @@ use std::sync::Arc;
 use agent_sync_core::model::Side;
 use tempfile::TempDir;
 
-use crate::config::PLACES;
+use crate::config::{Config, PLACES};
 use crate::engine::{self, Command, Progress, Request, RunError};
 use crate::github::event::PullRequest;
 use crate::github::{Client, Event, GithubError, Told};
+use crate::repo::clone_at;
 use crate::report::Report;
 use crate::report::github::{Answer, Scene};
 
@@ -80,7 +81,11 @@ pub async fn run(
         Err(_) => None,
     };
     let event = told.as_ref().map_or(Event::Other, |told| told.event.clone());
-    let default_branch = told.and_then(|told| told.default_branch);
+    let default_branch = match &event {
+        Event::Push { .. } => configured_branch(&request),
+        _ => None,
+    };
+    let default_branch = default_branch.or_else(|| told.and_then(|told| told.default_branch));
     request.default_branch = default_branch.clone();
     if auto {
         request.command = command(&event, default_branch.as_deref());
@@ -116,6 +121,15 @@ pub async fn run(
         }
         _ => Done::plain(engine::run(&job.request, progress).await, job.scene),
     }
+}
+
+/// The default branch that the checkout's configuration names, as far as it can be read: the run itself says what is
+/// wrong with it. It counts for the run as well, so whoever pushes another name to a branch gains nothing by it here.
+fn configured_branch(request: &Request) -> Option<String> {
+    let env = |name: &str| request.env.get(name).cloned();
+    let root = clone_at(&request.directory).unwrap_or_else(|| request.directory.clone());
+    let config = Config::load(&root, request.config.as_deref(), &env).ok()?;
+    config.repository.default_branch
 }
 
 /// Whether a command changes files that the default branch is to get.

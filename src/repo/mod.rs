@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use agent_sync_core::markdown::Entry;
 use sha2::{Digest, Sha256};
 
-pub use hosted::{Checkout, Hosted, checked_out_commit};
+pub use hosted::{Checkout, Hosted, checked_out_commit, clone_at};
 pub(crate) use paths::is_ordinary;
 pub use paths::{PathError, is_id, new_path};
 pub use scan::{FileEntry, FolderState, Scan};
