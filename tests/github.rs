@@ -22,6 +22,8 @@ mod issue;
 mod publish;
 #[path = "github/scenario.rs"]
 mod scenario;
+#[path = "github/several.rs"]
+mod several;
 #[path = "github/standing.rs"]
 mod standing;
 #[path = "github/suggest.rs"]

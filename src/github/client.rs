@@ -418,6 +418,7 @@ impl Trouble {
         match pulls.iter().any(|field| self.is_at(field)) {
             _ if self.r#type != "FORBIDDEN" => None,
             true => Some("pull-requests: write"),
+            false if self.is_at("updateRefs") => Some("contents: write"),
             false => Some("contents: read"),
         }
     }
