@@ -18,6 +18,8 @@ use axum::response::Response;
 use base64::Engine as _;
 use serde_json::{Value, json};
 
+use super::npm;
+
 /// Owner and name of the repository of every test.
 pub const REPOSITORY: &str = "ada/docs";
 /// Token of the workflow: acts as `github-actions[bot]`.
@@ -103,27 +105,8 @@ impl Drop for GitHub {
 /// Where npm put `emulate` and its Node; installs them once.
 fn install() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (sources, folder) = (root.join("tests/common/emulate"), root.join("target/tmp/emulate"));
-    std::fs::create_dir_all(&folder).unwrap();
-    let lock = std::fs::File::create(folder.join("lock")).unwrap();
-    lock.lock().unwrap();
-    let mut is_installed = folder.join("node_modules/.bin/node").exists();
-    for file in ["package.json", "package-lock.json"] {
-        let wanted = std::fs::read(sources.join(file)).unwrap();
-        if std::fs::read(folder.join(file)).ok().as_ref() != Some(&wanted) {
-            std::fs::write(folder.join(file), wanted).unwrap();
-            is_installed = false;
-        }
-    }
-    if !is_installed {
-        let installed = Command::new("npm")
-            .args(["ci", "--no-audit", "--no-fund"])
-            .current_dir(&folder)
-            .stdout(Stdio::null())
-            .status()
-            .expect("npm must be installed to test against a GitHub that is not ours");
-        assert!(installed.success(), "npm ci failed");
-    }
+    let folder = root.join("target/tmp/emulate");
+    npm::install(&root.join("tests/common/emulate"), &folder);
     folder
 }
 
