@@ -8,3 +8,6 @@
 )]
 #[path = "../tests/common/github.rs"]
 pub(crate) mod github;
+#[allow(clippy::unwrap_used, unreachable_pub, reason = "a test fails where it cannot go on")]
+#[path = "../tests/common/npm.rs"]
+mod npm;

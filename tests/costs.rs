@@ -272,3 +272,36 @@ fn a_first_push_meets_no_429_and_leaves_no_room_unused() {
     assert!(early >= 170, "only {early} requests in the first 30 s");
     assert!(took < Duration::from_secs(75), "{took:?}");
 }
+
+#[test]
+fn whoever_edited_a_page_in_conflict_is_asked_for_once() {
+    for may_read in [true, false] {
+        let lab = Lab::with(|options| options.capabilities.user_info = may_read);
+        let (repo, _) = settled(&lab);
+        for (n, title, state) in [(1, "First", "DRAFT"), (2, "Second", "TO_DO")] {
+            let id = format!("INFRA-{n}");
+            lab.edit("Stories", &id, "second paragraph", "By a person.");
+            let edited = BODY.replace("second", "other");
+            repo.story(&id, title, state, &edited);
+        }
+        // Somebody else, so that a refusal is seen to be enough.
+        let grace = lab.sim.workspace().add_person("Grace");
+        lab.sim.workspace().act_as(&grace).unwrap();
+        lab.edit("Stories", "INFRA-3", "second paragraph", "By another one.");
+        repo.story("INFRA-3", "Third", "DONE", &BODY.replace("second", "third"));
+        lab.minutes(2);
+        // As in a job that takes nothing up, the bodies are read each time.
+        for _ in 0..2 {
+            lab.sim.reset_requests();
+            let json = repo.run(&["status"]).expect(1).json();
+            let names = if may_read { 2 } else { 1 };
+            assert_eq!(lab.count(), D + 1 + 3 + names, "{:#?}", lab.sim.requests());
+            let editors: Vec<_> = json["conflicts"].as_array().unwrap().iter().collect();
+            let editors: Vec<_> = editors.iter().map(|one| one["editor"].as_str()).collect();
+            let expected = [Some("Ada"), Some("Ada"), Some("Grace")];
+            assert_eq!(editors, if may_read { expected } else { [None; 3] });
+            let since = json["conflicts"][0]["since"].as_str().unwrap();
+            assert!(since.starts_with("2026-"), "{since}");
+        }
+    }
+}

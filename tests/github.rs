@@ -26,6 +26,8 @@ mod publish;
 mod scenario;
 #[path = "github/several.rs"]
 mod several;
+#[path = "github/standing.rs"]
+mod standing;
 #[path = "github/suggest.rs"]
 mod suggest;
 #[path = "github/sync.rs"]

@@ -102,6 +102,16 @@ fn a_conflict() {
     lab.minutes(2);
     insta::assert_snapshot!("status_with_conflicts", report(&repo, &["status"], 1));
     insta::assert_snapshot!("diff", report(&repo, &["diff"], 1));
+    let json = repo.run(&["diff"]).expect(1).json();
+    let shown = json["diffs"].as_array().unwrap().iter().map(|one| {
+        let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
+        assert_eq!(one["conflict"], true, "{one}");
+        (text("id"), text("property") + &text("block"), text("base"), text("local"), text("remote"))
+    });
+    let shown: Vec<_> = shown.collect();
+    let expected = ["INFRA-2", "Status", "TO_DO", "DONE", "REVIEW"].map(str::to_owned);
+    assert_eq!(shown[1], expected.into());
+    assert!(shown[0].1 == "body" && shown[0].4.contains("from Notion"), "{shown:?}");
     insta::assert_snapshot!("conflict", report(&repo, &["sync"], 1));
     insta::assert_snapshot!("forced", report(&repo, &["sync", "--force=local"], 0));
 }

@@ -4,23 +4,24 @@
 //! history), 1 for the comments, 1 for the status: at most 8 where nothing is in conflict, and no write where nothing
 //! changed since the last check. Where something was in conflict, those for suggestions beside.
 
+use super::keep::{Place, Wish, is_marked, keep};
 use super::{Done, Job, failed, suggest};
 use crate::engine::{self, RunError};
 use crate::github::GithubError;
-use crate::github::event::PullRequest;
+use crate::github::event::{MergeGroup, PullRequest};
 use crate::github::talk::{Comment, Status};
 use crate::report::Report;
 use crate::report::github::{self as texts, Sticky};
 
 /// Name of the commit status.
-const STATUS: &str = "agent-sync/conflicts";
+pub(super) const STATUS: &str = "agent-sync/conflicts";
 /// Key of the mark of the comment.
 const KEY: &str = "conflicts";
 
-/// A pull request whose files are checked out, or were brought here.
+/// A pull request, or what a merge queue is about to merge, whose files are checked out or were brought here.
 pub(super) struct Subject {
-    /// Its number.
-    pub(super) number: u64,
+    /// Its number; none for a queue, where there is nothing to comment on.
+    pub(super) number: Option<u64>,
     /// The commit that gets the status.
     pub(super) head: String,
     /// The commit that has the configuration.
@@ -32,7 +33,7 @@ pub(super) struct Subject {
 /// A check in the pull request's own job, whose token may be one that only reads.
 pub(super) async fn pull_request(job: &mut Job<'_>, pull: &PullRequest) -> Done {
     let subject = Subject {
-        number: pull.number,
+        number: Some(pull.number),
         head: pull.head.clone(),
         base: pull.base.clone(),
         fork: pull.fork,
@@ -40,9 +41,17 @@ pub(super) async fn pull_request(job: &mut Job<'_>, pull: &PullRequest) -> Done 
     on(job, &subject).await
 }
 
+/// A check of what a merge queue is about to merge: a status that is required there has to come from there. The pull
+/// requests have their comments already.
+pub(super) async fn merge_group(job: &mut Job<'_>, group: &MergeGroup) -> Done {
+    let (head, base) = (group.head.clone(), group.base.clone());
+    // What is in the queue is in a branch of this repository.
+    on(job, &Subject { number: None, head, base, fork: false }).await
+}
+
 /// Checks what is in the request's folder and tells it on the pull request.
 pub(super) async fn on(job: &mut Job<'_>, subject: &Subject) -> Done {
-    job.on_pull_request(&subject.head);
+    job.on_head(subject);
     match job.configure(&subject.base).await {
         Ok(true) => {}
         Ok(false) => return introducing(job),
@@ -75,24 +84,22 @@ fn introducing(job: &Job<'_>) -> Done {
 }
 
 /// Brings comment and status to what the report says.
-pub(super) async fn tell(job: &Job<'_>, subject: &Subject, mut report: Report) -> Done {
+pub(super) async fn tell(job: &mut Job<'_>, subject: &Subject, mut report: Report) -> Done {
     let scene = job.scene.clone();
     let mut comment_url = None;
     // A run that could not look has nothing to say about conflicts.
     let looked = report.stopped.as_ref().is_none_or(|stop| matches!(stop, RunError::Guarded(_)));
     if looked && !subject.fork && job.is_whole() {
-        match sticky(job, subject.number, &report).await {
-            Ok(Some(url)) => {
-                comment_url = Some(url);
-                // Where there is no comment there never was a conflict.
-                if let Err(error) = suggest::tell(job, subject, &report).await {
+        if let Some(number) = subject.number {
+            match comments(job, number, subject, &report).await {
+                Ok(url) => comment_url = url,
+                Err((url, error)) => {
+                    comment_url = url;
                     failed(&mut report, error);
                 }
             }
-            Ok(None) => {}
-            Err(error) => failed(&mut report, error),
         }
-        if let Err(error) = status(job, &subject.head, &report).await {
+        if let Err(error) = status(job, &subject.head, None, &report).await {
             failed(&mut report, error);
         }
     }
@@ -100,9 +107,25 @@ pub(super) async fn tell(job: &Job<'_>, subject: &Subject, mut report: Report) -
     Done { report, comment_url, pull_request_url: None, scene }
 }
 
-/// The one comment: made where there is something to decide, changed where it says something else, never doubled.
+/// The comment and the suggestions; the comment's address also where only the suggestions failed.
+async fn comments(
+    job: &mut Job<'_>,
+    number: u64,
+    subject: &Subject,
+    report: &Report,
+) -> Result<Option<String>, (Option<String>, GithubError)> {
+    let url = sticky(job, number, report).await.map_err(|error| (None, error))?;
+    // Where there is no comment there never was a conflict.
+    if url.is_some() {
+        let told = suggest::tell(job, number, &subject.head, report).await;
+        told.map_err(|error| (url.clone(), error))?;
+    }
+    Ok(url)
+}
+
+/// The one comment, where there is something to decide or was.
 async fn sticky(
-    job: &Job<'_>,
+    job: &mut Job<'_>,
     number: u64,
     report: &Report,
 ) -> Result<Option<String>, GithubError> {
@@ -111,56 +134,38 @@ async fn sticky(
     }
     let decided: Vec<texts::Decided> = report.decided.iter().map(Into::into).collect();
     let body = texts::comment(Sticky { report, scene: &job.scene, key: KEY, decided: &decided });
-    let find = || job.client.find_comment(number, |comment| is_sticky(job, comment));
-    match find().await? {
-        Some(old) if texts::same(old.body.as_deref().unwrap_or_default(), &body) => {
-            Ok(Some(old.html_url))
-        }
-        Some(old) => Ok(Some(job.client.update_comment(old.id, &body).await?.html_url)),
-        None if report.conflicts.is_empty() && decided.is_empty() => Ok(None),
-        None => match job.client.create_comment(number, &body).await {
-            Ok(made) => Ok(Some(made.html_url)),
-            // It may have been written before the answer was lost.
-            Err(error @ GithubError::Unavailable { .. }) => match find().await? {
-                Some(made) => Ok(Some(made.html_url)),
-                None => Err(error),
-            },
-            Err(error) => Err(error),
-        },
-    }
+    let wish = match report.conflicts.is_empty() && decided.is_empty() {
+        true => Wish::Amend(body),
+        false => Wish::Say(body),
+    };
+    keep(job, Place::Comment(number), KEY, wish).await
 }
 
 /// Whether a comment is our one comment.
 pub(super) fn is_sticky(job: &Job<'_>, comment: &Comment) -> bool {
-    let mark = texts::marker(comment.body.as_deref().unwrap_or_default());
-    job.is_ours(comment.user.as_ref()) && mark.is_some_and(|mark| mark.key == KEY)
+    job.is_ours(comment.user.as_ref()) && is_marked(comment.body.as_deref(), KEY)
 }
 
-/// Sets the status of a commit, where it is another.
+/// Sets the status of a commit, where it is another. `shown` is the one that it has, where that is known.
 pub(super) async fn status(
     job: &Job<'_>,
     commit: &str,
+    shown: Option<Option<Status>>,
     report: &Report,
 ) -> Result<(), GithubError> {
     let wanted = wanted(job, report);
-    let there = job.client.status(commit, STATUS).await?;
+    let shown = match shown {
+        Some(shown) => shown,
+        None => job.client.status(commit, STATUS).await?,
+    };
     // Each run has another address; for that alone nothing is written.
-    let same = there.is_some_and(|there| {
-        (&there.state, &there.description) == (&wanted.state, &wanted.description)
+    let same = shown.is_some_and(|shown| {
+        (&shown.state, &shown.description) == (&wanted.state, &wanted.description)
     });
     match same {
         true => Ok(()),
         false => job.client.set_status(commit, &wanted).await,
     }
-}
-
-/// Sets the status of a commit that was made just now and has none.
-pub(super) async fn first_status(
-    job: &Job<'_>,
-    commit: &str,
-    report: &Report,
-) -> Result<(), GithubError> {
-    job.client.set_status(commit, &wanted(job, report)).await
 }
 
 fn wanted(job: &Job<'_>, report: &Report) -> Status {

@@ -97,7 +97,7 @@ async fn on_pull_request(job: &mut Job<'_>, comment: &event::Comment) -> Result<
     };
     let mut report = engine::run(&job.request, job.progress).await;
     report.notices.extend(notices);
-    job.on_pull_request(&subject.head);
+    job.on_head(&subject);
     Ok(check::tell(job, &subject, report).await)
 }
 

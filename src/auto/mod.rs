@@ -6,10 +6,11 @@ use std::sync::Arc;
 use agent_sync_core::model::Side;
 use tempfile::TempDir;
 
-use crate::config::PLACES;
+use crate::config::{Config, PLACES};
 use crate::engine::{self, Command, Progress, Request, RunError};
 use crate::github::event::PullRequest;
 use crate::github::{Client, Event, GithubError, Told};
+use crate::repo::clone_at;
 use crate::report::github::{Answer, Scene};
 use crate::report::{FailOn, Report};
 
@@ -18,6 +19,7 @@ mod decide;
 mod head;
 mod issue;
 mod janitor;
+mod keep;
 mod publish;
 mod suggest;
 
@@ -58,6 +60,8 @@ struct Job<'a> {
     progress: &'a dyn Progress,
     /// Our login as comments show it, once it is known.
     viewer: Option<String>,
+    /// The commit whose configuration the request has.
+    configured: Option<String>,
     scene: Scene,
     /// Files of a pull request that were brought here; gone with the job.
     folder: Option<TempDir>,
@@ -80,7 +84,11 @@ pub async fn run(
         Err(_) => None,
     };
     let event = told.as_ref().map_or(Event::Other, |told| told.event.clone());
-    let default_branch = told.and_then(|told| told.default_branch);
+    let default_branch = match &event {
+        Event::Push { .. } => configured_branch(&request),
+        _ => None,
+    };
+    let default_branch = default_branch.or_else(|| told.and_then(|told| told.default_branch));
     request.default_branch = default_branch.clone();
     if auto {
         request.command = command(&event, default_branch.as_deref());
@@ -90,10 +98,12 @@ pub async fn run(
     let Some(client) = request.github.clone() else {
         return Done::plain(engine::run(&request, progress).await, scene);
     };
-    let mut job = Job { request, client, surface, progress, viewer: None, scene, folder: None };
+    let (viewer, configured, folder) = (None, None, None);
+    let mut job = Job { request, client, surface, progress, viewer, configured, scene, folder };
     let scheduled = auto && event == Event::Schedule;
     let done = match (&event, &job.request.command) {
         (Event::PullRequest(pull), Command::Check) => check::pull_request(&mut job, pull).await,
+        (Event::MergeGroup(group), Command::Check) => check::merge_group(&mut job, group).await,
         (Event::PullRequestTarget(pull), _) => target(&mut job, pull).await,
         (Event::Comment(comment), _) if auto => decide::comment(&mut job, comment).await,
         (Event::Issue(issue), _) if auto => decide::issue(&mut job, issue).await,
@@ -122,6 +132,15 @@ pub async fn run(
     }
 }
 
+/// The default branch that the checkout's configuration names, as far as it can be read: the run itself says what is
+/// wrong with it. It counts for the run as well, so whoever pushes another name to a branch gains nothing by it here.
+fn configured_branch(request: &Request) -> Option<String> {
+    let env = |name: &str| request.env.get(name).cloned();
+    let root = clone_at(&request.directory).unwrap_or_else(|| request.directory.clone());
+    let config = Config::load(&root, request.config.as_deref(), &env).ok()?;
+    config.repository.default_branch
+}
+
 /// Whether a command changes files that the default branch is to get.
 fn publishes(command: &Command) -> bool {
     matches!(
@@ -147,6 +166,7 @@ fn command(event: &Event, default_branch: Option<&str>) -> Command {
     match event {
         Event::PullRequest(_)
         | Event::PullRequestTarget(_)
+        | Event::MergeGroup(_)
         | Event::Comment(_)
         | Event::Issue(_) => Command::Check,
         event if on_default_branch(event, default_branch) => Command::Sync,
@@ -178,14 +198,19 @@ impl Job<'_> {
         self.request.artifacts.is_empty() && self.request.kinds.is_empty()
     }
 
-    /// From here on what is shown is a pull request: the same in every job that looks at it.
-    fn on_pull_request(&mut self, head: &str) {
-        self.scene.answer = Answer::Comment;
-        self.scene.files = Some(format!("{}/blob/{head}/", self.client.web_url()));
+    /// From here on what is shown is a pull request, the same in every job that looks at it; or what a queue merges.
+    fn on_head(&mut self, subject: &check::Subject) {
+        if subject.number.is_some() {
+            self.scene.answer = Answer::Comment;
+        }
+        self.scene.files = Some(format!("{}/blob/{}/", self.client.web_url(), subject.head));
     }
 
     /// Takes the configuration from a commit, and learns who we are. False: the commit has none.
     async fn configure(&mut self, commit: &str) -> Result<bool, RunError> {
+        if self.configured.as_deref() == Some(commit) {
+            return Ok(true);
+        }
         let named = self.request.config.as_ref().map(|path| path.to_string_lossy().into_owned());
         let paths: Vec<&str> = match &named {
             Some(path) => vec![path.as_str()],
@@ -196,6 +221,7 @@ impl Job<'_> {
         let Some((n, text)) = found else { return Ok(false) };
         let path = paths.get(n).copied().unwrap_or_default();
         self.request.config_text = Some((PathBuf::from(path), text));
+        self.configured = Some(commit.to_owned());
         Ok(true)
     }
 

@@ -2,8 +2,8 @@
 //! commit on the branch itself.
 //!
 //! Requests to GitHub: none while nothing is to be brought and no pull request is open. For an open one that is as it
-//! should be 3 (it, its branch, its status). At most 11 to bring it up to date: it or its like, its branch, the
-//! comparison, the default branch's commit and files, three for the commit, the text, two for the status.
+//! should be 1 (it, its branch, its status). At most 8 to bring it up to date: these, the comparison, the default
+//! branch's files, three for the commit, the text, the status.
 //!
 //! The branch only ever moves forward, and is never deleted, so that nothing that a person pushes there can be lost,
 //! whenever it comes.
@@ -18,7 +18,8 @@ use self::wanted::{Wanted, brought, left, listed};
 use super::{Job, check, failed};
 use crate::config::Publish;
 use crate::engine::{self, Artifacts, Declined, Open, Order, Outgoing, Publisher, RunError};
-use crate::github::talk::Pull;
+use crate::github::graph::{Proposal, Question, Standing};
+use crate::github::talk::{Pull, Status};
 use crate::github::{Client, GithubError};
 use crate::report::Report;
 use crate::report::github as texts;
@@ -86,8 +87,12 @@ impl Desk<'_> {
         report: &mut Report,
         state: &mut Outgoing,
     ) -> Result<(), RunError> {
-        let mut pull = match &state.open {
-            Some(open) => self.known(order, open.number, state).await?,
+        let mut there = match &state.open {
+            Some(open) => Some(self.standing(order, Some(open.number)).await?),
+            None => None,
+        };
+        let mut pull = match &there {
+            Some(there) => known(order, there, state)?,
             None => None,
         };
         let Wanted { mut artifacts, texts } = made;
@@ -95,41 +100,44 @@ impl Desk<'_> {
         artifacts.extend(kept.clone());
         wanted::forget(order, &artifacts, &restored, state);
         let mut wanted = left(&artifacts, &state.declined);
-        let mut at = None;
-        if pull.is_none() && !wanted.is_empty() {
-            let there = self.client().reference(BRANCH_REF).await?;
-            if there.is_some() {
-                pull = self.client().find_pull(BRANCH, order.branch).await?;
+        if there.is_none() && !wanted.is_empty() {
+            there = Some(self.standing(order, None).await?);
+        }
+        let (at, status, base) = match there {
+            Some(there) => {
+                if pull.is_none() && !wanted.is_empty() {
+                    pull = there.open;
+                }
+                (there.branch, there.status, there.tree)
             }
-            if let Some(pull) = &pull {
-                // Whoever reopened it has changed their mind.
-                state.declined.retain(|_, declined| declined.number != pull.number);
-                wanted = left(&artifacts, &state.declined);
-            }
-            at = Some(there);
+            None => (None, None, None),
+        };
+        if let Some(pull) = &pull {
+            // Whoever reopened it has changed their mind.
+            state.declined.retain(|_, declined| declined.number != pull.number);
+            wanted = left(&artifacts, &state.declined);
         }
         withheld(order, &artifacts, state, report);
         let settled = state.open.as_ref().filter(|open| {
             open.onto == order.head && open.artifacts == wanted && open.restored == restored
         });
         let settled = settled.map(|open| open.commit.clone());
-        let mut commit = Commit::new(order, self.client(), &texts);
+        let mut commit = Commit::new(order, self.client(), &texts, base);
         if settled.is_none() {
             commit.drop_known(&mut wanted).await?;
         }
         if wanted.is_empty() {
-            return self.close(order, pull, report, state).await;
+            return self.close(order, pull, at.as_deref(), report, state).await;
         }
         let listed = listed(report, &wanted, &kept);
-        let at = match at {
-            Some(at) => at,
-            None => self.client().reference(BRANCH_REF).await?,
-        };
-        let (head, new) = match commit.bring(&wanted, &listed, at, settled.as_deref()).await? {
-            Brought::At(head) => (head, false),
-            Brought::New(head) => (head, true),
+        let brought = commit.bring(&wanted, &listed, at.clone(), settled.as_deref()).await?;
+        // Of another commit than the one that was asked about no status is known; of a new one there is none.
+        let shown = |head: &str| (at.as_deref() == Some(head)).then(|| status.clone());
+        let (head, shown) = match brought {
+            Brought::At(head) => (head.clone(), shown(&head)),
+            Brought::New(head) => (head, Some(None)),
             Brought::Theirs(head) => {
-                return self.halt(&head, pull, report).await;
+                return self.halt(&head, shown(&head), pull, report).await;
             }
         };
         let scene = Scene {
@@ -152,45 +160,27 @@ impl Desk<'_> {
             restored: restored.into_iter().filter(|key| wanted.contains_key(key)).collect(),
             artifacts: wanted,
         });
-        if pull.title != title || !texts::same(pull.body.as_deref().unwrap_or_default(), &body) {
+        if pull.title != title || !texts::same(&pull.body, &body) {
             let change = json!({"title": title, "body": body});
             self.client().update_pull(pull.number, change).await?;
         }
         // Pull requests of the workflow's token start no workflow that would set it.
-        match new {
-            true => check::first_status(self.job, &head, report).await?,
-            false => check::status(self.job, &head, report).await?,
-        }
-        Ok(())
+        Ok(check::status(self.job, &head, shown, report).await?)
     }
 
-    /// The pull request that the state knows, where it is still open. A closed one is forgotten; what it brought is
-    /// declined, where a person closed it without merging.
-    async fn known(
+    async fn standing(
         &self,
         order: &Order<'_>,
-        number: u64,
-        state: &mut Outgoing,
-    ) -> Result<Option<Pull>, RunError> {
-        let pull = match self.client().pull(number).await {
-            Ok(pull) if pull.state == "open" => return Ok(Some(pull)),
-            Ok(pull) => Some(pull),
-            Err(error) if error.is_missing() => None,
-            Err(error) => return Err(error.into()),
+        number: Option<u64>,
+    ) -> Result<Standing, GithubError> {
+        let question = Question {
+            branch: BRANCH,
+            base: order.branch,
+            onto: order.head,
+            number,
+            status: check::STATUS,
         };
-        let open = state.open.take().unwrap_or_default();
-        let Some(pull) = pull else { return Ok(None) };
-        if pull.merged == Some(true) || pull.merged_at.is_some() {
-            let branch = format!("refs/heads/{}", order.branch);
-            if self.client().reference(&branch).await?.as_deref() != Some(order.head) {
-                return Err(superseded(order));
-            }
-        } else if !texts::same(pull.body.as_deref().unwrap_or_default(), &texts::nothing_left()) {
-            for (key, files) in open.artifacts {
-                state.declined.insert(key, Declined { number, files });
-            }
-        }
-        Ok(None)
+        self.client().standing(question).await
     }
 
     /// Opens the pull request; `None` where the default branch has got everything meanwhile.
@@ -199,11 +189,11 @@ impl Desk<'_> {
         order: &Order<'_>,
         title: &str,
         body: &str,
-    ) -> Result<Option<Pull>, RunError> {
+    ) -> Result<Option<Proposal>, RunError> {
         let mut again = true;
         loop {
             let error = match self.client().create_pull(BRANCH, order.branch, title, body).await {
-                Ok(pull) => return Ok(Some(pull)),
+                Ok(pull) => return Ok(Some(proposal(pull))),
                 Err(error) => error,
             };
             let said = error.to_string().to_lowercase();
@@ -224,7 +214,7 @@ impl Desk<'_> {
             }
             // It may have been made before the answer was lost.
             match self.client().find_pull(BRANCH, order.branch).await? {
-                Some(pull) => return Ok(Some(pull)),
+                Some(pull) => return Ok(Some(proposal(pull))),
                 None if unclear && again => again = false,
                 None => return Err(error.into()),
             }
@@ -235,17 +225,17 @@ impl Desk<'_> {
     async fn close(
         &self,
         order: &Order<'_>,
-        pull: Option<Pull>,
+        pull: Option<Proposal>,
+        at: Option<&str>,
         report: &mut Report,
         state: &mut Outgoing,
     ) -> Result<(), RunError> {
         let Some(pull) = pull else { return Ok(()) };
-        let at = self.client().reference(BRANCH_REF).await?;
         let known = state.open.as_ref().map(|open| open.commit.as_str());
         if let Some(at) = at.filter(|at| known != Some(at))
-            && !branch::is_ours(&self.client().compare(order.head, &at).await?)
+            && !branch::is_ours(&self.client().compare(order.head, at).await?)
         {
-            return self.halt(&at, Some(pull), report).await;
+            return self.halt(at, None, Some(pull), report).await;
         }
         let change = json!({"state": "closed", "body": texts::nothing_left()});
         self.client().update_pull(pull.number, change).await?;
@@ -261,7 +251,8 @@ impl Desk<'_> {
     async fn halt(
         &self,
         head: &str,
-        pull: Option<Pull>,
+        shown: Option<Option<Status>>,
+        pull: Option<Proposal>,
         report: &mut Report,
     ) -> Result<(), RunError> {
         let what = match &pull {
@@ -274,10 +265,10 @@ impl Desk<'_> {
         ));
         let Some(pull) = pull else { return Ok(()) };
         self.show(&pull);
-        if let Some(body) = texts::halted(pull.body.as_deref().unwrap_or_default()) {
+        if let Some(body) = texts::halted(&pull.body) {
             self.client().update_pull(pull.number, json!({"body": body})).await?;
         }
-        Ok(check::status(self.job, head, report).await?)
+        Ok(check::status(self.job, head, shown, report).await?)
     }
 
     async fn by_push(
@@ -296,7 +287,7 @@ impl Desk<'_> {
         let mut wanted = left(&artifacts, &state.declined);
         let all = wanted.len() == artifacts.len();
         withheld(order, &artifacts, state, report);
-        let mut commit = Commit::new(order, self.client(), &texts);
+        let mut commit = Commit::new(order, self.client(), &texts, None);
         commit.drop_known(&mut wanted).await?;
         if wanted.is_empty() {
             return Ok(all);
@@ -314,9 +305,46 @@ impl Desk<'_> {
         }
     }
 
-    fn show(&self, pull: &Pull) {
+    fn show(&self, pull: &Proposal) {
         let mut url = self.url.lock().unwrap_or_else(PoisonError::into_inner);
-        *url = Some(pull.html_url.clone()).filter(|url| !url.is_empty());
+        *url = Some(pull.url.clone()).filter(|url| !url.is_empty());
+    }
+}
+
+/// The pull request that the state knows, where it is still open. A closed one is forgotten; what it brought is
+/// declined, where a person closed it without merging.
+fn known(
+    order: &Order<'_>,
+    there: &Standing,
+    state: &mut Outgoing,
+) -> Result<Option<Proposal>, RunError> {
+    let pull = there.known.as_ref();
+    if let Some(pull) = pull.filter(|pull| pull.state == "OPEN") {
+        return Ok(Some(pull.clone()));
+    }
+    let open = state.open.take().unwrap_or_default();
+    let Some(pull) = pull else { return Ok(None) };
+    if pull.state == "MERGED" {
+        if there.base.as_deref() != Some(order.head) {
+            return Err(superseded(order));
+        }
+    } else if !texts::same(&pull.body, &texts::nothing_left()) {
+        let number = pull.number;
+        for (key, files) in open.artifacts {
+            state.declined.insert(key, Declined { number, files });
+        }
+    }
+    Ok(None)
+}
+
+fn proposal(pull: Pull) -> Proposal {
+    Proposal {
+        number: pull.number,
+        state: pull.state.to_ascii_uppercase(),
+        title: pull.title,
+        body: pull.body.unwrap_or_default(),
+        url: pull.html_url,
+        is_cross_repository: false,
     }
 }
 

@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 
 use super::Job;
-use super::check::Subject;
 use crate::github::GithubError;
 use crate::github::reviews::{NewReviewComment, ReviewComment};
 use crate::report::Report;
@@ -20,10 +19,11 @@ const KEY: &str = "suggestion-";
 /// Brings the suggestions to what a check found.
 pub(super) async fn tell(
     job: &Job<'_>,
-    subject: &Subject,
+    number: u64,
+    head: &str,
     report: &Report,
 ) -> Result<(), GithubError> {
-    let all = job.client.review_comments(subject.number).await?;
+    let all = job.client.review_comments(number).await?;
     let mut there: BTreeMap<String, ReviewComment> = all
         .into_iter()
         .filter(|comment| job.is_ours(comment.user.as_ref()) && comment.in_reply_to_id.is_none())
@@ -47,7 +47,7 @@ pub(super) async fn tell(
         }
         let Some(path) = conflict.path.as_deref() else { continue };
         if shown.is_none() {
-            shown = Some(job.client.shown_lines(subject.number).await?);
+            shown = Some(job.client.shown_lines(number).await?);
         }
         let fits = shown
             .as_ref()
@@ -57,13 +57,13 @@ pub(super) async fn tell(
             continue;
         }
         let comment = NewReviewComment {
-            commit: &subject.head,
+            commit: head,
             path,
             line: suggestion.line,
             end_line: suggestion.end_line,
             body: &body,
         };
-        match job.client.create_review_comment(subject.number, &comment).await {
+        match job.client.create_review_comment(number, &comment).await {
             Ok(()) => {}
             // Found by its mark in the next check, if it was written.
             Err(error @ GithubError::Unavailable { .. }) => return Err(error),
@@ -77,7 +77,7 @@ pub(super) async fn tell(
     if there.is_empty() {
         return Ok(());
     }
-    let threads = match job.client.open_threads(subject.number).await {
+    let threads = match job.client.open_threads(number).await {
         Ok(threads) => threads,
         Err(error) => {
             tracing::debug!(%error, "the review threads are not to be had");

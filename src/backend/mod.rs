@@ -347,6 +347,13 @@ pub trait Backend: Send + Sync {
         page: &str,
     ) -> Result<RemotePage, BackendError>;
 
+    /// Name of a user, as [`RemotePage::edited_by`] gives it, for people to read; `None` where it may not be read or
+    /// cannot be now. At most 1 request for each user, and none after a refusal.
+    async fn user_name(&self, user: &str) -> Option<String> {
+        let _ = user;
+        None
+    }
+
     /// How to show the environment on a page of its own, where that is possible.
     fn overview(&self) -> Option<&dyn Overview> {
         None

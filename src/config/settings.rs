@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use agent_sync_core::kind::{Format, Kinds, Source};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::check::{self, Fault};
 use super::error::{ConfigError, Problem};
@@ -308,8 +307,7 @@ fn mapping_hash(kinds: &Kinds, backends: &[BackendConfig]) -> String {
             _ => None,
         })
         .collect();
-    let digest = Sha256::digest(json!([1, kinds, databases]).to_string());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::repo::digest(json!([1, kinds, databases]).to_string().as_bytes())
 }
 
 fn source_name(source: &Source) -> Value {

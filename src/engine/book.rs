@@ -11,8 +11,8 @@ use agent_sync_core::markdown::{Dialect, Hunk};
 use agent_sync_core::model::{Key, Properties, Side, Stretch, Value};
 use agent_sync_core::plan::{Content, Pair};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::comments::Commented;
 use super::environment::Shown;
@@ -26,7 +26,7 @@ use crate::state::{Snapshot, StateError, Store};
 
 /// Id of a text: its SHA-256 in lower-case hex.
 pub(super) fn text_id(text: &[u8]) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::repo::digest(text)
 }
 
 fn text_path(id: &str) -> String {
@@ -61,6 +61,12 @@ pub(super) struct Record {
     /// Bases by stretch; see [`stretch_name`].
     #[serde(default)]
     pub bases: BTreeMap<String, Pair>,
+    /// When the first of these bases was agreed; none where an older version recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<Date>,
+    /// By stretch, when its base was agreed, where that was later.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub moved: BTreeMap<String, Date>,
     /// Open proposals by stretch, oldest first (rule 15).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub proposed: BTreeMap<String, Vec<Pair>>,
@@ -110,6 +116,14 @@ pub(super) fn stretch_name(stretch: &Stretch) -> String {
     }
 }
 
+/// The stretch of that name.
+pub(super) fn stretch_of(name: &str) -> Stretch {
+    match name.strip_prefix("property:") {
+        Some(name) => Stretch::Property(name.to_owned()),
+        None => Stretch::Body,
+    }
+}
+
 impl Record {
     /// A record of a page without any base.
     pub(super) fn new(backend: &str, key: &Key, page: &str, url: &str, dialect: Dialect) -> Self {
@@ -122,6 +136,8 @@ impl Record {
             clean: None,
             links: Vec::new(),
             bases: BTreeMap::new(),
+            agreed: None,
+            moved: BTreeMap::new(),
             proposed: BTreeMap::new(),
             pushed_by: BTreeMap::new(),
             dialect,
@@ -133,6 +149,30 @@ impl Record {
     /// The base of a stretch.
     pub(super) fn base(&self, stretch: &Stretch) -> Option<&Pair> {
         self.bases.get(&stretch_name(stretch))
+    }
+
+    /// The base of a stretch becomes another one on this day, by the backend's clock. Where blocks still clash, what
+    /// they hold was agreed earlier, and the old day stays.
+    pub(super) fn rebase(&mut self, name: &str, base: Pair, day: Option<Date>) {
+        if self.bases.get(name) == Some(&base) {
+            return;
+        }
+        let first = self.bases.is_empty() && self.agreed.is_none();
+        let clashes = !base.open.is_empty() && self.bases.contains_key(name);
+        self.bases.insert(name.to_owned(), base);
+        match day {
+            _ if clashes => {}
+            Some(day) if first || self.agreed == Some(day) => self.agreed = Some(day),
+            Some(day) => drop(self.moved.insert(name.to_owned(), day)),
+            None => drop(self.moved.remove(name)),
+        }
+    }
+
+    /// The day on which the base of a stretch was agreed, where it is known.
+    pub(super) fn since(&self, stretch: &Stretch) -> Option<Date> {
+        let name = stretch_name(stretch);
+        self.bases.get(&name)?;
+        self.moved.get(&name).copied().or(self.agreed)
     }
 
     /// The open proposals of a stretch, oldest first.
@@ -157,6 +197,17 @@ impl Record {
         if let Some(from) = from.filter(|_| alone) {
             self.pushed_by.insert(name, from.to_owned());
         }
+    }
+
+    /// Drops the open proposals of these stretches but for the newest ones, and those that a working tree vouches for.
+    pub(super) fn withdraw(&mut self, newest: usize, of: impl Fn(&Stretch) -> bool) {
+        let Self { proposed, pushed_by, .. } = self;
+        proposed.retain(|name, pairs| {
+            if !pushed_by.contains_key(name) && of(&stretch_of(name)) {
+                pairs.drain(..pairs.len().saturating_sub(newest));
+            }
+            !pairs.is_empty()
+        });
     }
 
     /// Whether every open proposal of the stretch was pushed from this working tree.
@@ -377,6 +428,8 @@ pub(super) struct Book {
     replaced: BTreeMap<String, Option<Vec<u8>>>,
     /// Whether some of it has to be stored even where nothing else changed.
     precious: bool,
+    /// Message of the commit that is due.
+    due: Option<String>,
     stored_meta: Meta,
     stored_records: BTreeMap<(String, Key), Record>,
     stored_texts: BTreeSet<String>,
@@ -453,7 +506,29 @@ impl Book {
             fetched: BTreeMap::new(),
             replaced: BTreeMap::new(),
             precious: false,
+            due: None,
         })
+    }
+
+    /// Leaves the commit to [`Book::settle`], so that what follows goes into it too.
+    pub(super) fn owe(&mut self, message: String) {
+        self.due = Some(message);
+    }
+
+    /// Whether a commit is due.
+    pub(super) fn owes(&self) -> bool {
+        self.due.is_some()
+    }
+
+    /// Makes the commit that is due, if anything changed.
+    ///
+    /// # Errors
+    /// As [`Book::commit`].
+    pub(super) async fn settle(&mut self, run: &str) -> Result<(), StateError> {
+        if let Some(message) = self.due.take() {
+            self.commit(run, &message).await?;
+        }
+        Ok(())
     }
 
     /// Whether there is a state at all.
@@ -776,4 +851,41 @@ pub(super) fn remote_properties(record: &Record) -> Properties {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(text: &str) -> Pair {
+        let content = Content::Body { digest: text.to_owned(), text: text.to_owned() };
+        Pair::new(Some(content.clone()), Some(content))
+    }
+
+    #[test]
+    fn a_base_has_the_day_on_which_it_was_agreed() {
+        let day = |n: i8| Some(Date::constant(2026, 11, n));
+        let status = || Stretch::Property("Status".to_owned());
+        let names = ["body".to_owned(), stretch_name(&status())];
+        let mut record =
+            Record::new("notion", &Key::new("story", "A-1"), "", "", Dialect::default());
+        assert_eq!(record.since(&Stretch::Body), None);
+        for name in &names {
+            record.rebase(name, pair("a"), day(1));
+        }
+        assert_eq!((record.since(&Stretch::Body), record.moved.len()), (day(1), 0));
+        record.rebase("body", pair("b"), day(2));
+        assert_eq!((record.since(&Stretch::Body), record.since(&status())), (day(2), day(1)));
+        // The same pair again is no news, and where something clashes the old day stays.
+        record.rebase("body", pair("b"), day(3));
+        let clash = Pair { open: vec!["f".to_owned()], ..pair("c") };
+        record.rebase("body", clash, day(3));
+        assert_eq!(record.since(&Stretch::Body), day(2));
+
+        // What an older version recorded has no day.
+        record.agreed = None;
+        record.moved.clear();
+        record.rebase("body", pair("d"), day(4));
+        assert_eq!((record.since(&Stretch::Body), record.since(&status())), (day(4), None));
+    }
 }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use agent_sync_core::model::{Key, Side, Stretch};
 use agent_sync_core::plan::{self, Existence, Pair, Step};
+use jiff::tz::TimeZone;
 
 use super::RunError;
-use super::book::{Book, Cursor, Decision, Record, Seen, stretch_name};
+use super::book::{Book, Cursor, Decision, Record, Seen, stretch_name, stretch_of};
 use super::execute::Executed;
 use super::history::{self, HeldFile, Published};
 use super::links;
@@ -34,6 +35,8 @@ pub(super) struct Pen<'a> {
     pub run: &'a str,
     /// Whether every artifact was looked at (no selection), so that cursors may move.
     pub whole: bool,
+    /// Artifacts (`kind/id`) whose file is a version that the default branch is not to get.
+    pub declined: BTreeSet<String>,
 }
 
 /// Takes proposals over that the default branch holds, for these artifacts (rule 15). Gives the versions read.
@@ -46,9 +49,10 @@ pub(super) async fn adopt(
     book: &mut Book,
     world: &World,
     published: &Published,
-    backend: &str,
+    backend: &dyn Backend,
     keys: &BTreeSet<Key>,
 ) -> Result<BTreeMap<Key, Vec<Option<HeldFile>>>, RunError> {
+    let day = backend.now().map(|now| now.to_zoned(TimeZone::UTC).date());
     let mut paths: BTreeMap<Key, String> =
         world.scan.files.iter().map(|(key, entry)| (key.clone(), entry.path.clone())).collect();
     for key in keys {
@@ -64,22 +68,22 @@ pub(super) async fn adopt(
             .flatten()
             .map(|file| local_contents(world, kind, key, &file.path, &file.text))
             .collect();
-        let Some(record) = book.records.get_mut(&(backend.to_owned(), key.clone())) else {
+        let Some(record) = book.records.get_mut(&(backend.name().to_owned(), key.clone())) else {
             continue;
         };
         let (mut moved, mut open) = (Vec::new(), BTreeSet::new());
         for stretch in stretches(record) {
             let name = stretch_name(&stretch);
-            let mut base = record.bases.remove(&name);
+            let mut base = record.bases.get(&name).cloned();
             let mut proposed = record.proposed.remove(&name).unwrap_or_default();
             let versions: Vec<_> =
                 contents.iter().map(|contents| contents.get(&stretch).cloned().flatten()).collect();
             if plan::adopt(&mut base, &mut proposed, &versions) {
                 moved.push(stretch.clone());
                 open.extend(base.iter().flat_map(|base| base.open.iter().cloned()));
-            }
-            if let Some(base) = base {
-                record.bases.insert(name.clone(), base);
+                if let Some(base) = base {
+                    record.rebase(&name, base, day);
+                }
             }
             if !proposed.is_empty() {
                 record.proposed.insert(name, proposed);
@@ -95,14 +99,7 @@ pub(super) async fn adopt(
 }
 
 fn stretches(record: &Record) -> Vec<Stretch> {
-    record
-        .proposed
-        .keys()
-        .map(|name| match name.strip_prefix("property:") {
-            Some(name) => Stretch::Property(name.to_owned()),
-            None => Stretch::Body,
-        })
-        .collect()
+    record.proposed.keys().map(|name| stretch_of(name)).collect()
 }
 
 /// Brings the records up to date with what was observed and done.
@@ -208,9 +205,28 @@ pub(super) async fn finish(
             });
         }
     }
+    withdraw(pen, tasks, executed, &name);
     publish(pen, executed, &name).await?;
     cursors(pen, tasks, executed, &name);
     Ok(())
+}
+
+/// What this run brought to a file that is declined as it is now is not on its way to the default branch (rule 15).
+fn withdraw(pen: &mut Pen<'_>, tasks: &BTreeMap<Key, Task>, executed: &Executed, name: &str) {
+    for (key, task) in tasks.iter().filter(|(key, _)| pen.declined.contains(&key.to_string())) {
+        let done = executed.outcomes.get(key).map_or(Action::None, |outcome| outcome.local);
+        let Some(record) = pen.book.records.get_mut(&(name.to_owned(), key.clone())) else {
+            continue;
+        };
+        let pulled = |stretch: &Stretch| {
+            task.pull.contains_key(stretch) || *stretch == Stretch::Body && task.merge.is_some()
+        };
+        match done {
+            Action::None => {}
+            Action::Create => record.withdraw(0, |_| true),
+            _ => record.withdraw(0, pulled),
+        }
+    }
 }
 
 /// Moves bases, marks artifacts that are wholly agreed, and forgets those that are gone.
@@ -225,7 +241,8 @@ async fn publish(pen: &mut Pen<'_>, executed: &Executed, name: &str) -> Result<(
         })
         .cloned()
         .collect();
-    let held = adopt(pen.git, pen.tree, pen.book, pen.world, pen.published, name, &keys).await?;
+    let held =
+        adopt(pen.git, pen.tree, pen.book, pen.world, pen.published, pen.backend, &keys).await?;
     for (key, artifact) in &pen.world.artifacts {
         let slot = (name.to_owned(), key.clone());
         if gone(pen.world, executed, key) {

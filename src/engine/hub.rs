@@ -13,6 +13,7 @@ use jiff::SignedDuration;
 
 use super::book::{Book, Keep};
 use super::lease::Gate;
+use super::publishing::Outgoing;
 use super::{
     Command, Meter, RunError, Session, Turn, init, janitor, links, published, publishing, relabel,
     resolve, restore, retention, sync,
@@ -39,6 +40,8 @@ pub(super) struct Relay {
     pub answered: BTreeSet<String>,
     /// Why answers were about nothing that is open.
     pub unanswered: BTreeMap<String, RunError>,
+    /// What is on its way to the default branch, as the run's state knows it.
+    pub outgoing: Outgoing,
     /// Whether this turn is the last one of those that share a state, and all that are configured took part.
     pub completes: bool,
 }
@@ -96,7 +99,8 @@ struct Round<'a> {
     whole: bool,
 }
 
-/// Runs the command on every backend that takes part, then brings what changed in the files to the default branch.
+/// Runs the command on every backend that takes part, then brings what changed in the files to the default branch. What
+/// the backends that share the run's state did is stored after that, in one commit: content before state (rule 1).
 ///
 /// # Errors
 /// What stops a run of one backend; with several, what stops all of them. What stops one of them is in the report.
@@ -105,12 +109,28 @@ pub(super) async fn run(
     gate: Option<Arc<Gate>>,
     meter: &Meter,
 ) -> Result<Report, RunError> {
-    let request = session.request;
-    let mut report = Report::new(request.command.name(), request.dry_run);
+    let mut report = Report::new(session.request.command.name(), session.request.dry_run);
     check_choice(session)?;
     let mut book = Book::load(session.store.clone()).await?;
+    let done = conduct(session, gate, meter, &mut book, &mut report).await;
+    // Whatever else went wrong, what was done is recorded.
+    let stored = book.settle(&session.run).await;
+    done?;
+    stored?;
+    report.state_commit = book.commit_id().map(str::to_owned);
+    Ok(report)
+}
+
+async fn conduct(
+    session: &Session<'_>,
+    gate: Option<Arc<Gate>>,
+    meter: &Meter,
+    book: &mut Book,
+    report: &mut Report,
+) -> Result<(), RunError> {
+    let request = session.request;
     let web = links::web(session, &mut book.meta.web).await?;
-    let (mut parts, whole) = connect(session, &mut report)?;
+    let (mut parts, whole) = connect(session, report)?;
     for part in &parts {
         meter.add(part.connected.backend.clone());
         if let Some(gate) = &gate {
@@ -118,7 +138,12 @@ pub(super) async fn run(
         }
     }
     let how = publishing::how(session, gate.is_some()).await?;
-    let mut relay = Relay { waits: how.is_some(), alone: parts.len() == 1, ..Relay::default() };
+    let mut relay = Relay {
+        waits: how.is_some(),
+        alone: parts.len() == 1,
+        outgoing: book.meta.outgoing.clone(),
+        ..Relay::default()
+    };
     let writes = request.command.writes() && !request.dry_run;
     let tree = match writes || relay.alone {
         true => session.tree.clone(),
@@ -126,31 +151,29 @@ pub(super) async fn run(
         false => session.tree.draft(),
     };
     let round = Round { session, gate, web, tree, whole };
-    round.play(&mut parts, &mut book, &mut relay, &mut report, false).await?;
+    round.play(&mut parts, book, &mut relay, report, false).await?;
     if round.gate.is_some() && matches!(request.command, Command::Janitor { .. }) {
-        forget(session, &mut book, &mut parts).await?;
+        forget(session, book, &mut parts).await?;
     }
     check_named(session, &relay, &parts)?;
-    answers(session, &mut relay, &mut report)?;
+    answers(session, &mut relay, report)?;
     let healthy = |parts: &[Part<'_>]| whole && parts.iter().all(|part| part.failed.is_none());
     let mut published = false;
     if how == Some(Publish::Push) && report.stopped.is_none() {
         let gate = round.gate.as_ref();
         published = true;
         relay.waits =
-            !publishing::publish(session, how, gate, &mut book, &mut report, healthy(&parts))
-                .await?;
+            !publishing::publish(session, how, gate, book, report, healthy(&parts)).await?;
     }
     if writes && !relay.waits && report.stopped.is_none() {
-        round.play(&mut parts, &mut book, &mut relay, &mut report, true).await?;
+        round.play(&mut parts, book, &mut relay, report, true).await?;
     }
     if !published {
         let gate = round.gate.as_ref();
-        publishing::publish(session, how, gate, &mut book, &mut report, healthy(&parts)).await?;
+        publishing::publish(session, how, gate, book, report, healthy(&parts)).await?;
     }
-    failures(&mut report, parts);
-    report.state_commit = book.commit_id().map(str::to_owned);
-    Ok(report)
+    failures(report, parts);
+    Ok(())
 }
 
 impl Round<'_> {
@@ -204,6 +227,9 @@ impl Round<'_> {
             store.reload().await?;
             part.book = Some(Book::load(store.clone()).await?);
         }
+        // Whatever happens to this backend, those before it are done.
+        book.settle(&session.run).await?;
+        let own = part.book.is_some();
         let book = part.book.as_mut().unwrap_or(book);
         let published = published(session, book).await?;
         let Connected { backend, shared, auto_init, .. } = &part.connected;
@@ -223,7 +249,7 @@ impl Round<'_> {
             label: &part.label,
             tree: &self.tree,
             kinds,
-            book,
+            book: &mut *book,
             relay,
             published: &published,
             web: self.web.as_ref(),
@@ -232,7 +258,7 @@ impl Round<'_> {
             assign_ids: part.config.assigns_ids(),
             auto_init: *auto_init,
         };
-        match &session.request.command {
+        let done = match &session.request.command {
             Command::Init => init::init(&mut turn).await,
             Command::Janitor { fix } => janitor::janitor(&mut turn, *fix).await,
             Command::Restore { side, at } => {
@@ -240,7 +266,12 @@ impl Round<'_> {
             }
             Command::Relabel { old, new } => relabel::record(&mut turn, old, new).await,
             _ => sync::sync(&mut turn).await,
+        };
+        // Its own state knows nothing of what is published.
+        if own {
+            book.settle(&session.run).await?;
         }
+        done
     }
 }
 

@@ -13,7 +13,7 @@ use super::execute::{self, Executed, Hands, Outcome};
 use super::finish::{self, Pen};
 use super::observe::World;
 use super::work::{self, Action, Mode, Task};
-use super::{RunError, Turn, comments, environment, sync};
+use super::{RunError, Turn, comments, environment, publishing, sync};
 use crate::backend::{Identity, Place};
 use crate::janitor::{self, Fix, Found, Graph, Neighbourhood};
 use crate::report::{ArtifactReport, Sides};
@@ -285,7 +285,9 @@ async fn execute(
         work_tree: turn.session.work_tree.as_deref(),
     };
     let executed = execute::execute(&mut hands, tasks).await?;
+    let declined = publishing::declined(turn.session, &turn.relay.outgoing);
     let mut pen = Pen {
+        declined,
         git: turn.session.git.as_ref(),
         tree: turn.tree,
         backend: turn.backend,

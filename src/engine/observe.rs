@@ -352,8 +352,8 @@ pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
         })
         .cloned()
         .collect();
-    super::finish::adopt(eyes.git, eyes.tree, eyes.book, &world, eyes.published, &name, &open)
-        .await?;
+    let (git, backend) = (eyes.git, eyes.backend);
+    super::finish::adopt(git, eyes.tree, eyes.book, &world, eyes.published, backend, &open).await?;
     if eyes.forget {
         forget(&mut eyes, &matched)?;
     }

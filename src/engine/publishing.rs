@@ -13,7 +13,8 @@ use super::work::Action;
 use super::{Command, RunError, Session, partial};
 use crate::backend::WriteGate as _;
 use crate::config::Publish;
-use crate::repo::Tree;
+use crate::github::data::blob_id;
+use crate::repo::{ReadError, Tree};
 use crate::report::Report;
 use crate::state::StateError;
 
@@ -109,8 +110,8 @@ pub(super) async fn how(session: &Session<'_>, leased: bool) -> Result<Option<Pu
     Ok(does.then_some(how))
 }
 
-/// Publishes, where that is asked, and records it: whether the default branch holds all that the run brought. No write
-/// of the state where nothing about it changed, else three. `whole` is false where a backend took no part.
+/// Publishes, where that is asked, and records it: whether the default branch holds all that the run brought. It is
+/// stored with the commit that is due, where there is one. `whole` is false where a backend took no part.
 pub(super) async fn publish(
     session: &Session<'_>,
     how: Option<Publish>,
@@ -156,8 +157,53 @@ pub(super) async fn publish(
     };
     let mut state = book.meta.outgoing.clone();
     let holds = publisher.publish(order, report, &mut state).await;
+    drop_declined(session, book, &state);
     record(session, book, &state).await?;
     Ok(holds)
+}
+
+/// Whether the working tree holds these files of an artifact.
+fn holds(tree: &Tree, files: &Files) -> bool {
+    files.iter().all(|(path, blob)| match tree.read(path) {
+        Ok(text) => blob.as_deref() == Some(&blob_id(text.as_bytes())),
+        Err(ReadError::NotFound { .. }) => blob.is_none(),
+        Err(_) => false,
+    })
+}
+
+/// Artifacts that are in the working tree as a person does not want them on the default branch: what this run brought
+/// there is not on its way anywhere, so it is nothing to be agreed later (rule 15).
+pub(super) fn declined(session: &Session<'_>, state: &Outgoing) -> BTreeSet<String> {
+    if !session.proposes() {
+        return BTreeSet::new();
+    }
+    let all = state.declined.iter();
+    let here = all.filter(|(_, declined)| holds(&session.tree, &declined.files));
+    here.map(|(key, _)| key.clone()).collect()
+}
+
+/// Drops what the pull request proposed that was just closed without merging (rule 15). Where this run brought another
+/// version, that one stays.
+fn drop_declined(session: &Session<'_>, book: &mut Book, state: &Outgoing) {
+    let known = book.meta.outgoing.declined.clone();
+    for (key, declined) in state.declined.iter().filter(|(key, new)| known.get(*key) != Some(*new))
+    {
+        let kept = usize::from(!holds(&session.tree, &declined.files));
+        for record in book.records.values_mut().filter(|record| record.key.to_string() == *key) {
+            record.withdraw(kept, |_| true);
+        }
+    }
+}
+
+impl Session<'_> {
+    fn publish_how(&self) -> Publish {
+        self.request.publish.unwrap_or(self.config.publish)
+    }
+
+    /// Whether what comes from a backend goes into a pull request, which says who edited what.
+    pub(super) fn proposes(&self) -> bool {
+        self.publisher.is_some() && self.publish_how() == Publish::PullRequest
+    }
 }
 
 /// Whether the default branch is checked out.
@@ -169,6 +215,10 @@ async fn on_default_branch(session: &Session<'_>) -> Result<bool, RunError> {
 }
 
 async fn record(session: &Session<'_>, book: &mut Book, state: &Outgoing) -> Result<(), RunError> {
+    if book.owes() {
+        book.meta.outgoing.clone_from(state);
+        return Ok(());
+    }
     let message = partial("what is on its way to the default branch", &session.run);
     for _ in 0..3 {
         if book.meta.outgoing == *state {

@@ -11,6 +11,7 @@ use super::execute::{self, Executed, Hands};
 use super::finish::{self, Pen};
 use super::init;
 use super::observe::{self, Artifact, Eyes, World};
+use super::publishing;
 use super::relabel;
 use super::rename;
 use super::resolve;
@@ -18,7 +19,10 @@ use super::stop::Stop;
 use super::work::{self, Action, Mode, Task};
 use super::{Command, RunError, Turn, assign};
 use crate::backend::{Identity, Place};
-use crate::report::{ArtifactReport, ConflictReport, DecisionReport, Sides};
+use crate::report::{ArtifactReport, ConflictReport, DecisionReport, Sides, cut, one_line};
+
+/// Characters of a person's name.
+const NAME: usize = 100;
 
 /// Runs the command on one backend.
 ///
@@ -101,6 +105,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     turn.relay.bring(turn.backend.name(), turn.label, brought(&executed));
     // An answer takes nothing up: what was observed waits for a run that acts on it.
     if writes && resolving.is_none() {
+        let declined = publishing::declined(turn.session, &turn.relay.outgoing);
         let mut pen = Pen {
             git: turn.session.git.as_ref(),
             tree: turn.tree,
@@ -110,6 +115,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
             published: turn.published,
             run: &turn.session.run,
             whole: turn.session.request.artifacts.is_empty(),
+            declined,
         };
         finish::finish(&mut pen, &tasks, &executed).await?;
         relabel::forget_unnamed(turn.book, &world, turn.backend.name());
@@ -133,7 +139,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
             turn.session.request.command.name(),
             turn.report.summary()
         ));
-        turn.commit(&message).await?;
+        turn.book.owe(message);
     }
     match executed.stop {
         Some(error) => {
@@ -365,7 +371,7 @@ async fn report(
         let open = if resolving { &[][..] } else { task.conflicts.as_slice() };
         for conflict in open {
             let texts = texts(turn, world, artifact, conflict).await?;
-            turn.report.conflicts.push(ConflictReport::new(
+            let shown = ConflictReport::new(
                 conflict,
                 (turn.backend.name(), turn.label),
                 turn.relay.bringer(turn.backend.name(), key),
@@ -373,7 +379,14 @@ async fn report(
                 url.as_deref(),
                 artifact,
                 texts,
-            ));
+            );
+            let record = turn.book.record(turn.backend.name(), key);
+            let since = record.and_then(|record| record.since(&conflict.stretch));
+            turn.report.conflicts.push(ConflictReport {
+                since: since.map(|day| day.to_string()),
+                editor: editor(turn, world, artifact).await,
+                ..shown
+            });
         }
         for (conflict, decision) in &task.answered {
             turn.report.decided.push(DecisionReport::new(conflict, decision));
@@ -407,7 +420,10 @@ async fn report(
             url,
             action: action.to_owned(),
             reason,
-            editor: None,
+            editor: match local != Action::None && turn.session.proposes() {
+                true => editor(turn, world, artifact).await,
+                false => None,
+            },
             sides: Sides { remote, local },
         };
         if entry.action == "unchanged" {
@@ -421,6 +437,14 @@ async fn report(
         turn.report.artifacts.push(entry);
     }
     Ok(())
+}
+
+/// Name of the person who edited the page last, where it may be read. What we wrote there is nobody's edit.
+async fn editor(turn: &Turn<'_>, world: &World, artifact: &Artifact) -> Option<String> {
+    let user = artifact.page.as_ref()?.edited_by.as_deref()?;
+    let ours = world.identity.bot && world.identity.id == user;
+    let name = if ours { None } else { turn.backend.user_name(user).await };
+    name.map(|name| cut(&one_line(&name), NAME))
 }
 
 fn action(remote: Action, local: Action, conflict: bool, stale: bool, task: &Task) -> &'static str {

@@ -104,7 +104,7 @@ pub struct Client {
 pub(super) struct Known {
     /// Files of trees and commits that were listed whole.
     pub(super) trees: BTreeMap<String, Vec<super::data::Entry>>,
-    /// Blobs that were asked for one by one.
+    /// Blobs that were read, those excepted that many were asked for together.
     pub(super) blobs: BTreeMap<String, Vec<u8>>,
     /// By full name; `None` before the first fetch.
     pub(super) refs: Option<BTreeMap<String, String>>,
@@ -190,10 +190,11 @@ impl Client {
         variables: &[(&str, &str)],
     ) -> Result<T, GithubError> {
         #[derive(serde::Deserialize)]
-        struct Reply<T> {
-            data: Option<T>,
+        struct Reply {
             #[serde(default)]
-            errors: Vec<Value>,
+            data: Value,
+            #[serde(default)]
+            errors: Vec<Trouble>,
         }
         let (owner, name) = self.repository.split_once('/').unwrap_or((&self.repository, ""));
         let all = [("owner", owner), ("name", name)].into_iter().chain(variables.iter().copied());
@@ -208,15 +209,24 @@ impl Client {
             meaning: Meaning::Read,
             permission: "contents: read",
         };
-        let reply: Reply<T> = self.json(call).await?;
-        let error = reply.errors.first().and_then(|error| error.get("message")?.as_str());
-        match (error, reply.data) {
-            (None, Some(data)) => Ok(data),
-            (error, _) => Err(GithubError::Unexpected {
-                what: GRAPHQL,
-                message: error.unwrap_or("it has no data").chars().take(300).collect(),
-            }),
+        let reply: Reply = self.json(call).await?;
+        let unexpected = |message: &str| GithubError::Unexpected {
+            what: GRAPHQL,
+            message: message.chars().take(300).collect(),
+        };
+        if let Some(error) = reply.errors.iter().find(|error| !error.is_gap()) {
+            return Err(match error.permission() {
+                Some(permission) => {
+                    let message = error.message.chars().take(300).collect();
+                    GithubError::Permission { what: GRAPHQL, message, permission }
+                }
+                None => unexpected(&error.message),
+            });
         }
+        serde_json::from_value(reply.data).map_err(|error| match reply.errors.first() {
+            Some(first) => unexpected(&first.message),
+            None => unexpected(&error.to_string()),
+        })
     }
 
     /// A call that changes nothing.
@@ -235,6 +245,24 @@ impl Client {
             meaning: Meaning::Read,
             permission,
         }
+    }
+
+    /// A call that changes something; its method is the first word of `what`.
+    pub(super) fn write<'a>(
+        &self,
+        what: &'static str,
+        path: &'a [&'a str],
+        body: Value,
+        meaning: Meaning,
+        permission: &'static str,
+    ) -> Call<'a> {
+        let method = match what.split(' ').next() {
+            Some("PATCH") => Method::PATCH,
+            Some("PUT") => Method::PUT,
+            Some("DELETE") => Method::DELETE,
+            _ => Method::POST,
+        };
+        Call { what, method, path, query: &[], body: Some(body), meaning, permission }
     }
 
     async fn send(&self, call: &Call<'_>) -> Result<Whole, GithubError> {
@@ -358,6 +386,41 @@ impl Client {
 
     fn backoff(&self, attempt: u32) -> Duration {
         self.tuning.backoff.saturating_mul(1 << attempt.saturating_sub(1).min(16))
+    }
+}
+
+/// An error inside of an answer of GraphQL.
+#[derive(serde::Deserialize)]
+struct Trouble {
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    r#type: String,
+    /// Names of fields, and numbers of list items.
+    #[serde(default)]
+    path: Vec<Value>,
+}
+
+impl Trouble {
+    fn is_at(&self, field: &str) -> bool {
+        self.path.iter().any(|part| part == field)
+    }
+
+    /// Whether it only says why a field has no value, and whoever asked can go on without one: there is no such
+    /// thing, or a status that may not be read and whose writing tells the same.
+    fn is_gap(&self) -> bool {
+        self.r#type == "NOT_FOUND" || self.r#type == "FORBIDDEN" && self.is_at("status")
+    }
+
+    /// The line that is missing in the workflow, where it is one.
+    fn permission(&self) -> Option<&'static str> {
+        let pulls = ["pullRequest", "pullRequests", "resolveReviewThread"];
+        match pulls.iter().any(|field| self.is_at(field)) {
+            _ if self.r#type != "FORBIDDEN" => None,
+            true => Some("pull-requests: write"),
+            false if self.is_at("updateRefs") => Some("contents: write"),
+            false => Some("contents: read"),
+        }
     }
 }
 

@@ -5,12 +5,13 @@ use std::sync::PoisonError;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::client::{Call, Client, Meaning};
 use super::error::GithubError;
+use super::graph::Text;
+use crate::repo::hex;
 
 /// The line of `permissions:` for all of it.
 const CONTENTS: &str = "contents: write";
@@ -71,16 +72,6 @@ struct Listing {
     tree: Vec<Entry>,
     #[serde(default)]
     truncated: bool,
-}
-
-/// A blob as GraphQL gives it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Text {
-    #[serde(default)]
-    text: Option<String>,
-    #[serde(default)]
-    is_truncated: bool,
 }
 
 /// Two commits compared.
@@ -160,14 +151,8 @@ pub enum Content<'a> {
 /// Name that GitHub's repositories (SHA-1) give a file of this content.
 pub fn blob_id(content: &[u8]) -> String {
     use sha1::Digest as _;
-    use std::fmt::Write as _;
     let header = format!("blob {}\0", content.len());
-    let digest = sha1::Sha1::new().chain_update(header).chain_update(content).finalize();
-    digest.iter().fold(String::with_capacity(40), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex(&sha1::Sha1::new().chain_update(header).chain_update(content).finalize())
 }
 
 /// A ref's path without `refs/`.
@@ -178,17 +163,6 @@ fn short(reference: &str) -> &str {
 impl Client {
     fn read<'a>(&self, what: &'static str, path: &'a [&'a str]) -> Call<'a> {
         self.get(what, path, "contents: read")
-    }
-
-    fn write<'a>(
-        &self,
-        what: &'static str,
-        method: Method,
-        path: &'a [&'a str],
-        body: Value,
-        meaning: Meaning,
-    ) -> Call<'a> {
-        Call { what, method, path, query: &[], body: Some(body), meaning, permission: CONTENTS }
     }
 
     /// The commit of a ref; `None` where there is no such ref. One request.
@@ -315,8 +289,8 @@ impl Client {
         Ok(log)
     }
 
-    /// The contents of these blobs. Few are asked for one by one; many come by a hundred from GraphQL, those
-    /// excepted that it cuts off or takes for binary.
+    /// The contents of these blobs. What is known costs nothing; few are asked for one by one; many come by a hundred
+    /// from GraphQL, those excepted that it cuts off or takes for binary.
     ///
     /// # Errors
     /// [`GithubError`]; a blob that is not there is one.
@@ -325,8 +299,14 @@ impl Client {
         shas: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, Vec<u8>>, GithubError> {
         let mut found = BTreeMap::new();
-        let mut single: Vec<&String> = shas.iter().collect();
-        if shas.len() > FEW {
+        let mut single: Vec<&String> = Vec::new();
+        for sha in shas {
+            match self.known().blobs.get(sha) {
+                Some(bytes) => drop(found.insert(sha.clone(), bytes.clone())),
+                None => single.push(sha),
+            }
+        }
+        if single.len() > FEW {
             let all: Vec<&String> = std::mem::take(&mut single);
             for some in all.chunks(PAGE) {
                 let texts = self.texts(some).await?;
@@ -366,11 +346,8 @@ impl Client {
         let mut texts = BTreeMap::new();
         for (n, text) in data.repository {
             let sha = n.strip_prefix('b').and_then(|n| shas.get(n.parse::<usize>().ok()?));
-            let text = text.filter(|text| !text.is_truncated).and_then(|text| text.text);
-            if let (Some(sha), Some(text)) = (sha, text)
-                // GraphQL replaces what is not UTF-8.
-                && blob_id(text.as_bytes()) == **sha
-            {
+            let whole = sha.and_then(|sha| Some((sha, text?.of(sha)?)));
+            if let Some((sha, text)) = whole {
                 texts.insert((*sha).clone(), text);
             }
         }
@@ -414,10 +391,10 @@ impl Client {
         let variables: Vec<(&str, &str)> = (names.iter().map(String::as_str))
             .zip(expressions.iter().map(String::as_str))
             .collect();
-        let data: Data = self.graphql(&query, &variables).await?;
+        let mut data: Data = self.graphql(&query, &variables).await?;
         let found = names.iter().enumerate().find_map(|(n, name)| {
-            let file = data.repository.get(name)?.as_ref()?;
-            Some((n, file.text.clone().filter(|_| !file.is_truncated)))
+            let file = data.repository.remove(name)??;
+            Some((n, file.whole()))
         });
         match found {
             None => Ok((data.viewer.login, None)),
@@ -437,7 +414,7 @@ impl Client {
         let body = json!({"ref": name, "sha": commit});
         let path = ["git", "refs"];
         // Repeating it can only fail; the caller looks where the ref is when the answer is not clear.
-        let call = self.write("POST /git/refs", Method::POST, &path, body, Meaning::Create);
+        let call = self.write("POST /git/refs", &path, body, Meaning::Create, CONTENTS);
         match self.done(call).await {
             Ok(()) => Ok(true),
             Err(GithubError::Rejected { status: 422, message, .. })
@@ -457,7 +434,7 @@ impl Client {
     pub async fn advance_reference(&self, name: &str, commit: &str) -> Result<bool, GithubError> {
         let body = json!({"sha": commit, "force": false});
         let path: Vec<&str> = ["git", "refs"].into_iter().chain(short(name).split('/')).collect();
-        let call = self.write("PATCH /git/refs/{ref}", Method::PATCH, &path, body, Meaning::Create);
+        let call = self.write("PATCH /git/refs/{ref}", &path, body, Meaning::Create, CONTENTS);
         match self.done(call).await {
             Ok(()) => Ok(true),
             Err(GithubError::Rejected { status: 422, message, .. })
@@ -527,11 +504,11 @@ impl Client {
         let path = ["git", "commits"];
         let call = self.write(
             "POST /git/commits",
-            Method::POST,
             &path,
             body,
             // A second one hangs nowhere.
             Meaning::Idempotent,
+            CONTENTS,
         );
         Ok(self.json::<Named>(call).await?.sha)
     }
@@ -612,7 +589,7 @@ impl Client {
             body["base_tree"] = json!(base);
         }
         let path = ["git", "trees"];
-        let call = self.write("POST /git/trees", Method::POST, &path, body, Meaning::Idempotent);
+        let call = self.write("POST /git/trees", &path, body, Meaning::Idempotent, CONTENTS);
         Ok(self.json::<Named>(call).await?.sha)
     }
 
@@ -651,7 +628,7 @@ impl Client {
     pub async fn create_blob(&self, bytes: &[u8]) -> Result<String, GithubError> {
         let body = json!({"content": STANDARD.encode(bytes), "encoding": "base64"});
         let path = ["git", "blobs"];
-        let call = self.write("POST /git/blobs", Method::POST, &path, body, Meaning::Idempotent);
+        let call = self.write("POST /git/blobs", &path, body, Meaning::Idempotent, CONTENTS);
         Ok(self.json::<Named>(call).await?.sha)
     }
 

@@ -22,6 +22,8 @@ pub enum Event {
     PullRequest(PullRequest),
     /// The same, with the rights of the base: what is checked out may be hostile.
     PullRequestTarget(PullRequest),
+    /// Pull requests are about to be merged by a queue, which asks for its checks.
+    MergeGroup(MergeGroup),
     /// A push to a branch.
     Push {
         /// Name of the branch; `None` for a tag.
@@ -52,6 +54,15 @@ pub struct PullRequest {
     pub base_branch: String,
     /// Whether its branch is in another repository.
     pub fork: bool,
+}
+
+/// What a merge queue is about to merge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergeGroup {
+    /// The commit that the base branch is to get.
+    pub head: String,
+    /// The commit that it is on.
+    pub base: String,
 }
 
 /// A comment.
@@ -122,6 +133,13 @@ impl Told {
         let event = match name {
             "pull_request" => Event::PullRequest(pull_request(payload)?),
             "pull_request_target" => Event::PullRequestTarget(pull_request(payload)?),
+            "merge_group" if payload["action"] == "checks_requested" => {
+                let group = &payload["merge_group"];
+                Event::MergeGroup(MergeGroup {
+                    head: commit(group, "head_sha")?,
+                    base: commit(group, "base_sha")?,
+                })
+            }
             "push" => {
                 let reference: String = field(payload, "ref")?;
                 let branch = reference.strip_prefix("refs/heads/").filter(|name| is_branch(name));
@@ -160,8 +178,8 @@ fn pull_request(payload: &Value) -> Result<PullRequest, BadEvent> {
     }
     Ok(PullRequest {
         number: field(pull, "number")?,
-        head: commit(head)?,
-        base: commit(base)?,
+        head: commit(head, "sha")?,
+        base: commit(base, "sha")?,
         base_branch,
         // The repository of a branch is gone when the fork was deleted.
         fork: head["repo"]["full_name"].is_null()
@@ -169,8 +187,8 @@ fn pull_request(payload: &Value) -> Result<PullRequest, BadEvent> {
     })
 }
 
-fn commit(side: &Value) -> Result<String, BadEvent> {
-    let sha: String = field(side, "sha")?;
+fn commit(of: &Value, name: &str) -> Result<String, BadEvent> {
+    let sha: String = field(of, name)?;
     let good = matches!(sha.len(), 40 | 64) && sha.bytes().all(|b| b.is_ascii_hexdigit());
     if good { Ok(sha) } else { Err(BadEvent("a commit has no name".to_owned())) }
 }
@@ -277,5 +295,10 @@ mod tests {
             assert_eq!(Told::parse(name, &Value::Null).unwrap().event, Event::Other);
         }
         assert!(Told::parse("issue_comment", &json!({"action": "created"})).is_err());
+        let group = |head: &str| {
+            let group = json!({"head_sha": head, "base_sha": SHA});
+            Told::parse("merge_group", &json!({"action": "checks_requested", "merge_group": group}))
+        };
+        assert!(group(SHA).is_ok() && group("../x").is_err());
     }
 }

@@ -7,6 +7,7 @@ pub mod data;
 mod error;
 pub mod event;
 pub mod files;
+pub mod graph;
 pub mod pulls;
 pub mod reviews;
 pub mod step;

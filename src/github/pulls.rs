@@ -121,15 +121,13 @@ impl Client {
         title: &str,
         body: &str,
     ) -> Result<Pull, GithubError> {
-        self.json(Call {
-            what: "POST /pulls",
-            method: Method::POST,
-            path: &["pulls"],
-            query: &[],
-            body: Some(json!({"head": head, "base": base, "title": title, "body": body})),
-            meaning: Meaning::Create,
-            permission: PULLS,
-        })
+        self.json(self.write(
+            "POST /pulls",
+            &["pulls"],
+            json!({"head": head, "base": base, "title": title, "body": body}),
+            Meaning::Create,
+            PULLS,
+        ))
         .await
     }
 
@@ -139,15 +137,13 @@ impl Client {
     /// [`GithubError`].
     pub async fn update_pull(&self, number: u64, change: Value) -> Result<Pull, GithubError> {
         let number = number.to_string();
-        self.json(Call {
-            what: "PATCH /pulls/{number}",
-            method: Method::PATCH,
-            path: &["pulls", &number],
-            query: &[],
-            body: Some(change),
-            meaning: Meaning::Idempotent,
-            permission: PULLS,
-        })
+        self.json(self.write(
+            "PATCH /pulls/{number}",
+            &["pulls", &number],
+            change,
+            Meaning::Idempotent,
+            PULLS,
+        ))
         .await
     }
 

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -156,15 +155,13 @@ impl Client {
             body["start_side"] = json!("RIGHT");
         }
         let number = number.to_string();
-        self.done(Call {
-            what: "POST /pulls/{number}/comments",
-            method: Method::POST,
-            path: &["pulls", &number, "comments"],
-            query: &[],
-            body: Some(body),
-            meaning: Meaning::Create,
-            permission: WRITE,
-        })
+        self.done(self.write(
+            "POST /pulls/{number}/comments",
+            &["pulls", &number, "comments"],
+            body,
+            Meaning::Create,
+            WRITE,
+        ))
         .await
     }
 
@@ -174,15 +171,13 @@ impl Client {
     /// [`GithubError`].
     pub async fn update_review_comment(&self, id: u64, body: &str) -> Result<(), GithubError> {
         let id = id.to_string();
-        self.done(Call {
-            what: "PATCH /pulls/comments/{id}",
-            method: Method::PATCH,
-            path: &["pulls", "comments", &id],
-            query: &[],
-            body: Some(json!({"body": body})),
-            meaning: Meaning::Idempotent,
-            permission: WRITE,
-        })
+        self.done(self.write(
+            "PATCH /pulls/comments/{id}",
+            &["pulls", "comments", &id],
+            json!({"body": body}),
+            Meaning::Idempotent,
+            WRITE,
+        ))
         .await
     }
 

@@ -128,7 +128,7 @@ pub struct Status {
 }
 
 impl Client {
-    /// The newest comment on an issue or pull request that `ours` takes for ours. One request for each hundred
+    /// The oldest comment on an issue or pull request that `ours` takes for ours. One request for each hundred
     /// comments.
     ///
     /// # Errors
@@ -151,8 +151,8 @@ impl Client {
             };
             let comments: Vec<Comment> = self.json(call).await?;
             let last = comments.len() < PAGE;
-            found = comments.into_iter().rfind(|comment| ours(comment)).or(found);
-            if last {
+            found = comments.into_iter().find(|comment| ours(comment));
+            if last || found.is_some() {
                 break;
             }
         }
@@ -175,15 +175,13 @@ impl Client {
     /// [`GithubError`].
     pub async fn create_comment(&self, number: u64, body: &str) -> Result<Comment, GithubError> {
         let number = number.to_string();
-        self.json(Call {
-            what: "POST /issues/{number}/comments",
-            method: Method::POST,
-            path: &["issues", &number, "comments"],
-            query: &[],
-            body: Some(json!({"body": body})),
-            meaning: Meaning::Create,
-            permission: "pull-requests: write",
-        })
+        self.json(self.write(
+            "POST /issues/{number}/comments",
+            &["issues", &number, "comments"],
+            json!({"body": body}),
+            Meaning::Create,
+            "pull-requests: write",
+        ))
         .await
     }
 
@@ -193,16 +191,32 @@ impl Client {
     /// [`GithubError`].
     pub async fn update_comment(&self, id: u64, body: &str) -> Result<Comment, GithubError> {
         let id = id.to_string();
-        self.json(Call {
-            what: "PATCH /issues/comments/{id}",
-            method: Method::PATCH,
-            path: &["issues", "comments", &id],
-            query: &[],
-            body: Some(json!({"body": body})),
-            meaning: Meaning::Idempotent,
-            permission: "pull-requests: write",
-        })
+        self.json(self.write(
+            "PATCH /issues/comments/{id}",
+            &["issues", "comments", &id],
+            json!({"body": body}),
+            Meaning::Idempotent,
+            "pull-requests: write",
+        ))
         .await
+    }
+
+    /// Deletes a comment. One request; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// [`GithubError`].
+    pub async fn delete_comment(&self, id: u64) -> Result<(), GithubError> {
+        let id = id.to_string();
+        let path = ["issues", "comments", &id];
+        let call = Call {
+            method: Method::DELETE,
+            meaning: Meaning::Idempotent,
+            ..self.get("DELETE /issues/comments/{id}", &path, "pull-requests: write")
+        };
+        match self.done(call).await {
+            Err(error) if error.is_missing() => Ok(()),
+            done => done,
+        }
     }
 
     /// Puts a reaction at a comment: `+1`, `-1`, `eyes`, `rocket`, `confused`. One request; a second one of the same
@@ -212,15 +226,13 @@ impl Client {
     /// [`GithubError`].
     pub async fn react(&self, comment: u64, content: &str) -> Result<(), GithubError> {
         let id = comment.to_string();
-        self.done(Call {
-            what: "POST /issues/comments/{id}/reactions",
-            method: Method::POST,
-            path: &["issues", "comments", &id, "reactions"],
-            query: &[],
-            body: Some(json!({"content": content})),
-            meaning: Meaning::Idempotent,
-            permission: "pull-requests: write",
-        })
+        self.done(self.write(
+            "POST /issues/comments/{id}/reactions",
+            &["issues", "comments", &id, "reactions"],
+            json!({"content": content}),
+            Meaning::Idempotent,
+            "pull-requests: write",
+        ))
         .await
     }
 
@@ -254,15 +266,13 @@ impl Client {
         body: &str,
         labels: &[&str],
     ) -> Result<Issue, GithubError> {
-        self.json(Call {
-            what: "POST /issues",
-            method: Method::POST,
-            path: &["issues"],
-            query: &[],
-            body: Some(json!({"title": title, "body": body, "labels": labels})),
-            meaning: Meaning::Create,
-            permission: "issues: write",
-        })
+        self.json(self.write(
+            "POST /issues",
+            &["issues"],
+            json!({"title": title, "body": body, "labels": labels}),
+            Meaning::Create,
+            "issues: write",
+        ))
         .await
     }
 
@@ -272,15 +282,13 @@ impl Client {
     /// [`GithubError`].
     pub async fn update_issue(&self, number: u64, change: &Value) -> Result<Issue, GithubError> {
         let number = number.to_string();
-        self.json(Call {
-            what: "PATCH /issues/{number}",
-            method: Method::PATCH,
-            path: &["issues", &number],
-            query: &[],
-            body: Some(change.clone()),
-            meaning: Meaning::Idempotent,
-            permission: "issues: write",
-        })
+        self.json(self.write(
+            "PATCH /issues/{number}",
+            &["issues", &number],
+            change.clone(),
+            Meaning::Idempotent,
+            "issues: write",
+        ))
         .await
     }
 
@@ -346,15 +354,13 @@ impl Client {
         if let Some(url) = &status.target_url {
             body["target_url"] = json!(url);
         }
-        self.done(Call {
-            what: "POST /statuses/{sha}",
-            method: Method::POST,
-            path: &["statuses", commit],
-            query: &[],
-            body: Some(body),
-            meaning: Meaning::Idempotent,
-            permission: "statuses: write",
-        })
+        self.done(self.write(
+            "POST /statuses/{sha}",
+            &["statuses", commit],
+            body,
+            Meaning::Idempotent,
+            "statuses: write",
+        ))
         .await
     }
 }

@@ -20,6 +20,7 @@ pub use oid::{BadOid, Oid};
 pub use remote::Remote;
 pub(crate) use remote::{Push, lease_ref};
 
+use super::hex;
 use command::{Call, redact};
 
 /// Why git did not do what was asked.
@@ -291,15 +292,6 @@ impl Git {
             reason: error.to_string(),
         })
     }
-}
-
-fn hex(digest: &[u8]) -> String {
-    use std::fmt::Write as _;
-    digest.iter().fold(String::with_capacity(2 * digest.len()), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Checks the name of the state's ref, which is fetched and moved whatever it was at.

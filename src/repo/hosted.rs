@@ -20,6 +20,8 @@ struct Memory {
     trees: BTreeMap<Oid, Arc<Vec<(String, Oid)>>>,
     /// A path at which a blob was seen: where the checkout holds it, it need not be fetched.
     seen: BTreeMap<Oid, String>,
+    /// Contents that were asked for: the run may have changed the checkout by the next time.
+    blobs: BTreeMap<Oid, Vec<u8>>,
     comparisons: BTreeMap<(Oid, Oid), Arc<Comparison>>,
 }
 
@@ -53,9 +55,8 @@ pub struct Checkout {
 impl Hosted {
     /// The checkout in this folder or above it.
     pub fn open(client: Arc<Client>, dir: &Path, told: Checkout) -> Self {
-        let dir = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
-        let clone = dir.ancestors().find(|dir| dir.join(".git").exists());
-        let checked_out = clone.and_then(|root| checked_out(&root.join(".git")));
+        let clone = clone_at(dir);
+        let checked_out = clone.as_ref().and_then(|root| checked_out(&root.join(".git")));
         let (head, branch) = checked_out.unwrap_or_else(|| {
             let reference = told.reference.as_deref();
             let branch = reference.and_then(|name| name.strip_prefix("refs/heads/"));
@@ -63,7 +64,7 @@ impl Hosted {
         });
         Self {
             client,
-            root: clone.map(Path::to_owned).unwrap_or(dir),
+            root: clone.unwrap_or_else(|| fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned())),
             head,
             branch,
             url: told.url,
@@ -182,11 +183,15 @@ fn checked_out(git: &Path) -> Option<(Option<Oid>, Option<String>)> {
     Some((loose.or_else(packed), name.strip_prefix("refs/heads/").map(str::to_owned)))
 }
 
+/// The clone at or above a folder.
+pub fn clone_at(dir: &Path) -> Option<PathBuf> {
+    let dir = fs::canonicalize(dir).ok()?;
+    dir.ancestors().find(|dir| dir.join(".git").exists()).map(Path::to_owned)
+}
+
 /// The commit that the clone at or above a folder has checked out, as far as its files say.
 pub fn checked_out_commit(dir: &Path) -> Option<String> {
-    let dir = fs::canonicalize(dir).ok()?;
-    let clone = dir.ancestors().find(|dir| dir.join(".git").exists())?;
-    Some(checked_out(&clone.join(".git"))?.0?.to_string())
+    Some(checked_out(&clone_at(dir)?.join(".git"))?.0?.to_string())
 }
 
 /// A file that holds one line.
@@ -308,7 +313,8 @@ impl Vcs for Hosted {
         let mut found = BTreeMap::new();
         let mut wanted = BTreeSet::new();
         for oid in oids {
-            match self.checked_out_blob(oid) {
+            let known = self.memory().blobs.get(oid).cloned();
+            match known.or_else(|| self.checked_out_blob(oid)) {
                 Some(bytes) => drop(found.insert(oid.clone(), bytes)),
                 None => drop(wanted.insert(oid.to_string())),
             }
@@ -318,6 +324,7 @@ impl Vcs for Hosted {
                 found.insert(oid, bytes);
             }
         }
+        self.memory().blobs.extend(found.clone());
         Ok(found)
     }
 }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use agent_sync_core::markdown::Entry;
 use sha2::{Digest, Sha256};
 
-pub use hosted::{Checkout, Hosted, checked_out_commit};
+pub use hosted::{Checkout, Hosted, checked_out_commit, clone_at};
 pub(crate) use paths::is_ordinary;
 pub use paths::{PathError, id_of, is_id, new_path};
 pub use scan::{FileEntry, FolderState, Scan};
@@ -202,12 +202,17 @@ fn failed(path: &str, source: io::Error) -> ReadError {
 
 /// SHA-256 in lower-case hexadecimal digits: the digest of a file.
 pub fn digest(bytes: &[u8]) -> String {
-    use std::fmt::Write;
+    hex(&Sha256::digest(bytes))
+}
 
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
+        let _ = write!(text, "{byte:02x}");
+        text
     })
 }
 

@@ -412,6 +412,32 @@ pub struct Difference {
     pub texts: [Option<String>; 3],
 }
 
+impl Serialize for Difference {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        /// Named as in [`ConflictReport`].
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            kind: &'a str,
+            id: &'a str,
+            path: Option<&'a str>,
+            property: Option<&'a str>,
+            block: Option<&'a str>,
+            conflict: bool,
+            base: Option<&'a str>,
+            local: Option<&'a str>,
+            remote: Option<&'a str>,
+        }
+        let (property, block) = match &self.stretch {
+            Stretch::Property(name) => (Some(name.as_str()), None),
+            Stretch::Body => (None, Some("body")),
+        };
+        let [base, local, remote] = self.texts.each_ref().map(Option::as_deref);
+        let Self { key: Key { kind, id }, path, conflict, .. } = self;
+        let (path, conflict) = (path.as_deref(), *conflict);
+        Shown { kind, id, path, property, block, conflict, base, local, remote }.serialize(to)
+    }
+}
+
 /// A past run.
 #[derive(Clone, Debug, Serialize)]
 pub struct LogLine {
@@ -502,8 +528,8 @@ pub struct Report {
     /// Artifacts at which nothing differs.
     #[serde(skip)]
     pub unchanged: usize,
-    /// Differences for `diff`.
-    #[serde(skip)]
+    /// Differences (`diff`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub diffs: Vec<Difference>,
     /// Why the run stopped early.
     #[serde(skip)]

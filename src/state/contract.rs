@@ -192,6 +192,24 @@ async fn files_are_removed_and_listed(pair: Pair) {
     let at = write(one, &at, &gone).await;
     assert_eq!(one.list(&at, "d").await.unwrap(), ["d/z"]);
     assert_eq!(text(one, &at, "d/a").await, None);
+    // Whoever has not listed a folder does not know what is in it.
+    let two = pair.two.as_ref();
+    let at = two.reload().await.unwrap();
+    let at = write(two, &at, &[("dd/c", None), ("dd/never", None), ("d/e/b", None)]).await;
+    assert_eq!(two.list(&at, "").await.unwrap(), ["d/z", "format", "index.jsonl"]);
+    assert_eq!(text(two, &at, "dd/c").await, None);
+}
+
+async fn long_files_are_read_whole(pair: Pair) {
+    let long = "é\n".repeat(200_000);
+    let one = pair.one.as_ref();
+    let at = write(one, &Snapshot::default(), &[("index.jsonl", Some(&long))]).await;
+    write(one, &at, &[("texts/ab/c", Some(&long))]).await;
+    let two = pair.two.as_ref();
+    let at = two.reload().await.unwrap();
+    for path in ["index.jsonl", "texts/ab/c"] {
+        assert_eq!(text(two, &at, path).await.unwrap().len(), long.len(), "{path}");
+    }
 }
 
 async fn history_is_newest_first_and_bounded(pair: Pair) {
@@ -313,6 +331,7 @@ suite!(
     the_loser_of_a_race_writes_nothing,
     of_many_writers_at_once_one_wins,
     files_are_removed_and_listed,
+    long_files_are_read_whole,
     history_is_newest_first_and_bounded,
     a_history_can_begin_anew,
     any_text_is_a_path_and_any_bytes_a_content,

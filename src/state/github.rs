@@ -1,8 +1,9 @@
 //! The state in a ref of a repository at GitHub, through its REST API: where there is no `git`, as in a container
 //! action.
 //!
-//! Requests: a first read costs one for the refs, one for the top of the tree and one a file; texts below cost one
-//! more for the whole listing. A commit costs three (tree, commit, ref), and one for each further thousand files.
+//! Requests: a first read costs one for the refs and one for the top of the tree with its files, and one more for each
+//! of them that is longer than GraphQL gives; texts below cost one for each hundred. A commit costs three (tree, commit,
+//! ref), and one for each further thousand files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,6 +34,13 @@ struct Known {
     files: BTreeMap<String, String>,
     /// Folders whose files are not in `files` yet, with their trees.
     folders: BTreeMap<String, String>,
+}
+
+impl Known {
+    /// Whether a file may be there that was not seen yet.
+    fn is_open(&self, path: &str) -> bool {
+        !self.files.contains_key(path) && self.folders.keys().any(|folder| within(path, folder))
+    }
 }
 
 /// The state in a ref at GitHub.
@@ -83,9 +91,21 @@ impl GithubStore {
         if let Some(known) = self.remembered(commit) {
             return Ok(known);
         }
-        let mut known = Known::default();
-        let entries = self.client.tree(commit).await.map_err(|e| self.failed(e))?;
-        add(&mut known, "", entries, true);
+        let top = self.client.top(commit).await.map_err(|e| self.failed(e))?;
+        let known = Known { tree: Some(top.tree), files: top.files, folders: top.folders };
+        self.remember(commit, &known);
+        Ok(known)
+    }
+
+    /// As [`Self::top`], with these files, where there are such.
+    async fn with(&self, commit: &str, paths: &[&str]) -> Result<Known, StateError> {
+        let mut known = self.top(commit).await?;
+        let wanted: Vec<&str> = paths.iter().copied().filter(|path| known.is_open(path)).collect();
+        if wanted.is_empty() {
+            return Ok(known);
+        }
+        let found = self.client.files_at(commit, &wanted).await.map_err(|e| self.failed(e))?;
+        known.files.extend(found);
         self.remember(commit, &known);
         Ok(known)
     }
@@ -106,6 +126,8 @@ impl GithubStore {
                 self.remember(commit, &known);
                 return Ok(known);
             }
+            // What is known may come from an earlier commit, and some of its files may have gone.
+            known.folders = self.client.top(commit).await.map_err(|e| self.failed(e))?.folders;
         }
         // Too many for one answer: one folder after the other, only where something is wanted.
         while let Some(folder) = known.folders.keys().find(|folder| wanted(folder)).cloned() {
@@ -180,23 +202,31 @@ impl GithubStore {
         let mut change = whole_change(from, change)?;
         let old = from.commit.as_deref();
         let mut known = match old {
-            Some(old) => {
-                // What is not there cannot be removed. Only then does the listing matter.
-                let removed: Vec<&str> =
-                    change.iter().filter(|(_, c)| c.is_none()).map(|(path, _)| *path).collect();
-                match removed.is_empty() {
-                    true => self.top(old).await?,
-                    false => self.listed(old, &removed).await?,
-                }
-            }
+            Some(old) => self.top(old).await?,
             None => Known::default(),
         };
-        change.retain(|path, content| content.is_some() || known.files.contains_key(*path));
+        // What is not there cannot be removed.
+        change.retain(|path, content| {
+            content.is_some() || known.files.contains_key(*path) || known.is_open(path)
+        });
         let base = match old {
             Some(old) => Some(self.tree_of(old, &mut known).await?),
             None => None,
         };
-        let tree = self.store(base, &change).await?;
+        let removed: Vec<&str> =
+            change.iter().filter(|(_, c)| c.is_none()).map(|(path, _)| *path).collect();
+        let tree = match (self.store(base.clone(), &change).await, old) {
+            (Ok(tree), _) => tree,
+            // Somebody has removed one of them already: it takes a listing to know which.
+            (Err(GithubError::Rejected { .. } | GithubError::NotFound { .. }), Some(old))
+                if !removed.is_empty() =>
+            {
+                known = self.listed(old, &removed).await?;
+                change.retain(|path, content| content.is_some() || known.files.contains_key(*path));
+                self.store(base, &change).await.map_err(|e| self.failed(e))?
+            }
+            (Err(error), _) => return Err(self.failed(error)),
+        };
         for (path, content) in change {
             match content {
                 Some(content) => known.files.insert(path.to_owned(), blob_id(content)),
@@ -218,20 +248,17 @@ impl GithubStore {
         &self,
         base: Option<String>,
         change: &BTreeMap<&str, Option<&[u8]>>,
-    ) -> Result<String, StateError> {
+    ) -> Result<String, GithubError> {
         let mut files = Vec::new();
         for (path, content) in change {
             let content = match content.map(|raw| (raw, std::str::from_utf8(raw))) {
                 None => Content::Gone,
                 Some((_, Ok(text))) => Content::Text(text),
-                Some((raw, Err(_))) => {
-                    let blob = self.client.create_blob(raw).await;
-                    Content::Blob(blob.map_err(|e| self.failed(e))?)
-                }
+                Some((raw, Err(_))) => Content::Blob(self.client.create_blob(raw).await?),
             };
             files.push((*path, PLAIN, content));
         }
-        self.client.grow_tree(base.as_deref(), files).await.map_err(|e| self.failed(e))
+        self.client.grow_tree(base.as_deref(), files).await
     }
 }
 
@@ -294,7 +321,7 @@ impl Store for GithubStore {
         paths.iter().try_for_each(|path| check_path(path))?;
         let Some(commit) = &at.commit else { return Ok(BTreeMap::new()) };
         let wanted: Vec<&str> = paths.iter().map(String::as_str).collect();
-        let known = self.listed(commit, &wanted).await?;
+        let known = self.with(commit, &wanted).await?;
         let found: Vec<(&String, &String)> =
             paths.iter().filter_map(|path| Some((path, known.files.get(path)?))).collect();
         let blobs: BTreeSet<String> = found.iter().map(|(_, blob)| (*blob).clone()).collect();

@@ -18,6 +18,8 @@ use axum::response::Response;
 use base64::Engine as _;
 use serde_json::{Value, json};
 
+use super::npm;
+
 /// Owner and name of the repository of every test.
 pub const REPOSITORY: &str = "ada/docs";
 /// Token of the workflow: acts as `github-actions[bot]`.
@@ -55,6 +57,9 @@ pub enum Fault {
     /// It is done, and answered with this status.
     Lost(u16),
 }
+
+/// Bytes of a text that GraphQL gives.
+const SHOWN: usize = 512_000;
 
 type Rule = Box<dyn FnMut(&Seen) -> Option<Fault> + Send>;
 
@@ -100,27 +105,8 @@ impl Drop for GitHub {
 /// Where npm put `emulate` and its Node; installs them once.
 fn install() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (sources, folder) = (root.join("tests/common/emulate"), root.join("target/tmp/emulate"));
-    std::fs::create_dir_all(&folder).unwrap();
-    let lock = std::fs::File::create(folder.join("lock")).unwrap();
-    lock.lock().unwrap();
-    let mut is_installed = folder.join("node_modules/.bin/node").exists();
-    for file in ["package.json", "package-lock.json"] {
-        let wanted = std::fs::read(sources.join(file)).unwrap();
-        if std::fs::read(folder.join(file)).ok().as_ref() != Some(&wanted) {
-            std::fs::write(folder.join(file), wanted).unwrap();
-            is_installed = false;
-        }
-    }
-    if !is_installed {
-        let installed = Command::new("npm")
-            .args(["ci", "--no-audit", "--no-fund"])
-            .current_dir(&folder)
-            .stdout(Stdio::null())
-            .status()
-            .expect("npm must be installed to test against a GitHub that is not ours");
-        assert!(installed.success(), "npm ci failed");
-    }
+    let folder = root.join("target/tmp/emulate");
+    npm::install(&root.join("tests/common/emulate"), &folder);
     folder
 }
 
@@ -580,7 +566,8 @@ async fn update_ref(shared: &Shared, variables: &Value) -> Response {
     answer(200, &[], &json!({"data": {"updateRefs": {"clientMutationId": null}}}))
 }
 
-/// Blobs by name, the end of a review thread and conditional moves of refs: all that the program asks of GraphQL.
+/// Blobs by name or by path, the top of a commit, how it stands with a branch and its pull request, the end of a review
+/// thread and conditional moves of refs: all that the program asks of GraphQL.
 async fn graphql(shared: &Shared, seen: &Seen) -> Response {
     let query = seen.body["query"].as_str().unwrap_or_default();
     if query.contains("reviewThreads") {
@@ -616,15 +603,40 @@ async fn graphql(shared: &Shared, seen: &Seen) -> Response {
             &json!({"data": {"resolveReviewThread": {"thread": {"isResolved": true}}}}),
         );
     }
+    let variables = &seen.body["variables"];
+    if query.contains("entries {") {
+        let commit = look(shared, &format!("/git/commits/{}", text(&variables["commit"]))).await;
+        let tree = look(shared, &format!("/git/trees/{}", text(&commit["tree"]["sha"]))).await;
+        let mut entries = Vec::new();
+        for entry in tree["tree"].as_array().into_iter().flatten() {
+            let object = match entry["type"] == "blob" {
+                true => blob(shared, text(&entry["sha"])).await,
+                false => json!({}),
+            };
+            let mode = u32::from_str_radix(text(&entry["mode"]), 8).unwrap();
+            entries.push(
+                json!({"name": entry["path"], "oid": entry["sha"], "mode": mode, "object": object}),
+            );
+        }
+        let tree = json!({"tree": {"oid": commit["tree"]["sha"], "entries": entries}});
+        let object = if commit["sha"].is_null() { Value::Null } else { tree };
+        return answer(200, &[], &json!({"data": {"repository": {"object": object}}}));
+    }
+    if query.contains("pullRequests(") {
+        return answer(200, &[], &standing(shared, query, variables).await);
+    }
     let mut objects = serde_json::Map::new();
-    for (name, expression) in seen.body["variables"].as_object().into_iter().flatten() {
+    for (name, expression) in variables.as_object().into_iter().flatten() {
         let Some((commit, path)) = expression.as_str().and_then(|text| text.split_once(':')) else {
             continue;
         };
         let url = format!("{}/repos/{REPOSITORY}/contents/{path}?ref={commit}", shared.upstream);
         let reply = shared.http.get(url).bearer_auth(ADA).send().await.unwrap();
         let value = match reply.status().is_success() {
-            true => json!({"text": text_of(&reply.json().await.unwrap()), "isTruncated": false}),
+            true => {
+                let file: Value = reply.json().await.unwrap();
+                blob(shared, text(&file["sha"])).await
+            }
             false => Value::Null,
         };
         objects.insert(name.clone(), value);
@@ -633,23 +645,90 @@ async fn graphql(shared: &Shared, seen: &Seen) -> Response {
         let (after, before) = part;
         let name = before.rsplit([' ', '{']).next().unwrap_or_default().to_owned();
         let sha = after.split('"').next().unwrap_or_default();
-        let url = format!("{}/repos/{REPOSITORY}/git/blobs/{sha}", shared.upstream);
-        // `emulate` counts requests an hour for each token, and one query is one request only at GitHub.
-        let token = pooled(u8::from_str_radix(&sha[..1], 16).unwrap());
-        let reply = shared.http.get(url).bearer_auth(token).send().await.unwrap();
-        let value = match reply.status().is_success() {
-            true => {
-                let blob: Value = reply.json().await.unwrap();
-                let content: String =
-                    blob["content"].as_str().unwrap().split_whitespace().collect();
-                let bytes = base64::engine::general_purpose::STANDARD.decode(content).unwrap();
-                // As GitHub does it: no text for what is not text.
-                let text = String::from_utf8(bytes).ok();
-                json!({"text": text, "isTruncated": false})
-            }
-            false => Value::Null,
-        };
-        objects.insert(name, value);
+        objects.insert(name, blob(shared, sha).await);
     }
     answer(200, &[], &json!({"data": {"viewer": {"login": VIEWER}, "repository": objects}}))
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// A blob as GraphQL gives it: no text for what is not text, and the beginning of what is long.
+async fn blob(shared: &Shared, sha: &str) -> Value {
+    let url = format!("{}/repos/{REPOSITORY}/git/blobs/{sha}", shared.upstream);
+    // `emulate` counts requests an hour for each token, and one query is one request only at GitHub.
+    let token = pooled(u8::from_str_radix(sha.get(..1).unwrap_or("0"), 16).unwrap_or(0));
+    let reply = shared.http.get(url).bearer_auth(token).send().await.unwrap();
+    if !reply.status().is_success() {
+        return Value::Null;
+    }
+    let blob: Value = reply.json().await.unwrap();
+    let content: String = text(&blob["content"]).split_whitespace().collect();
+    let bytes = base64::engine::general_purpose::STANDARD.decode(content).unwrap();
+    let all = String::from_utf8(bytes).ok();
+    let shown = all.as_ref().map(|all| &all[..all.floor_char_boundary(SHOWN)]);
+    json!({"oid": sha, "text": shown, "isTruncated": shown.map(str::len) < all.as_ref().map(String::len)})
+}
+
+/// The branch, the pull requests from it, and the status of its commit.
+async fn standing(shared: &Shared, query: &str, variables: &Value) -> Value {
+    let at = async |name: &str| {
+        let path = text(&variables[name]).trim_start_matches("refs/");
+        let found = look(shared, &format!("/git/ref/{path}")).await;
+        found["object"]["sha"].as_str().map(str::to_owned)
+    };
+    let mut repository = json!({"branch": null, "base": null});
+    if let Some(sha) = at("branch").await {
+        let inner = shared.inner.lock().unwrap();
+        let all = inner.statuses.get(&sha).into_iter().flatten().rev();
+        let newest = all.clone().find(|status| status["context"] == variables["status"]);
+        let context = newest.map(|status| {
+            let state = text(&status["state"]).to_uppercase();
+            json!({"state": state, "description": status["description"]})
+        });
+        // Without any status there is none to look into.
+        let status = all.clone().next().map(|_| json!({"context": context}));
+        repository["branch"] = json!({"target": {"oid": sha, "status": status}});
+    }
+    if let Some(sha) = at("base").await {
+        repository["base"] = json!({"target": {"oid": sha}});
+    }
+    let onto = look(shared, &format!("/git/commits/{}", text(&variables["onto"]))).await;
+    repository["onto"] = json!({"tree": {"oid": onto["tree"]["sha"]}});
+    let merged = shared.merged.lock().unwrap().clone();
+    let proposal = |pull: &Value| {
+        let state = match merged.contains(&pull["number"].as_u64().unwrap()) {
+            true => "MERGED".to_owned(),
+            false => text(&pull["state"]).to_uppercase(),
+        };
+        json!({
+            "number": pull["number"], "state": state, "title": pull["title"], "body": text(&pull["body"]),
+            "url": pull["html_url"], "isCrossRepository": false,
+        })
+    };
+    let open = look(shared, "/pulls?state=open").await;
+    let ours = open.as_array().into_iter().flatten().filter(|pull| {
+        pull["head"]["ref"] == variables["head"] && pull["base"]["ref"] == variables["into"]
+    });
+    repository["pullRequests"] = json!({"nodes": ours.map(proposal).collect::<Vec<_>>()});
+    let mut errors = Vec::new();
+    if let Some(rest) = query.split("pullRequest(number: ").nth(1) {
+        let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        let pull = look(shared, &format!("/pulls/{number}")).await;
+        repository["pullRequest"] = match pull["number"].is_u64() {
+            true => proposal(&pull),
+            false => {
+                let message =
+                    format!("Could not resolve to a PullRequest with the number of {number}.");
+                let path = json!(["repository", "pullRequest"]);
+                errors.push(json!({"type": "NOT_FOUND", "path": path, "message": message}));
+                Value::Null
+            }
+        };
+    }
+    match errors.is_empty() {
+        true => json!({"data": {"repository": repository}}),
+        false => json!({"data": {"repository": repository}, "errors": errors}),
+    }
 }

@@ -8,6 +8,7 @@
 
 pub mod github;
 pub mod image;
+pub mod npm;
 pub mod scenario;
 
 use std::collections::BTreeMap;

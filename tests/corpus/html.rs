@@ -5,27 +5,13 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::common::npm;
+
 /// Installs the renderer into `target/`; answers with the folder.
 pub(crate) fn install() -> PathBuf {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("corpus");
-    std::fs::create_dir_all(&folder).unwrap();
-    let mut is_installed = folder.join("node_modules/markdown-it").is_dir();
-    for file in ["package.json", "package-lock.json"] {
-        let wanted = std::fs::read(sources.join(file)).unwrap();
-        if std::fs::read(folder.join(file)).ok().as_ref() != Some(&wanted) {
-            std::fs::write(folder.join(file), wanted).unwrap();
-            is_installed = false;
-        }
-    }
-    if !is_installed {
-        let installed = Command::new("npm")
-            .args(["ci", "--no-audit", "--no-fund"])
-            .current_dir(&folder)
-            .status()
-            .expect("npm must be installed to compare with a renderer that is not ours");
-        assert!(installed.success(), "npm ci failed");
-    }
+    npm::install(&sources, &folder);
     folder
 }
 

@@ -92,7 +92,7 @@ fn a_clean_pull_request_gets_a_green_status_and_no_comment() {
     scene.check().expect(0);
     let seen = scene.world.github.seen();
     let list: Vec<String> = seen.iter().map(|s| format!("{} {}", s.method, s.path)).collect();
-    assert!(seen.len() <= 9, "{list:#?}");
+    assert_eq!(seen.len(), 7, "{list:#?}");
     assert_eq!(scene.comments(), []);
     let statuses = scene.world.github.statuses(&scene.head);
     let expected = ("agent-sync/conflicts", "success", "Nothing is in conflict");
@@ -105,7 +105,7 @@ fn a_clean_pull_request_gets_a_green_status_and_no_comment() {
     assert_eq!(scene.world.github.writes(), []);
     let seen = scene.world.github.seen();
     let list: Vec<String> = seen.iter().map(|s| format!("{} {}", s.method, s.path)).collect();
-    assert!(seen.len() <= 8, "{list:#?}");
+    assert_eq!(seen.len(), 6, "{list:#?}");
 }
 
 #[test]
@@ -122,6 +122,9 @@ fn a_clash_blocks_the_pull_request_and_is_told_once() {
     assert!(step.summary.contains("Another one, from Notion."), "{}", step.summary);
     let annotation = step.run.stdout.lines().find(|line| line.starts_with("::error")).unwrap();
     assert!(annotation.contains(&format!("file={PATH},line=11")), "{annotation}");
+    // The day is Notion's.
+    let since = " since 2026-11-20 (page last edited by Ada, 2026-11-20 10:05 UTC).";
+    assert!(annotation.contains(since) && body.contains("last edited by Ada"), "{annotation}");
 
     scene.world.github.forget();
     scene.check().expect(1);
@@ -141,4 +144,31 @@ fn a_check_that_is_forced_or_looks_at_a_part_hides_nothing() {
     scene.world.step(&scene.head, "pull_request", &payload, &["check", "--kind", "adr"]).expect(0);
     assert_eq!(scene.world.github.writes(), []);
     assert_eq!(scene.world.github.statuses(&scene.head)[0].1, "failure");
+}
+
+#[test]
+fn a_merge_queue_gets_the_status_that_it_requires() {
+    for both in [false, true] {
+        let scene = Scene::new(both);
+        let group = json!({
+            "head_sha": scene.head,
+            "head_ref": "refs/heads/gh-readonly-queue/main/pr-1-5ea3e94",
+            "base_sha": scene.world.github.head("main"),
+            "base_ref": "refs/heads/main",
+        });
+        let payload = json!({
+            "action": "checks_requested",
+            "merge_group": group,
+            "repository": repository(),
+        });
+        let step = scene.world.step(&scene.head, "merge_group", &payload, &["auto"]);
+        let step = step.expect(i32::from(both));
+        let status = scene.world.github.statuses(&scene.head).remove(0);
+        assert_eq!(status.0, "agent-sync/conflicts");
+        assert_eq!(status.1, if both { "failure" } else { "success" });
+        // There is nothing to comment on, and nobody is sent to a comment below.
+        assert_eq!(scene.comments(), []);
+        assert!(!step.run.stdout.contains("comment below"), "{:?}", step.run);
+        assert_eq!(scene.world.lab.writes(), 0);
+    }
 }

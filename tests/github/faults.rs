@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::check::Scene;
-use crate::common::github::{Fault, Seen};
+use crate::common::github::{ADA, BOT, Fault, Seen};
 
 /// The first so many requests that fit get this.
 fn first(
@@ -49,6 +49,34 @@ fn a_comment_that_was_not_written_is_written_by_the_next_check() {
     assert!(scene.comments().is_empty());
     scene.check().expect(1);
     assert_eq!(scene.comments().len(), 1);
+}
+
+#[test]
+fn of_two_first_checks_at_once_one_comment_is_left() {
+    // What the other one writes: the same, or what it saw a moment earlier.
+    for older in [false, true] {
+        let scene = Scene::new(true);
+        scene.check().expect(1);
+        let (id, mut body) = scene.comments().remove(0);
+        let github = &scene.world.github;
+        github.ask(ADA, "DELETE", &format!("/issues/comments/{id}"), Value::Null);
+        if older {
+            let (text, fingerprint) = body.split_once("fingerprint=").unwrap();
+            let old = format!("{text}fingerprint={}{}", "0".repeat(64), &fingerprint[64..]);
+            body = old.replace("from Notion", "once");
+        }
+        let path = format!("/issues/{}/comments", scene.number);
+        let other = || drop(github.ask(BOT, "POST", &path, json!({"body": body})));
+        let step = scene.world.meanwhile(is_new_comment, other, || scene.check());
+        let comments = scene.comments();
+        assert_eq!(comments.len(), 1, "{comments:?}");
+        assert!(comments[0].1.contains("Another one, from Notion."), "{comments:?}");
+        let kept = format!("issuecomment-{}", comments[0].0);
+        assert!(step.expect(1).outputs["comment-url"].ends_with(&kept));
+        scene.world.github.forget();
+        scene.check().expect(1);
+        assert_eq!(scene.world.github.writes(), []);
+    }
 }
 
 #[test]

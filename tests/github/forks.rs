@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::check::{PATH, Scene};
-use crate::common::github::{ADA, Fault};
+use crate::common::github::{ADA, Fault, Seen};
 use crate::common::story;
 use crate::job::{CONFIG, World};
 
@@ -84,6 +84,9 @@ fn a_checkout_of_the_head_with_secrets_is_refused() {
     let base = scene.world.github.head("main");
     scene.world.step(&base, "pull_request_target", &payload, &["auto"]).expect(1);
     assert_eq!(scene.comments().len(), 1);
+    let configuration =
+        |seen: &&Seen| seen.body["variables"].to_string().contains(":agent-sync.yml");
+    assert_eq!(scene.world.github.seen().iter().filter(configuration).count(), 1);
 }
 
 #[test]

@@ -192,9 +192,15 @@ fn hostile_tree(scene: &Scene) -> Value {
         file(&format!("{stories}\\..\\..\\INFRA-4-x.md"), "a"),
         file("", "a"),
     ];
-    for (name, target) in [("INFRA-5-link.md", "b"), ("link", "c")] {
-        let mut link = file(&format!("{stories}/{name}"), target);
-        link["mode"] = json!("120000");
+    for (name, target) in [
+        ("INFRA-5-link.md", "../../../../../../../../../../etc/passwd"),
+        ("INFRA-5-link.md/INFRA-8-below.md", "x"),
+        ("link", "/tmp"),
+    ] {
+        let blob = json!({"content": target, "encoding": "utf-8"});
+        let blob = scene.world.github.ask(ADA, "POST", "/git/blobs", blob)["sha"].clone();
+        let mut link = file(&format!("{stories}/{name}"), "");
+        (link["mode"], link["sha"]) = (json!("120000"), blob);
         entries.push(link);
     }
     let mut submodule = file(&format!("{stories}/INFRA-6-module.md"), "d");
@@ -210,7 +216,7 @@ fn hostile_tree(scene: &Scene) -> Value {
 /// Whether a request names an object that only the hostile tree holds.
 fn names_planted(seen: &Seen) -> bool {
     let text = format!("{} {}", seen.path, seen.body);
-    ["a", "b", "c", "d", "e"].iter().any(|digit| text.contains(&digit.repeat(40)))
+    ["a", "d", "e"].iter().any(|digit| text.contains(&digit.repeat(40)))
 }
 
 #[test]
@@ -249,7 +255,10 @@ fn a_hostile_head_is_read_as_data() {
             assert!(code == 0 || code == 1, "{event}: {:?}", step.run);
             let said = format!("{}{}", step.run.stdout, step.summary);
             if event == "pull_request_target" {
-                assert!(said.contains("INFRA-7-huge.md"), "a finding, not silence: {:?}", step.run);
+                for name in ["INFRA-7-huge.md", "INFRA-5-link.md"] {
+                    assert!(said.contains(name), "a finding, not silence: {:?}", step.run);
+                }
+                assert!(!said.contains("root:"), "{said}");
             }
             // Only what the runner gave, and our report: the folder of the head is gone.
             let left = step.left().into_iter().filter(|name| !name.ends_with(".json"));
@@ -266,6 +275,29 @@ fn a_hostile_head_is_read_as_data() {
         assert_eq!(told, usize::from(fork), "{replies:?}");
         assert_eq!(scene.world.lab.writes(), 0);
     }
+}
+
+#[test]
+fn a_link_in_a_head_is_the_file_to_which_it_leads() {
+    let scene = Scene::new(false);
+    let github = &scene.world.github;
+    let head = github.push("feature", &[("docs/real.md", Some(&text("Behind a link.")))], "move");
+    let tree = github.commit(&head)["tree"]["sha"].clone();
+    let link = json!({"path": PATH, "mode": "120000", "type": "blob", "content": "../../../../docs/real.md"});
+    let tree = json!({"base_tree": tree, "tree": [link]});
+    let tree = github.ask(ADA, "POST", "/git/trees", tree)["sha"].clone();
+    let commit = json!({"message": "link", "tree": tree, "parents": [head]});
+    let head = github.ask(ADA, "POST", "/git/commits", commit)["sha"].clone();
+    github.ask(ADA, "PATCH", "/git/refs/heads/feature", json!({"sha": head}));
+    let base = github.head("main");
+    let args = ["auto", "--format", "json"];
+    let step = scene.world.step(&base, "pull_request_target", &scene.payload(), &args).expect(0);
+    let json = step.run.json();
+    assert_eq!(
+        (&json["artifacts"][0]["action"], &json["counts"]["deleted"]),
+        (&json!("push"), &json!(0)),
+        "{json}"
+    );
 }
 
 /// Every value in a payload by its pointer, containers too.

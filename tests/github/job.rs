@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::common::github::{BOT, GitHub, REPOSITORY};
+use crate::common::github::{BOT, GitHub, REPOSITORY, Seen};
 use crate::common::image::{self, Owner, give, owners};
 use crate::common::{Lab, Run, TOKEN, binary};
 
@@ -128,6 +129,39 @@ impl World {
         let dir = TempDir::new().unwrap();
         self.github.checkout(commit, &dir.path().join("workspace"));
         Job { world: self, dir, commit: commit.to_owned() }
+    }
+
+    /// Runs something; at the first request that `when` picks, before it is done, `then` happens.
+    pub(crate) fn meanwhile<T>(
+        &self,
+        when: impl Fn(&Seen) -> bool + Send + 'static,
+        then: impl FnOnce() + Send,
+        run: impl FnOnce() -> T,
+    ) -> T {
+        let (ask, asked): (Sender<()>, Receiver<()>) = channel();
+        let (tell, told): (Sender<()>, Receiver<()>) = channel();
+        let mut once = Some((ask, told));
+        self.github.rule(move |seen| {
+            if when(seen)
+                && let Some((ask, told)) = once.take()
+            {
+                ask.send(()).unwrap();
+                told.recv().unwrap();
+            }
+            None
+        });
+        std::thread::scope(|scope| {
+            let other = scope.spawn(move || {
+                asked.recv().expect("the request was never made");
+                then();
+                tell.send(()).unwrap();
+            });
+            let done = run();
+            // Ends the other thread, had it not been asked.
+            self.github.no_rule();
+            other.join().unwrap();
+            done
+        })
     }
 
     /// A sync of the default branch as a push starts it.

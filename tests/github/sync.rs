@@ -1,7 +1,9 @@
 //! A sync whose history and state are at GitHub.
 
+use serde_json::json;
+
 use crate::common::story;
-use crate::job::World;
+use crate::job::{CONFIG, World, repository};
 
 const PATH: &str = ".agent/cache/stories/INFRA/INFRA-1-first.md";
 
@@ -40,7 +42,7 @@ fn a_sync_with_nothing_to_do_asks_github_little_and_writes_only_the_lease() {
     let step = world.pushed(&["auto", "--format", "json"]).expect(0);
     let seen = world.github.seen();
     let list: Vec<String> = seen.iter().map(|s| format!("{} {}", s.method, s.path)).collect();
-    assert_eq!(seen.len(), 10, "{list:#?}");
+    assert_eq!(seen.len(), 9, "{list:#?}");
     assert_eq!(world.lab.writes(), 0);
     let writes = world.github.writes().into_iter();
     let writes: Vec<String> = writes.map(|s| format!("{} {}", s.method, s.path)).collect();
@@ -57,4 +59,28 @@ fn a_sync_with_nothing_to_do_asks_github_little_and_writes_only_the_lease() {
     let counted = &step.run.json()["github"]["by_endpoint"];
     let total: u64 = counted.as_object().unwrap().values().filter_map(|n| n.as_u64()).sum();
     assert_eq!(total as usize, seen.len());
+}
+
+#[test]
+fn the_configured_default_branch_is_the_one_that_is_synced() {
+    let world = world();
+    let config = format!("{CONFIG}repository: {{default_branch: trunk}}\n");
+    world.github.push("main", &[("agent-sync.yml", Some(&config))], "configure");
+    let edited =
+        story("INFRA-1", "First", "DRAFT", "## Problem\n\nOn the trunk.\n\nAnother one.\n");
+    world.github.push("trunk", &[(PATH, Some(&edited))], "edit");
+    let pushed = |branch: &str, args: &[&str]| {
+        let (name, head) = (format!("refs/heads/{branch}"), world.github.head(branch));
+        let payload = json!({"ref": name, "after": head, "repository": repository()});
+        let env = [("GITHUB_REF", name.as_str())];
+        world.step_with(&head, "push", &payload, args, &env).expect(0)
+    };
+    pushed("trunk", &["init"]);
+    world.lab.sim.reset_requests();
+    let step = pushed("main", &["auto", "--format", "json"]);
+    assert_eq!(step.run.json()["command"], "status");
+    assert_eq!(world.lab.writes(), 0);
+    let step = pushed("trunk", &["auto", "--format", "json"]);
+    assert_eq!(step.run.actions(), ["story/INFRA-1 create-page"]);
+    assert!(world.lab.body("Stories", "INFRA-1").contains("On the trunk."));
 }

@@ -5,17 +5,14 @@ use std::process::Command;
 
 use notion_sim::{Options, Server};
 
+#[allow(clippy::unwrap_used, unreachable_pub, reason = "a test fails where it cannot go on")]
+#[path = "../../../tests/common/npm.rs"]
+mod npm;
+
 #[test]
 fn the_official_sdk_works_against_the_simulator() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk");
-    if !folder.join("node_modules/@notionhq/client").is_dir() {
-        let installed = Command::new("npm")
-            .args(["ci", "--no-audit", "--no-fund"])
-            .current_dir(&folder)
-            .status()
-            .expect("npm must be installed to test the simulator");
-        assert!(installed.success(), "npm ci failed");
-    }
+    npm::install(&folder, &folder);
     let options = Options::default();
     let token = options.token.clone();
     let server = Server::start(options).unwrap();

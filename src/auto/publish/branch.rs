@@ -31,6 +31,8 @@ pub(super) struct Commit<'a> {
     order: &'a Order<'a>,
     client: &'a Client,
     texts: &'a BTreeMap<String, String>,
+    /// Tree of the default branch, where it is known.
+    base: Option<String>,
     /// What the default branch has at the paths in question, once it is known.
     held: Option<BTreeMap<String, Entry>>,
     /// The tree with what is wanted, once it is made.
@@ -38,13 +40,14 @@ pub(super) struct Commit<'a> {
 }
 
 impl<'a> Commit<'a> {
-    /// A commit with these texts, by blob.
+    /// A commit with these texts, by blob, on the default branch, whose tree may be known.
     pub(super) fn new(
         order: &'a Order<'a>,
         client: &'a Client,
         texts: &'a BTreeMap<String, String>,
+        base: Option<String>,
     ) -> Self {
-        Self { order, client, texts, held: None, tree: None }
+        Self { order, client, texts, base, held: None, tree: None }
     }
 
     /// Leaves those artifacts out that the default branch holds as they are wanted.
@@ -75,7 +78,10 @@ impl<'a> Commit<'a> {
         if let Some(tree) = &self.tree {
             return Ok(tree.clone());
         }
-        let base = self.client.commit(self.order.head).await?.tree.sha;
+        let base = match &self.base {
+            Some(base) => base.clone(),
+            None => self.client.commit(self.order.head).await?.tree.sha,
+        };
         let (client, texts) = (self.client, self.texts);
         let held = self.held(wanted).await?;
         let mut files: Vec<TreeFile<'_>> = Vec::new();

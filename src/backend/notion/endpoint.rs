@@ -9,6 +9,7 @@ use super::id::{ObjectId, PropertyId};
 pub(super) enum Endpoint<'a> {
     Me,
     Users,
+    User(&'a ObjectId),
     Children(&'a ObjectId),
     CreateDatabase,
     Database(&'a ObjectId),
@@ -40,6 +41,7 @@ impl Endpoint<'_> {
         match self {
             Self::Me
             | Self::Users
+            | Self::User(_)
             | Self::Children(_)
             | Self::Database(_)
             | Self::DataSource(_)
@@ -68,6 +70,7 @@ impl Endpoint<'_> {
         match self {
             Self::Me => "/v1/users/me".to_owned(),
             Self::Users => "/v1/users".to_owned(),
+            Self::User(id) => format!("/v1/users/{id}"),
             Self::Children(id) => format!("/v1/blocks/{id}/children"),
             Self::CreateDatabase => "/v1/databases".to_owned(),
             Self::Database(id) => format!("/v1/databases/{id}"),
@@ -87,6 +90,7 @@ impl Endpoint<'_> {
         match self {
             Self::Me => "GET /v1/users/me",
             Self::Users => "GET /v1/users",
+            Self::User(_) => "GET /v1/users/{id}",
             Self::Children(_) => "GET /v1/blocks/{id}/children",
             Self::CreateDatabase => "POST /v1/databases",
             Self::Database(_) => "GET /v1/databases/{id}",
@@ -110,6 +114,7 @@ impl Endpoint<'_> {
         match self {
             Self::Me => "the connection".to_owned(),
             Self::Users => "the users".to_owned(),
+            Self::User(id) => format!("user {id}"),
             Self::Children(id) => format!("page {id}"),
             Self::CreateDatabase => "the parent page".to_owned(),
             Self::Database(id) => format!("database {id}"),
@@ -132,6 +137,7 @@ impl Endpoint<'_> {
         match self {
             Self::CreateDatabase | Self::CreatePage => "Insert content",
             Self::UpdateDataSource(_) | Self::UpdatePage(_) | Self::EditBody(_) => "Update content",
+            Self::User(_) => "Read user information",
             Self::Comments => "Read comments",
             Self::CreateComment | Self::DeleteComment(_) => "Insert comments",
             Self::Users => "Read user information including email addresses",

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use tokio::sync::OnceCell;
 
 use super::endpoint::Endpoint;
+use super::id::ObjectId;
 use super::paging::Cursor;
 use super::written::rejected;
 use super::{Notion, values};
@@ -33,6 +34,15 @@ pub(super) struct Memory {
     /// By data source and property.
     options: Mutex<BTreeMap<String, BTreeMap<String, BTreeSet<String>>>>,
     people: OnceCell<People>,
+    names: tokio::sync::Mutex<Names>,
+}
+
+/// Names of users by id.
+#[derive(Debug, Default)]
+struct Names {
+    known: BTreeMap<String, Option<String>>,
+    /// Whether the token may not read them.
+    refused: bool,
 }
 
 /// Takes a lock; what a panic left behind is still what was read.
@@ -99,6 +109,29 @@ impl People {
 }
 
 impl Notion {
+    /// Name of a user; each is asked for once, and nobody after a refusal.
+    pub(super) async fn name_of(&self, user: &str) -> Option<String> {
+        let id = ObjectId::parse(user)?;
+        let mut names = self.memory.names.lock().await;
+        if let Some(known) = names.known.get(user) {
+            return known.clone();
+        }
+        if names.refused {
+            return None;
+        }
+        let name = match self.client.call(Endpoint::User(&id), &[], None).await {
+            Ok(answer) => answer.body.get("name").and_then(Json::as_str).map(str::to_owned),
+            Err(error) => {
+                tracing::debug!(%error, "the name of a user is not to be had");
+                names.refused |= matches!(error, BackendError::Refused { .. });
+                None
+            }
+        };
+        let name = name.filter(|name| !name.trim().is_empty());
+        names.known.insert(user.to_owned(), name.clone());
+        name
+    }
+
     /// The users of the workspace, listed at most once in a run.
     pub(super) async fn people(&self) -> Result<&People, BackendError> {
         self.memory

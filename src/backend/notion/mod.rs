@@ -293,6 +293,10 @@ impl Backend for Notion {
         self.set_trashed(kind, place, &page_id(page)?, false).await
     }
 
+    async fn user_name(&self, user: &str) -> Option<String> {
+        self.name_of(user).await
+    }
+
     fn overview(&self) -> Option<&dyn Overview> {
         self.parent_page.is_some().then_some(self)
     }

@@ -169,7 +169,8 @@ fn needed_texts(
     let changed = |(key, artifact): (&Key, &Artifact)| {
         let record = book.record(name, key)?;
         let body = artifact.body.as_ref().map(|body| &body.digest);
-        let calm = record.clean == artifact.file_digest && record.path == artifact.path;
+        let known = record.clean.is_some() && record.clean == artifact.file_digest;
+        let calm = known && record.path == artifact.path;
         let same = (calm || !writes)
             && body == record.seen.digest.as_ref()
             && book.intents(name, key).is_empty();

@@ -386,6 +386,8 @@ pub(super) fn forget(
             && (record.clean.is_none() || record.clean != artifact.file_digest)
         {
             record.bases.clear();
+            record.agreed = None;
+            record.moved.clear();
             record.proposed.clear();
             record.clean = None;
         }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use sha2::{Digest, Sha256};
 
 use super::super::{ConflictReport, markdown_text};
 use super::conflict::digits;
@@ -77,7 +76,7 @@ fn mark(key: &str, fingerprint: &str) -> String {
 
 fn digest(text: &str) -> String {
     let unticked: Vec<String> = text.lines().map(untick).collect();
-    Sha256::digest(unticked.join("\n")).iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::repo::digest(unticked.join("\n").as_bytes())
 }
 
 fn untick(line: &str) -> String {

@@ -14,6 +14,8 @@ mod outputs;
 mod plan;
 mod publish;
 mod reply;
+#[cfg(test)]
+mod runner;
 mod sections;
 mod suggestion;
 mod summary;
