@@ -31,10 +31,12 @@ pub(super) enum Wish {
 }
 
 /// A text of ours that was found.
-struct Found {
+pub(super) struct Found {
     /// Id of the comment, or number of the issue.
-    id: u64,
-    body: String,
+    pub(super) id: u64,
+    /// The text.
+    pub(super) body: String,
+    /// Its address.
     url: String,
 }
 
@@ -66,12 +68,26 @@ pub(super) async fn keep(
     key: &str,
     wish: Wish,
 ) -> Result<Option<String>, GithubError> {
+    let there = find(job, place, key, matches!(wish, Wish::Say(_))).await?;
+    bring(job, place, key, there, wish).await
+}
+
+/// As [`keep`], where it was already looked for.
+///
+/// # Errors
+/// [`GithubError`].
+pub(super) async fn bring(
+    job: &mut Job<'_>,
+    place: Place<'_>,
+    key: &str,
+    there: Option<Found>,
+    wish: Wish,
+) -> Result<Option<String>, GithubError> {
     let (body, needed, ends) = match wish {
         Wish::Say(body) => (body, true, false),
         Wish::Amend(body) => (body, false, false),
         Wish::End(body) => (body, false, matches!(place, Place::Issue(_))),
     };
-    let there = find(job, place, key, needed).await?;
     let (there, made) = match there {
         Some(there) => (there, None),
         None if !needed => return Ok(None),
@@ -101,7 +117,10 @@ pub(super) async fn keep(
 }
 
 /// The oldest of ours. Where none is needed, nobody asks who we are before something has our mark.
-async fn find(
+///
+/// # Errors
+/// [`GithubError`].
+pub(super) async fn find(
     job: &mut Job<'_>,
     place: Place<'_>,
     key: &str,

@@ -124,10 +124,15 @@ pub async fn run(
             let report = engine::run(&job.request, progress).await;
             issue::after(&mut job, report).await
         }
+        (event, Command::Janitor { .. }) if on_default_branch(event, default_branch.as_deref()) => {
+            let mut report = engine::run(&job.request, progress).await;
+            janitor::publish(&mut job, &mut report).await;
+            Done::plain(report, job.scene.clone())
+        }
         _ => Done::plain(engine::run(&job.request, progress).await, job.scene.clone()),
     };
     match scheduled {
-        true => janitor::after(&job, done).await,
+        true => janitor::after(&mut job, done).await,
         false => done,
     }
 }

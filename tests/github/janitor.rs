@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::github::ADA;
+use crate::common::github::{ADA, Fault};
 use crate::common::story;
 use crate::job::{CONFIG, Step, World, repository};
 
@@ -35,7 +35,8 @@ fn a_scheduled_job_looks_at_everything_after_its_sync() {
     let world = world(CONFIG);
     let step = scheduled(&world, &["auto"]).expect(1);
     assert_eq!((&*step.outputs["outcome"], &*step.outputs["findings"]), ("findings", "2"));
-    assert_eq!(world.lab.writes(), 0);
+    // A comment on the page, about the one that is more than a notice.
+    assert_eq!(world.lab.writes(), 1);
     assert!(step.summary.contains("orphan-story") && step.summary.contains("unlinked-mention"));
     let picture = step.summary.split("```mermaid\n").nth(1).unwrap();
     assert!(picture.contains("n0 -.->|\"missing: Linked ADRs\"| n1"), "{picture}");
@@ -83,4 +84,97 @@ fn an_id_of_an_open_pull_request_is_not_given() {
     world.pushed(&["sync"]).expect(0);
     let id = world.lab.sim.workspace().property_text(&page, "ID");
     assert_eq!(id.as_deref(), Some("INFRA-3"));
+}
+
+fn issues(world: &World, state: &str) -> Vec<Value> {
+    let all = world.github.ask(ADA, "GET", &format!("/issues?state={state}"), Value::Null);
+    let ours = |issue: &&Value| issue["title"] == "agent-sync janitor";
+    all.as_array().unwrap().iter().filter(ours).cloned().collect()
+}
+
+fn said(world: &World, issue: &Value) -> Vec<String> {
+    let path = format!("/issues/{}/comments", issue["number"]);
+    let all = world.github.ask(ADA, "GET", &path, Value::Null);
+    let text = |one: &Value| one["body"].as_str().unwrap().to_owned();
+    all.as_array().unwrap().iter().map(text).collect()
+}
+
+/// Writes that are no lease's and no state's.
+fn written(world: &World) -> Vec<String> {
+    let seen = world.github.writes();
+    let issues = seen.iter().filter(|seen| seen.path.contains("/issues"));
+    issues.map(|seen| format!("{} {}", seen.method, seen.path)).collect()
+}
+
+#[test]
+fn one_issue_tells_what_was_found_and_a_comment_what_is_new() {
+    let world = world(CONFIG);
+    scheduled(&world, &["auto"]).expect(1);
+    let open = issues(&world, "open");
+    assert_eq!(open.len(), 1, "{open:#?}");
+    let body = open[0]["body"].as_str().unwrap();
+    assert!(body.contains("orphan-story") && !body.contains("unlinked-mention"), "{body}");
+    assert!(said(&world, &open[0]).is_empty());
+    // Nothing new: nothing is written.
+    world.lab.minutes(5);
+    world.github.forget();
+    world.lab.sim.reset_requests();
+    scheduled(&world, &["auto"]).expect(1);
+    assert_eq!((written(&world), world.lab.writes()), (Vec::new(), 0));
+    // Something new is told to whoever watches, once.
+    let second = story("INFRA-2", "Second", "DRAFT", "## Problem\n\nOne.\n");
+    let path = ".agent/cache/stories/INFRA/INFRA-2-second.md";
+    world.github.push("main", &[(path, Some(&second))], "a story");
+    for _ in 0..2 {
+        world.lab.minutes(5);
+        scheduled(&world, &["auto"]).expect(1);
+    }
+    let open = issues(&world, "open");
+    assert_eq!(open.len(), 1);
+    assert!(open[0]["body"].as_str().unwrap().contains("INFRA-2"));
+    let comments = said(&world, &open[0]);
+    assert_eq!(comments.len(), 1, "{comments:#?}");
+    assert!(comments[0].starts_with("1 finding, new") && comments[0].contains("INFRA-2-second.md"));
+    // When nothing is left it is closed, and nobody is told.
+    let linked = |text: &str| text.replace("## Problem", "## Linked ADRs\n\n- ADR-1\n\n## Problem");
+    let first = story("INFRA-1", "First", "DRAFT", "## Problem\n\nAs ADR-1 says.\n");
+    let (first, second) = (linked(&first), linked(&second));
+    world.github.push("main", &[(PATH, Some(&first)), (path, Some(&second))], "links");
+    world.lab.minutes(5);
+    scheduled(&world, &["auto"]).expect(0);
+    assert!(issues(&world, "open").is_empty());
+    assert_eq!(issues(&world, "closed").len(), 1);
+    world.lab.minutes(5);
+    world.github.forget();
+    scheduled(&world, &["auto"]).expect(0);
+    assert_eq!(written(&world), Vec::<String>::new());
+}
+
+#[test]
+fn what_was_lost_on_the_way_to_the_issue_is_not_told_twice() {
+    let world = world(CONFIG);
+    for (method, end) in [("POST", "/issues"), ("POST", "/comments"), ("PATCH", "/issues/1")] {
+        let mut left = 1;
+        world.github.rule(move |seen| {
+            let hit = left > 0 && seen.method == method && seen.path.ends_with(end);
+            left -= usize::from(hit);
+            hit.then_some(Fault::Lost(502))
+        });
+        if end != "/issues" {
+            let n = if end == "/comments" { 2 } else { 3 };
+            let text = story(&format!("INFRA-{n}"), "More", "DRAFT", "## Problem\n\nOne.\n");
+            let path = format!(".agent/cache/stories/INFRA/INFRA-{n}-more.md");
+            world.github.push("main", &[(&path, Some(&text))], "a story");
+        }
+        world.lab.minutes(5);
+        let step = scheduled(&world, &["auto"]);
+        assert!(matches!(step.run.code, 1 | 4), "{:?}", step.run);
+        world.github.no_rule();
+        world.lab.minutes(5);
+        scheduled(&world, &["auto"]).expect(1);
+    }
+    let open = issues(&world, "open");
+    assert_eq!(open.len(), 1, "{open:#?}");
+    let comments = said(&world, &open[0]);
+    assert_eq!(comments.len(), 2, "{comments:#?}");
 }

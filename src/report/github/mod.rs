@@ -8,6 +8,7 @@ mod conflict;
 mod graph;
 #[cfg(test)]
 mod hostile;
+mod janitor;
 mod log;
 mod marker;
 mod outputs;
@@ -25,6 +26,7 @@ mod tests;
 pub use annotations::annotations;
 pub use answer::{Asked, asked};
 pub use comment::{Decided, ISSUE_TITLE, Sticky, comment, status};
+pub use janitor::{JANITOR_TITLE, janitor, news, remembered, told};
 pub use log::log;
 pub use marker::{Answers, Marker, answers, marker, same};
 pub use outputs::{Known, outputs};

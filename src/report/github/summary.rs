@@ -83,7 +83,7 @@ fn findings(report: &Report, scene: &Scene, budget: usize) -> String {
     format!("{head}{text}{more}\n{}", picture.unwrap_or_default())
 }
 
-fn finding(one: &Finding, scene: &Scene) -> String {
+pub(super) fn finding(one: &Finding, scene: &Scene) -> String {
     let severity = match one.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
