@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use agent_sync_core::model::{Key, Value};
 
 use super::observe::World;
-use super::{RunError, Turn};
+use super::{RunError, Turn, template};
 use crate::backend::{BackendError, Life, Presence};
 
 /// Gives an id to each page without one, and says how many got one. Requests: 2 for each page, and 1 for each
@@ -40,8 +40,9 @@ pub(super) async fn assign(turn: &Turn<'_>, world: &World) -> Result<usize, RunE
         }
         for (page, id) in pages.into_iter().zip(ids) {
             let now = turn.backend.page(kind, place, page).await?;
-            let free =
-                matches!(&now, Presence::Found(now) if now.id.is_none() && now.life == Life::Alive);
+            // A copy of the template row has no id of its own.
+            let free = matches!(&now, Presence::Found(now)
+                if now.id.as_deref().is_none_or(template::is_marker) && now.life == Life::Alive);
             if !free {
                 continue;
             }

@@ -40,6 +40,7 @@ mod resolve;
 mod restore;
 mod stop;
 mod sync;
+mod template;
 mod work;
 
 pub use book::{Decision, Keep};

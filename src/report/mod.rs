@@ -15,11 +15,13 @@ mod escape;
 pub mod github;
 mod human;
 mod progress;
+mod schema;
 
 pub use diff::unified;
 pub use escape::{cut, inert, markdown_text, one_line};
 pub use human::human;
 pub use progress::progress;
+pub use schema::SchemaChange;
 
 /// How a run ended; each has an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -400,6 +402,9 @@ pub struct Report {
     pub backends: Vec<BackendReport>,
     /// Artifacts that are not simply unchanged.
     pub artifacts: Vec<ArtifactReport>,
+    /// What is done to the databases (`init`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub schema: Vec<SchemaChange>,
     /// Open conflicts.
     pub conflicts: Vec<ConflictReport>,
     /// Conflicts that are answered, and whose answers wait for being applied.
@@ -465,6 +470,7 @@ impl Report {
             outcome: Outcome::Clean,
             backends: Vec::new(),
             artifacts: Vec::new(),
+            schema: Vec::new(),
             conflicts: Vec::new(),
             decided: Vec::new(),
             findings: Vec::new(),

@@ -12,6 +12,7 @@ pub(super) enum Endpoint<'a> {
     Children(&'a ObjectId),
     CreateDatabase,
     Database(&'a ObjectId),
+    UpdateDatabase(&'a ObjectId),
     DataSource(&'a ObjectId),
     UpdateDataSource(&'a ObjectId),
     Query(&'a ObjectId),
@@ -21,6 +22,9 @@ pub(super) enum Endpoint<'a> {
     PropertyItem(&'a ObjectId, &'a PropertyId),
     Body(&'a ObjectId),
     EditBody(&'a ObjectId),
+    Views,
+    View(&'a ObjectId),
+    CreateView,
 }
 
 /// Whether sending again can do harm (rule 13).
@@ -42,9 +46,16 @@ impl Endpoint<'_> {
             | Self::DataSource(_)
             | Self::Page(_)
             | Self::PropertyItem(..)
-            | Self::Body(_) => Method::GET,
-            Self::CreateDatabase | Self::Query(_) | Self::CreatePage => Method::POST,
-            Self::UpdateDataSource(_) | Self::UpdatePage(_) | Self::EditBody(_) => Method::PATCH,
+            | Self::Body(_)
+            | Self::Views
+            | Self::View(_) => Method::GET,
+            Self::CreateDatabase | Self::Query(_) | Self::CreatePage | Self::CreateView => {
+                Method::POST
+            }
+            Self::UpdateDatabase(_)
+            | Self::UpdateDataSource(_)
+            | Self::UpdatePage(_)
+            | Self::EditBody(_) => Method::PATCH,
         }
     }
 
@@ -63,13 +74,15 @@ impl Endpoint<'_> {
             Self::Users => "/v1/users".to_owned(),
             Self::Children(id) => format!("/v1/blocks/{id}/children"),
             Self::CreateDatabase => "/v1/databases".to_owned(),
-            Self::Database(id) => format!("/v1/databases/{id}"),
+            Self::Database(id) | Self::UpdateDatabase(id) => format!("/v1/databases/{id}"),
             Self::DataSource(id) | Self::UpdateDataSource(id) => format!("/v1/data_sources/{id}"),
             Self::Query(id) => format!("/v1/data_sources/{id}/query"),
             Self::CreatePage => "/v1/pages".to_owned(),
             Self::Page(id) | Self::UpdatePage(id) => format!("/v1/pages/{id}"),
             Self::PropertyItem(id, property) => format!("/v1/pages/{id}/properties/{property}"),
             Self::Body(id) | Self::EditBody(id) => format!("/v1/pages/{id}/markdown"),
+            Self::Views | Self::CreateView => "/v1/views".to_owned(),
+            Self::View(id) => format!("/v1/views/{id}"),
         }
     }
 
@@ -81,6 +94,7 @@ impl Endpoint<'_> {
             Self::Children(_) => "GET /v1/blocks/{id}/children",
             Self::CreateDatabase => "POST /v1/databases",
             Self::Database(_) => "GET /v1/databases/{id}",
+            Self::UpdateDatabase(_) => "PATCH /v1/databases/{id}",
             Self::DataSource(_) => "GET /v1/data_sources/{id}",
             Self::UpdateDataSource(_) => "PATCH /v1/data_sources/{id}",
             Self::Query(_) => "POST /v1/data_sources/{id}/query",
@@ -90,6 +104,9 @@ impl Endpoint<'_> {
             Self::PropertyItem(..) => "GET /v1/pages/{id}/properties/{id}",
             Self::Body(_) => "GET /v1/pages/{id}/markdown",
             Self::EditBody(_) => "PATCH /v1/pages/{id}/markdown",
+            Self::Views => "GET /v1/views",
+            Self::View(_) => "GET /v1/views/{id}",
+            Self::CreateView => "POST /v1/views",
         }
     }
 
@@ -100,7 +117,7 @@ impl Endpoint<'_> {
             Self::Users => "the users".to_owned(),
             Self::Children(id) => format!("page {id}"),
             Self::CreateDatabase => "the parent page".to_owned(),
-            Self::Database(id) => format!("database {id}"),
+            Self::Database(id) | Self::UpdateDatabase(id) => format!("database {id}"),
             Self::DataSource(id) | Self::UpdateDataSource(id) | Self::Query(id) => {
                 format!("data source {id}")
             }
@@ -110,14 +127,19 @@ impl Endpoint<'_> {
             | Self::PropertyItem(id, _)
             | Self::Body(id)
             | Self::EditBody(id) => format!("page {id}"),
+            Self::Views | Self::CreateView => "the database of the views".to_owned(),
+            Self::View(id) => format!("view {id}"),
         }
     }
 
     /// The capability that the connection needs for it, as its settings call it.
     pub(super) fn capability(&self) -> &'static str {
         match self {
-            Self::CreateDatabase | Self::CreatePage => "Insert content",
-            Self::UpdateDataSource(_) | Self::UpdatePage(_) | Self::EditBody(_) => "Update content",
+            Self::CreateDatabase | Self::CreatePage | Self::CreateView => "Insert content",
+            Self::UpdateDatabase(_)
+            | Self::UpdateDataSource(_)
+            | Self::UpdatePage(_)
+            | Self::EditBody(_) => "Update content",
             Self::Users => "Read user information including email addresses",
             _ => "Read content",
         }
@@ -142,9 +164,13 @@ mod tests {
             Endpoint::Page(&id),
             Endpoint::PropertyItem(&id, &property),
             Endpoint::Body(&id),
+            Endpoint::Views,
+            Endpoint::View(&id),
         ];
         let writes = [
             Endpoint::CreateDatabase,
+            Endpoint::UpdateDatabase(&id),
+            Endpoint::CreateView,
             Endpoint::UpdateDataSource(&id),
             Endpoint::CreatePage,
             Endpoint::UpdatePage(&id),
