@@ -18,10 +18,14 @@ mod forks;
 mod hostile;
 #[path = "github/issue.rs"]
 mod issue;
+#[path = "github/janitor.rs"]
+mod janitor;
 #[path = "github/publish.rs"]
 mod publish;
 #[path = "github/scenario.rs"]
 mod scenario;
+#[path = "github/several.rs"]
+mod several;
 #[path = "github/suggest.rs"]
 mod suggest;
 #[path = "github/sync.rs"]

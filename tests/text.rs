@@ -169,6 +169,7 @@ fn large() -> Report {
             url: None,
             message: "Status \"ICEBOX\" is none of the configured options.".into(),
             fix: "Use one of DRAFT, TO_DO.".into(),
+            about: None,
         });
     }
     report.unchanged = 1200;
@@ -176,7 +177,7 @@ fn large() -> Report {
     let mut requests = Requests::default();
     requests.by_endpoint.insert("PATCH /v1/pages/{id}/markdown".into(), 300);
     requests.by_endpoint.insert("POST /v1/data_sources/{id}/query".into(), 20);
-    report.backends.push(BackendReport { name: "notion".into(), requests });
+    report.backends.push(BackendReport::new("notion", "Notion", requests));
     report.settle();
     report
 }
@@ -217,8 +218,8 @@ fn help_of_every_command_is_committed() {
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     for name in [
-        "init", "status", "diff", "pull", "push", "sync", "check", "resolve", "log", "restore",
-        "relabel", "config", "auto",
+        "init", "status", "diff", "pull", "push", "sync", "check", "janitor", "resolve", "log",
+        "restore", "relabel", "config", "auto",
     ] {
         assert!(names.contains(&name), "{name}: {names:?}");
     }

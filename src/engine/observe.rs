@@ -31,7 +31,7 @@ mod stretches;
 mod trace;
 
 pub(super) use compare::body_content;
-pub(super) use stretches::{local_contents, nameless};
+pub(super) use stretches::{local_contents, nameless, synced_properties};
 
 /// Reads under way at once. High enough that latency is not the limit; the client has a cap of its own.
 const READS: usize = 16;
@@ -155,6 +155,19 @@ pub(super) struct Listed {
     pub count: usize,
 }
 
+/// A page that no artifact has.
+#[derive(Clone, Debug)]
+pub(super) struct Unnamed {
+    /// Backend id of the page.
+    pub page: String,
+    /// Address for people.
+    pub url: String,
+    /// What stands in its ID property: nothing, or the scope alone.
+    pub id: Option<String>,
+    /// Pages that its relations name.
+    pub related: BTreeSet<String>,
+}
+
 /// Everything observed of one backend.
 pub(super) struct World {
     /// Kinds that take part, by name.
@@ -179,8 +192,8 @@ pub(super) struct World {
     pub identity: Identity,
     /// Titles of pages without an id, by kind: (title in lower case, address).
     pub loose_titles: BTreeMap<String, Vec<(String, String)>>,
-    /// Pages without an id that are no artifact's, by kind: (page, address).
-    pub unnamed: BTreeMap<String, Vec<(String, String)>>,
+    /// Pages without an id that are no artifact's, by kind.
+    pub unnamed: BTreeMap<String, Vec<Unnamed>>,
     /// Pages that have to get the id of their artifact.
     pub claims: BTreeMap<Key, Claim>,
     /// Relabels that are not applied yet.
@@ -193,6 +206,8 @@ pub(super) struct World {
     pub made: BTreeMap<Key, String>,
     /// What the links of the files need.
     pub paths: Paths,
+    /// Pages whose body is another one than their time stamps say; found where every body is read.
+    pub hidden: BTreeSet<Key>,
 }
 
 /// What [`observe`] needs.
@@ -211,6 +226,10 @@ pub(super) struct Eyes<'a> {
     pub selected: &'a (dyn Fn(&Key) -> bool + Sync),
     /// Compare everything.
     pub full: bool,
+    /// Look at every file, and keep every artifact, whether it changed or not.
+    pub every: bool,
+    /// Read every body, whatever the time stamps say.
+    pub reread: bool,
     /// Age at which a large database is listed whole again.
     pub full_every: std::time::Duration,
     /// Our own user.
@@ -272,6 +291,7 @@ fn finding(
         url: url.map(str::to_owned),
         message,
         fix: fix.to_owned(),
+        about: None,
     }
 }
 
@@ -311,6 +331,7 @@ pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
         named: Named::default(),
         questions: BTreeMap::new(),
         made: BTreeMap::new(),
+        hidden: BTreeSet::new(),
         paths: Paths::new(eyes.tree, eyes.web, eyes.book, eyes.backend.name(), |key| {
             eyes.kinds.contains_key(&key.kind)
         }),

@@ -73,9 +73,9 @@ pub(super) fn leave_out(kind: &str, pages: &mut Vec<RemotePage>, known: Option<&
     }
 }
 
-/// Whether a page's id is only what it was copied with.
-pub(super) fn is_marker(id: &str) -> bool {
-    id.starts_with(TEMPLATE_ID)
+/// The id of a page that is no template row; none where the page only has what it was copied with.
+pub(super) fn own_id(page: &RemotePage) -> Option<&str> {
+    page.id.as_deref().filter(|id| !id.starts_with(TEMPLATE_ID))
 }
 
 /// What is to be done; nothing for a kind without a template file. Requests: none where the file is as it was, else

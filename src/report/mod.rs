@@ -1,16 +1,18 @@
 //! What a run has to say. Every text that a person sees is made in this module.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use agent_sync_core::markdown::{self, Clash};
 use agent_sync_core::model::{Finding, Key, Severity, Side, Stretch};
 use agent_sync_core::plan::Conflict;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::backend::Requests;
 use crate::engine::{Action, Artifact, Decision, Keep, RunError};
+use crate::janitor::Neighbourhood;
 
 mod diff;
+mod environment;
 mod escape;
 pub mod github;
 mod human;
@@ -18,6 +20,9 @@ mod progress;
 mod schema;
 
 pub use diff::unified;
+pub use environment::{
+    ENVIRONMENT_TITLE, Environment, environment, environment_date, environment_mark,
+};
 pub use escape::{cut, inert, markdown_text, one_line};
 pub use human::human;
 pub use progress::progress;
@@ -134,12 +139,45 @@ pub struct ArtifactReport {
     pub sides: Sides,
 }
 
+impl ArtifactReport {
+    /// Goes on with what a later turn did with the same artifact.
+    fn follow(&mut self, later: Self) {
+        let sides = Sides {
+            remote: if later.sides.remote == Action::None {
+                self.sides.remote
+            } else {
+                later.sides.remote
+            },
+            local: if later.sides.local == Action::None {
+                self.sides.local
+            } else {
+                later.sides.local
+            },
+        };
+        let both = self.sides.remote == Action::None
+            && self.sides.local == Action::Edit
+            && later.action == "push";
+        let from = self.from.take();
+        *self = Self {
+            action: if both { "merge".to_owned() } else { later.action.clone() },
+            from: later.from.clone().or(from),
+            sides,
+            ..later
+        };
+    }
+}
+
 /// A conflict.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ConflictReport {
-    /// Name of the backend for people, e.g. `Notion`.
+    /// Name of the backend.
+    pub backend: String,
+    /// The same for people, e.g. `Notion`.
     #[serde(skip)]
     pub label: String,
+    /// Name for people of the backend that brought the file's content in this run, where it was not a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brought_by: Option<String>,
     /// Stable over runs for the same versions.
     pub fingerprint: String,
     /// Kind.
@@ -215,10 +253,16 @@ fn first_line(block: &Clash) -> String {
 }
 
 impl ConflictReport {
+    /// Who clashes, where the repository's side is called `here`.
+    fn parties(&self, here: &str) -> String {
+        format!("{} and {}", self.label, self.brought_by.as_deref().unwrap_or(here))
+    }
+
     /// The report of a conflict.
     pub fn new(
         conflict: &Conflict,
-        backend: &str,
+        (name, backend): (&str, &str),
+        brought_by: Option<&str>,
         path: Option<&str>,
         url: Option<&str>,
         artifact: &Artifact,
@@ -243,6 +287,11 @@ impl ConflictReport {
             "Merge by hand and then `agent-sync push --force {key}`, or take the other side with \
              `agent-sync pull --force {key}`. {answer}"
         );
+        // Both are in conflict with each other; the file only stands between them.
+        let file = brought_by.map_or_else(
+            || "the repository".to_owned(),
+            |other| format!("{other}, whose version is now in the repository,"),
+        );
         let message = match (conflict.deleted, &property) {
             (Some(Side::Local), _) => format!(
                 "The file of {key} was deleted and its page in {backend} was edited. Keep the page with \
@@ -254,25 +303,27 @@ impl ConflictReport {
             ),
             (None, Some(name)) if base.is_none() => {
                 format!(
-                    "{backend} and the repository hold different values of \"{name}\" of {key}. {remedy}"
+                    "{backend} and {file} hold different values of \"{name}\" of {key}. {remedy}"
                 )
             }
             (None, Some(name)) => {
-                format!("{backend} and the repository both changed \"{name}\" of {key}. {remedy}")
+                format!("{backend} and {file} both changed \"{name}\" of {key}. {remedy}")
             }
             (None, None) if conflict.block.is_some() => format!(
-                "{backend} and the repository both changed this block of {key}; everything else of it merges. {remedy}"
+                "{backend} and {file} both changed this block of {key}; everything else of it merges. {remedy}"
             ),
             (None, None) if base.is_none() => {
-                format!("{backend} and the repository hold different texts of {key}. {remedy}")
+                format!("{backend} and {file} hold different texts of {key}. {remedy}")
             }
             (None, None) => {
-                format!("{backend} and the repository both changed the body of {key}. {remedy}")
+                format!("{backend} and {file} both changed the body of {key}. {remedy}")
             }
         };
         let edited = artifact.page.as_ref().map(|page| page.edited);
         Self {
+            backend: name.to_owned(),
             label: backend.to_owned(),
+            brought_by: brought_by.map(str::to_owned),
             since: None,
             edited: edited.map(|time| time.strftime("%Y-%m-%d %H:%M UTC").to_string()),
             editor: None,
@@ -349,6 +400,8 @@ fn names(conflict: &Conflict) -> (Option<String>, Option<String>) {
 /// One stretch of `diff`.
 #[derive(Clone, Debug)]
 pub struct Difference {
+    /// Name of the backend for people.
+    pub label: String,
     /// The artifact.
     pub key: Key,
     /// Path of the file.
@@ -379,12 +432,29 @@ pub struct LogLine {
 }
 
 /// One backend's part.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct BackendReport {
     /// Name in the configuration.
     pub name: String,
+    /// Name for people, e.g. `Notion`.
+    pub label: String,
+    /// What was or would be done with it; findings are not told apart by backend.
+    pub counts: Counts,
     /// What it cost.
     pub requests: Requests,
+    /// Why it was not synced to the end, where it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// How its part ended, where that is not well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+}
+
+impl BackendReport {
+    /// What a backend cost, with nothing else said.
+    pub fn new(name: &str, label: &str, requests: Requests) -> Self {
+        Self { name: name.to_owned(), label: label.to_owned(), requests, ..Self::default() }
+    }
 }
 
 /// The report of a run; its JSON form is a public promise (docs/report.md).
@@ -410,8 +480,12 @@ pub struct Report {
     /// Conflicts that are answered, and whose answers wait for being applied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub decided: Vec<DecisionReport>,
-    /// Findings.
+    /// Findings; in JSON each with its fingerprint.
+    #[serde(serialize_with = "printed")]
     pub findings: Vec<Finding>,
+    /// What is around the artifacts with findings (`janitor`).
+    #[serde(rename = "graph", skip_serializing_if = "Option::is_none")]
+    pub neighbourhood: Option<Neighbourhood>,
     /// Counts by what was or would be done.
     pub counts: Counts,
     /// Requests over all backends.
@@ -474,6 +548,7 @@ impl Report {
             conflicts: Vec::new(),
             decided: Vec::new(),
             findings: Vec::new(),
+            neighbourhood: None,
             counts: Counts::default(),
             requests: Requests::default(),
             github: None,
@@ -498,12 +573,22 @@ impl Report {
 
     fn count(&self) -> Counts {
         let mut counts = Counts {
-            unchanged: self.unchanged,
-            conflicts: self.conflicts.len(),
+            unchanged: self.backends.iter().map(|part| part.counts.unchanged).sum(),
             findings: self.findings.len(),
+            ..self.count_of(None)
+        };
+        counts.unchanged += self.unchanged;
+        counts
+    }
+
+    /// What was done, and what is open: with one backend or with all.
+    fn count_of(&self, backend: Option<&str>) -> Counts {
+        let of = |name: &String| backend.is_none_or(|backend| name == backend);
+        let mut counts = Counts {
+            conflicts: self.conflicts.iter().filter(|conflict| of(&conflict.backend)).count(),
             ..Counts::default()
         };
-        for artifact in &self.artifacts {
+        for artifact in self.artifacts.iter().filter(|artifact| of(&artifact.backend)) {
             let Sides { remote, local } = artifact.sides;
             match remote {
                 Action::Create => counts.created += 1,
@@ -524,12 +609,76 @@ impl Report {
         counts
     }
 
+    /// Takes up what a turn of a backend has to say. What a first turn left open is as a second one says.
+    pub fn add_turn(&mut self, backend: &str, label: &str, turn: Self) {
+        self.conflicts.retain(|conflict| conflict.backend != backend);
+        let mut added = 0;
+        for entry in turn.artifacts {
+            let same = |old: &&mut ArtifactReport| {
+                old.backend == backend && old.kind == entry.kind && old.id == entry.id
+            };
+            match self.artifacts.iter_mut().find(same) {
+                Some(old) => old.follow(entry),
+                None => {
+                    self.artifacts.push(entry);
+                    added += 1;
+                }
+            }
+        }
+        match self.backends.iter_mut().find(|part| part.name == backend) {
+            Some(part) => part.counts.unchanged = part.counts.unchanged.saturating_sub(added),
+            None => {
+                let mut part = BackendReport::new(backend, label, Requests::default());
+                part.counts.unchanged = turn.unchanged;
+                self.backends.push(part);
+            }
+        }
+        self.conflicts.extend(turn.conflicts);
+        for decided in turn.decided {
+            if !self.decided.iter().any(|old| old.fingerprint == decided.fingerprint) {
+                self.decided.push(decided);
+            }
+        }
+        self.findings.extend(turn.findings);
+        self.findings.sort();
+        self.findings.dedup();
+        self.diffs.extend(turn.diffs);
+        self.neighbourhood = turn.neighbourhood.or(self.neighbourhood.take());
+        for notice in turn.notices {
+            if !self.notices.contains(&notice) {
+                self.notices.push(notice);
+            }
+        }
+    }
+
+    /// Says why a backend was not synced to the end.
+    pub fn fail(&mut self, backend: &str, error: &RunError) {
+        if let Some(part) = self.backends.iter_mut().find(|part| part.name == backend) {
+            part.error = Some(error.to_string());
+            part.outcome = Some(error.outcome());
+        }
+    }
+
+    /// Takes up what the backends cost.
+    pub fn cost_of(&mut self, costs: Vec<BackendReport>) {
+        for cost in costs {
+            match self.backends.iter_mut().find(|part| part.name == cost.name) {
+                Some(part) => part.requests = cost.requests,
+                None => self.backends.push(cost),
+            }
+        }
+    }
+
     /// Counts, sums and the outcome, once everything is in.
     pub fn settle(&mut self) {
         self.counts = self.count();
         let mut requests = Requests::default();
-        for backend in &self.backends {
-            requests.add(&backend.requests);
+        for n in 0..self.backends.len() {
+            let Some(name) = self.backends.get(n).map(|part| part.name.clone()) else { continue };
+            let counts = self.count_of(Some(&name));
+            let Some(part) = self.backends.get_mut(n) else { continue };
+            part.counts = Counts { unchanged: part.counts.unchanged, ..counts };
+            requests.add(&part.requests);
         }
         self.requests = requests;
         self.outcome = match &self.stopped {
@@ -552,20 +701,50 @@ impl Report {
             .any(|artifact| !matches!(artifact.action.as_str(), "conflict" | "waiting"))
     }
 
-    /// Applies `--fail-on` (check): what counts as needing a person.
+    /// Applies `--fail-on` (check and janitor): what counts as needing a person. Of findings those do that are more
+    /// than a notice.
     pub fn fail_on(&mut self, fail_on: FailOn) {
         if self.stopped.is_some() {
             return;
         }
         let conflicts = !self.conflicts.is_empty();
         let findings = self.findings.iter().any(|finding| finding.severity >= Severity::Warning);
-        self.outcome = match fail_on {
-            FailOn::Never => Outcome::Clean,
-            _ if conflicts => Outcome::Conflicts,
-            FailOn::Change if !self.artifacts.is_empty() => Outcome::Changes,
-            FailOn::Finding if findings => Outcome::Findings,
-            _ => Outcome::Clean,
+        // What was done is no change that is left to do.
+        let (calm, open) = match self.outcome {
+            Outcome::Synced => (Outcome::Synced, false),
+            _ => (Outcome::Clean, !self.artifacts.is_empty()),
         };
+        self.outcome = match fail_on {
+            FailOn::Never => calm,
+            _ if conflicts => Outcome::Conflicts,
+            FailOn::Change if open => Outcome::Changes,
+            FailOn::Finding if findings => Outcome::Findings,
+            _ => calm,
+        };
+    }
+
+    /// Takes over what a later run of the same job found. The worse of both outcomes counts.
+    pub fn absorb(&mut self, other: Self) {
+        let own: BTreeSet<String> = other.findings.iter().map(Finding::fingerprint).collect();
+        self.findings.retain(|finding| !own.contains(&finding.fingerprint()));
+        self.findings.extend(other.findings);
+        self.notices.extend(other.notices);
+        self.neighbourhood = other.neighbourhood.or(self.neighbourhood.take());
+        for backend in other.backends {
+            match self.backends.iter_mut().find(|own| own.name == backend.name) {
+                Some(own) => own.requests.add(&backend.requests),
+                None => self.backends.push(backend),
+            }
+        }
+        self.github = other.github.or(self.github.take());
+        self.duration_ms += other.duration_ms;
+        let outcome = match other.outcome.code() > self.outcome.code() {
+            true => other.outcome,
+            false => self.outcome,
+        };
+        self.stopped = self.stopped.take().or(other.stopped);
+        self.settle();
+        self.outcome = outcome;
     }
 
     /// One line for the log of the state.
@@ -611,6 +790,19 @@ impl Report {
         }
         actions
     }
+}
+
+/// Findings with their fingerprints.
+fn printed<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Printed<'a> {
+        fingerprint: String,
+        #[serde(flatten)]
+        finding: &'a Finding,
+    }
+    serializer.collect_seq(
+        findings.iter().map(|finding| Printed { fingerprint: finding.fingerprint(), finding }),
+    )
 }
 
 /// Endpoints by their requests, most first.

@@ -22,6 +22,9 @@ pub(super) enum Endpoint<'a> {
     PropertyItem(&'a ObjectId, &'a PropertyId),
     Body(&'a ObjectId),
     EditBody(&'a ObjectId),
+    Comments,
+    CreateComment,
+    DeleteComment(&'a ObjectId),
     Views,
     View(&'a ObjectId),
     CreateView,
@@ -47,11 +50,15 @@ impl Endpoint<'_> {
             | Self::Page(_)
             | Self::PropertyItem(..)
             | Self::Body(_)
+            | Self::Comments
             | Self::Views
             | Self::View(_) => Method::GET,
-            Self::CreateDatabase | Self::Query(_) | Self::CreatePage | Self::CreateView => {
-                Method::POST
-            }
+            Self::CreateDatabase
+            | Self::Query(_)
+            | Self::CreatePage
+            | Self::CreateComment
+            | Self::CreateView => Method::POST,
+            Self::DeleteComment(_) => Method::DELETE,
             Self::UpdateDatabase(_)
             | Self::UpdateDataSource(_)
             | Self::UpdatePage(_)
@@ -81,6 +88,8 @@ impl Endpoint<'_> {
             Self::Page(id) | Self::UpdatePage(id) => format!("/v1/pages/{id}"),
             Self::PropertyItem(id, property) => format!("/v1/pages/{id}/properties/{property}"),
             Self::Body(id) | Self::EditBody(id) => format!("/v1/pages/{id}/markdown"),
+            Self::Comments | Self::CreateComment => "/v1/comments".to_owned(),
+            Self::DeleteComment(id) => format!("/v1/comments/{id}"),
             Self::Views | Self::CreateView => "/v1/views".to_owned(),
             Self::View(id) => format!("/v1/views/{id}"),
         }
@@ -104,6 +113,9 @@ impl Endpoint<'_> {
             Self::PropertyItem(..) => "GET /v1/pages/{id}/properties/{id}",
             Self::Body(_) => "GET /v1/pages/{id}/markdown",
             Self::EditBody(_) => "PATCH /v1/pages/{id}/markdown",
+            Self::Comments => "GET /v1/comments",
+            Self::CreateComment => "POST /v1/comments",
+            Self::DeleteComment(_) => "DELETE /v1/comments/{id}",
             Self::Views => "GET /v1/views",
             Self::View(_) => "GET /v1/views/{id}",
             Self::CreateView => "POST /v1/views",
@@ -127,6 +139,8 @@ impl Endpoint<'_> {
             | Self::PropertyItem(id, _)
             | Self::Body(id)
             | Self::EditBody(id) => format!("page {id}"),
+            Self::Comments | Self::CreateComment => "the comments of a page".to_owned(),
+            Self::DeleteComment(id) => format!("comment {id}"),
             Self::Views | Self::CreateView => "the database of the views".to_owned(),
             Self::View(id) => format!("view {id}"),
         }
@@ -140,6 +154,8 @@ impl Endpoint<'_> {
             | Self::UpdateDataSource(_)
             | Self::UpdatePage(_)
             | Self::EditBody(_) => "Update content",
+            Self::Comments => "Read comments",
+            Self::CreateComment | Self::DeleteComment(_) => "Insert comments",
             Self::Users => "Read user information including email addresses",
             _ => "Read content",
         }
@@ -164,6 +180,7 @@ mod tests {
             Endpoint::Page(&id),
             Endpoint::PropertyItem(&id, &property),
             Endpoint::Body(&id),
+            Endpoint::Comments,
             Endpoint::Views,
             Endpoint::View(&id),
         ];
@@ -175,6 +192,8 @@ mod tests {
             Endpoint::CreatePage,
             Endpoint::UpdatePage(&id),
             Endpoint::EditBody(&id),
+            Endpoint::CreateComment,
+            Endpoint::DeleteComment(&id),
         ];
         assert!(reads.iter().all(|e| e.meaning() == Meaning::Read));
         assert!(writes.iter().all(|e| e.meaning() == Meaning::Write));

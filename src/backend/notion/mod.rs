@@ -19,8 +19,8 @@ use secrecy::SecretString;
 use serde_json::Value as Json;
 
 use super::{
-    Backend, BackendError, BodyRead, Identity, Listing, Place, Plan, Presence, RemotePage,
-    Repaired, Requests, Schema, WriteGate,
+    Backend, BackendError, BodyRead, Comments, Identity, Listing, Overview, Place, Plan, Presence,
+    RemotePage, Repaired, Requests, Schema, WriteGate,
 };
 use client::Client;
 use endpoint::Endpoint;
@@ -29,10 +29,12 @@ use id::ObjectId;
 mod answer;
 mod body;
 mod client;
+mod comments;
 mod endpoint;
 mod id;
 mod limiter;
 mod memory;
+mod overview;
 mod pages;
 mod paging;
 mod places;
@@ -190,7 +192,12 @@ impl Backend for Notion {
         let id = text("id").ok_or_else(|| BackendError::Unavailable {
             message: "Notion does not say whose token this is.".to_owned(),
         })?;
-        Ok(Identity { id: id.to_owned(), bot: text("type") == Some("bot") })
+        let workspace = user.get("bot").and_then(|bot| bot.get("workspace_id")?.as_str());
+        Ok(Identity {
+            id: id.to_owned(),
+            bot: text("type") == Some("bot"),
+            workspace: workspace.map(str::to_owned),
+        })
     }
 
     async fn locate(
@@ -307,6 +314,14 @@ impl Backend for Notion {
         page: &str,
     ) -> Result<RemotePage, BackendError> {
         self.set_trashed(kind, place, &page_id(page)?, false).await
+    }
+
+    fn overview(&self) -> Option<&dyn Overview> {
+        self.parent_page.is_some().then_some(self)
+    }
+
+    fn comments(&self) -> Option<&dyn Comments> {
+        Some(self)
     }
 
     fn requests(&self) -> Requests {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use agent_sync_core::kind::Kind;
 use agent_sync_core::schema::{
-    self, Change, Choice, Column, Design, Memory, Observed, ObservedColumn, Table,
+    self, Change, Choice, Column, Design, Memory, Observed, ObservedColumn, Obstacle, Table,
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -60,7 +60,21 @@ impl Notion {
         };
         let tables = tables(places);
         let memory = Memory { views: &found.made.views, ..memory(place, &tables) };
-        let changes = schema::plan(&wanted, memory, Some(&observed));
+        let mut changes = schema::plan(&wanted, memory, Some(&observed));
+        // Whoever says where a kind lives may have moved it on purpose, and its relations stay as they were.
+        changes.retain(|change| match change {
+            Change::Obstacle { column, obstacle: Obstacle::WrongTarget { target }, .. }
+                if self.databases.contains_key(target) =>
+            {
+                notices.push(format!(
+                    "Property \"{column}\" of database {} points to another database than the one that is \
+                     configured for kind {target}; its values are left to people until that is corrected in Notion.",
+                    kind.database
+                ));
+                false
+            }
+            _ => true,
+        });
         Ok(Plan { place: Some(found), changes, notices })
     }
 
