@@ -633,6 +633,7 @@ impl Report {
                 self.backends.push(part);
             }
         }
+        self.schema.extend(turn.schema);
         self.conflicts.extend(turn.conflicts);
         for decided in turn.decided {
             if !self.decided.iter().any(|old| old.fingerprint == decided.fingerprint) {
