@@ -188,10 +188,22 @@ fn first_push() {
 fn init_into_an_empty_page_and_again() {
     let lab = Lab::new();
     let repo = lab.repo("repo");
-    // Who we are, what is under the page, and for each database its creation and its relations or ids.
-    costs(&lab, &repo, &["init"], 2 + 2 * D);
-    costs(&lab, &repo, &["init"], 1 + D);
+    // Who we are, what is under the page, and for each database its creation, its relations or ids, its three views
+    // and what the last of them needs: the columns are read and two are made.
+    costs(&lab, &repo, &["init"], 2 + (2 + 3 + 3) * D);
+    // Each database and its data source.
+    costs(&lab, &repo, &["init"], 1 + 2 * D);
     assert_eq!(lab.writes(), 0);
+    // Without state: what is under the page, two to find each database and two to look at it, and its four views.
+    repo.git(&["update-ref", "-d", "refs/agent-sync/state"]);
+    costs(&lab, &repo, &["init"], 2 + (2 + 2 + 1 + 4) * D);
+    assert_eq!(lab.writes(), 0);
+    // With a template row: none while its file is as it was.
+    repo.write(".agent/templates/story.md", "# {id}: {title}\n\n## Problem\n\nWords.\n");
+    // Its search, the page with its body, and the body read back.
+    costs(&lab, &repo, &["init"], 1 + 2 * D + 3);
+    costs(&lab, &repo, &["init"], 1 + 2 * D);
+    costs(&lab, &repo, &["sync"], D + 1);
 }
 
 fn people_write(lab: &Lab, database: &str, prefix: &str, count: usize) {

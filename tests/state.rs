@@ -154,6 +154,8 @@ fn shape(value: &Value, path: &str, into: &mut BTreeSet<String>) {
                     ".properties",
                     ".options",
                     ".pushed_by",
+                    ".views",
+                    ".descriptions",
                 ]
                 .iter()
                 .any(|parent| path.ends_with(parent));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use agent_sync_core::kind::Kind;
 use agent_sync_core::markdown::{Dialect, Hunk};
 use agent_sync_core::model::{Properties, Value};
+use agent_sync_core::schema::{Change, Design, Obstacle, Table};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -36,7 +37,7 @@ pub struct Identity {
 }
 
 /// Where a kind lives on a backend, as remembered in the state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The container's id (Notion: database).
     pub database: String,
@@ -45,6 +46,65 @@ pub struct Place {
     /// Property ids by configured property name; ids survive a rename. As the backend gives them (Notion:
     /// percent-encoded).
     pub properties: BTreeMap<String, String>,
+    /// What else was made there.
+    #[serde(default, skip_serializing_if = "Made::is_empty")]
+    pub made: Made,
+}
+
+/// What was made at a place beside its table, so that it is made once: whatever became of it since was a person's
+/// doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// Ids of views by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub views: BTreeMap<String, String>,
+    /// Texts that explain, by configured name of the property; that of the table under the empty name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub descriptions: BTreeMap<String, String>,
+    /// The template row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<TemplateRow>,
+}
+
+impl Made {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What the id property of a template row begins with, before the name of its kind: no artifact has such an id, and
+/// so the row is never one.
+pub const TEMPLATE_ID: &str = "agent-sync:template/";
+
+/// A template row as it was last written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateRow {
+    /// Id of its page.
+    pub page: String,
+    /// Digest of the body of the file that it was made from.
+    pub file: String,
+    /// Digest of the body of the page.
+    pub body: String,
+}
+
+/// What `init` would do at a place.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// The place with what was recognised there; none where there is none.
+    pub place: Option<Place>,
+    /// What has to be done, and what only a person can do.
+    pub changes: Vec<Change>,
+    /// What cannot be looked at and is not needed; a sentence each.
+    pub notices: Vec<String>,
+}
+
+/// What `init` did at a place.
+#[derive(Clone, Debug)]
+pub struct Repaired {
+    /// The place as it is now.
+    pub place: Place,
+    /// What could not be made and is not needed; a sentence each.
+    pub notices: Vec<String>,
 }
 
 /// What is wrong with the schema of a place.
@@ -273,13 +333,54 @@ pub trait Backend: Send + Sync {
         existing: &BTreeMap<String, Place>,
     ) -> Result<BTreeMap<String, Place>, BackendError>;
 
-    /// Adds what is missing and can be added without losing a value (properties, options). `places` are all known.
+    /// What has to be done at the place of a kind so that it is as configured; sends nothing for a place that does
+    /// not exist. `places` are all known; those that are still to be made have no ids. Requests: at most 6.
+    async fn plan(
+        &self,
+        kind: &Kind,
+        place: Option<&Place>,
+        _places: &BTreeMap<String, Place>,
+    ) -> Result<Plan, BackendError> {
+        let Some(place) = place else {
+            return Ok(Plan { changes: vec![Change::Create], ..Plan::default() });
+        };
+        let table = Table::of(kind, &Design::default());
+        let change = |drift: Drift| {
+            let column = table.columns.iter().find(|column| column.property == drift.property);
+            match column.filter(|_| drift.repairable) {
+                Some(column) => Change::AddColumn {
+                    lost: place.properties.contains_key(&column.property),
+                    column: column.clone(),
+                },
+                None => Change::Obstacle {
+                    column: column.map_or_else(|| drift.property.clone(), |c| c.name.clone()),
+                    property: drift.property,
+                    obstacle: Obstacle::Other(drift.message),
+                },
+            }
+        };
+        let schema = self.schema(kind, place).await?;
+        Ok(Plan {
+            changes: schema.drift.into_iter().map(change).collect(),
+            place: Some(schema.place),
+            notices: Vec::new(),
+        })
+    }
+
+    /// Does what was planned for an existing place, as far as it is possible and still needed. Nothing is taken
+    /// away. `places` are all known.
     async fn repair(
         &self,
         kind: &Kind,
         place: &Place,
         places: &BTreeMap<String, Place>,
-    ) -> Result<Schema, BackendError>;
+        changes: &[Change],
+    ) -> Result<Repaired, BackendError>;
+
+    /// Whether people work there, so that a template row serves them.
+    fn is_for_people(&self) -> bool {
+        false
+    }
 
     /// Reads the schema: 1 request.
     async fn schema(&self, kind: &Kind, place: &Place) -> Result<Schema, BackendError>;
@@ -440,6 +541,7 @@ pub fn connect(
         token: SecretString::from(token.trim().to_owned()),
         parent_page: notion.parent_page.clone(),
         databases: notion.databases.clone(),
+        designs: notion.designs.clone(),
         requests_per_minute: notion.requests_per_minute,
         dialect: notion.dialect,
         settle_time: Duration::from_secs(notion.settle_seconds),

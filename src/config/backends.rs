@@ -117,6 +117,7 @@ fn notion(
         name: name.to_owned(),
         parent_page: None,
         databases: BTreeMap::new(),
+        designs: BTreeMap::new(),
         requests_per_minute: 180,
         dialect: Dialect::NotionV1,
         share: SHARED

@@ -193,6 +193,65 @@ pub(super) struct KindFile {
     pub(super) format: Option<FormatFile>,
     /// Its properties by name; false drops one of the preset.
     pub(super) properties: Option<Ordered<Option<PropertyEntry>>>,
+    /// Text under the title of its database.
+    pub(super) description: Option<String>,
+    /// Views of its database by name, beside the usual ones (By scope, By status, Recently edited); false drops a
+    /// usual one. false for the whole: no views.
+    pub(super) views: Option<ViewsFile>,
+    /// File with the text of the template row in its database, relative to the repository; false: no template row.
+    /// Default: .agent/templates/{kind}.md, if there is one.
+    pub(super) template: Option<TemplateEntry>,
+}
+
+#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "Views")]
+pub(super) enum ViewsFile {
+    /// false: no views, true: the usual ones.
+    Switch(bool),
+    /// By name.
+    Named(Ordered<Option<ViewEntry>>),
+}
+
+#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum ViewEntry {
+    /// false drops a usual view, true keeps it.
+    Switch(bool),
+    /// The view's settings.
+    View(ViewFile),
+}
+
+#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "View")]
+pub(super) struct ViewFile {
+    /// What it looks like.
+    #[serde(rename = "type")]
+    pub(super) r#type: ViewType,
+    /// Property whose values make the groups of a table or the columns of a board.
+    pub(super) group_by: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ViewType {
+    /// Rows and columns.
+    Table,
+    /// Cards in columns.
+    Board,
+    /// Titles, the last edited first.
+    List,
+}
+
+#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "Template")]
+pub(super) enum TemplateEntry {
+    /// false: no template row, true: from the usual file.
+    Switch(bool),
+    /// The file.
+    File(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]
@@ -242,6 +301,49 @@ pub(super) struct PropertyFile {
     pub(super) target: Option<String>,
     /// Whether values outside the options create new ones. Default: false. Not for a status.
     pub(super) allow_new_options: Option<bool>,
+    /// Text that explains the property in its database.
+    pub(super) description: Option<String>,
+    /// Colours of options by their value in the file. They count when an option is made; Notion changes no colour
+    /// later.
+    pub(super) colors: Option<Ordered<ColorFile>>,
+    /// Whether a relation shows on the pages that it points to as well: true, or the name of the property there.
+    /// Default: false; true stands for the title of this kind's database.
+    pub(super) two_way: Option<TwoWay>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "Color")]
+pub(super) enum ColorFile {
+    /// Light gray.
+    Default,
+    /// Gray.
+    Gray,
+    /// Brown.
+    Brown,
+    /// Orange.
+    Orange,
+    /// Yellow.
+    Yellow,
+    /// Green.
+    Green,
+    /// Blue.
+    Blue,
+    /// Purple.
+    Purple,
+    /// Pink.
+    Pink,
+    /// Red.
+    Red,
+}
+
+#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum TwoWay {
+    /// Whether it does.
+    Switch(bool),
+    /// Name of the other property.
+    Name(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]

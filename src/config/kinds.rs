@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use agent_sync_core::kind::{Format, Kind, Kinds, Property, PropertyType, Rename, Source};
+use agent_sync_core::schema::Design;
 use regex::Regex;
 
 use super::check::{Fault, nearest};
@@ -28,7 +29,7 @@ pub(super) fn build(
     preset: Ordered<KindFile>,
     configured: &Ordered<Option<KindEntry>>,
     faults: &mut Vec<Fault>,
-) -> Kinds {
+) -> (Kinds, BTreeMap<String, Design>) {
     let mut merged = preset;
     let mut builder = Builder { faults, path: vec![key("kinds")] };
     for (name, entry) in &configured.0 {
@@ -41,25 +42,28 @@ pub(super) fn build(
         drop_dangling(name, kind, configured, &present);
     }
     let mut kinds = Kinds::new();
+    let mut designs = BTreeMap::new();
     for (name, file) in &merged.0 {
         builder.path.push(key(name));
         if let Some(kind) = builder.kind(name, file, &present) {
+            designs.insert(name.clone(), builder.design(file, &kind));
             kinds.insert(name.clone(), kind);
         }
         builder.path.pop();
     }
     builder.across(&kinds);
-    kinds
+    builder.other_sides(&kinds, &mut designs);
+    (kinds, designs)
 }
 
-fn key(name: &str) -> Step {
+pub(super) fn key(name: &str) -> Step {
     Step::Key(name.to_owned())
 }
 
 /// Builds kinds and collects what is wrong with them.
 pub(super) struct Builder<'f> {
     faults: &'f mut Vec<Fault>,
-    path: Vec<Step>,
+    pub(super) path: Vec<Step>,
 }
 
 impl Builder<'_> {
@@ -506,7 +510,7 @@ fn property_type(r#type: TypeFile) -> PropertyType {
 }
 
 /// Whether a path is relative and stays below where it begins, outside of `.git`.
-fn is_relative(path: &str) -> bool {
+pub(super) fn is_relative(path: &str) -> bool {
     !path.contains(['\\', '\0', ':'])
         && path.split('/').all(|part| {
             !part.is_empty() && part != "." && part != ".." && !part.eq_ignore_ascii_case(".git")

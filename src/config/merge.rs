@@ -55,8 +55,15 @@ impl Builder<'_> {
         take(&mut base.file, &over.file);
         take(&mut base.id, &over.id);
         take(&mut base.database, &over.database);
+        take(&mut base.description, &over.description);
         base.rename = over.rename.or(base.rename);
         base.format = over.format.or(base.format);
+        if over.views.is_some() {
+            base.views.clone_from(&over.views);
+        }
+        if over.template.is_some() {
+            base.template.clone_from(&over.template);
+        }
         let properties = base.properties.get_or_insert_default();
         for (name, entry) in over.properties.iter().flat_map(|properties| &properties.0) {
             let at = properties.0.iter().position(|(other, _)| other == name);
@@ -153,6 +160,21 @@ fn merge_property(base: &mut PropertyFile, over: &PropertyFile) {
         base.target.clone_from(&over.target);
     }
     base.allow_new_options = over.allow_new_options.or(base.allow_new_options);
+    if over.description.is_some() {
+        base.description.clone_from(&over.description);
+    }
+    if over.two_way.is_some() {
+        base.two_way.clone_from(&over.two_way);
+    }
+    // Another list of options has colours of its own.
+    if matches!(over.options, Some(Options::List(_))) {
+        base.colors = None;
+    }
+    for (option, color) in over.colors.iter().flat_map(|colors| &colors.0) {
+        let colors = &mut base.colors.get_or_insert_default().0;
+        colors.retain(|(known, _)| !known.eq_ignore_ascii_case(option));
+        colors.push((option.clone(), *color));
+    }
     match (&over.options, &mut base.options) {
         (Some(Options::Map(names)), Some(Options::List(list))) => {
             let pairs = list.iter().map(|name| (name.clone(), name.clone())).collect();

@@ -2,6 +2,7 @@
 
 mod backends;
 mod check;
+mod design;
 mod error;
 mod file;
 mod janitor;
@@ -11,10 +12,12 @@ mod merge;
 mod settings;
 mod source;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use agent_sync_core::kind::Kinds;
+use agent_sync_core::schema::Design;
 
 pub use error::{ConfigError, Problem};
 pub use file::Publish;
@@ -29,6 +32,8 @@ pub struct Config {
     pub file: PathBuf,
     /// Kinds by name.
     pub kinds: Kinds,
+    /// What the tables of the kinds look like to people.
+    pub designs: BTreeMap<String, Design>,
     /// Backends, in the order of the file.
     pub backends: Vec<BackendConfig>,
     /// The repository as seen from outside.
@@ -95,7 +100,9 @@ pub struct NotionConfig {
     /// Page under which databases are found and created: a lower-case id with dashes.
     pub parent_page: Option<String>,
     /// Databases (or data sources) by kind: lower-case ids with dashes. The other kinds' are found by title.
-    pub databases: std::collections::BTreeMap<String, String>,
+    pub databases: BTreeMap<String, String>,
+    /// What the databases look like to people, by kind.
+    pub designs: BTreeMap<String, Design>,
     /// Requests that may be made per minute.
     pub requests_per_minute: u32,
     /// Grammar of page bodies.

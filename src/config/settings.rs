@@ -123,7 +123,7 @@ fn build(file: PathBuf, raw: &File, env: Env<'_>, faults: &mut Vec<Fault>) -> Op
         }
     };
     let none = Ordered::default();
-    let kinds = kinds::build(preset, raw.kinds.as_ref().unwrap_or(&none), faults);
+    let (kinds, designs) = kinds::build(preset, raw.kinds.as_ref().unwrap_or(&none), faults);
     if kinds.is_empty() && faults.is_empty() {
         fault(
             faults,
@@ -132,7 +132,12 @@ fn build(file: PathBuf, raw: &File, env: Env<'_>, faults: &mut Vec<Fault>) -> Op
             "Use `preset: agent`, or describe a kind under `kinds:`.",
         );
     }
-    let backends = backends::backends(raw, &kinds, env, faults);
+    let mut backends = backends::backends(raw, &kinds, env, faults);
+    for backend in &mut backends {
+        if let BackendConfig::Notion(notion) = backend {
+            notion.designs.clone_from(&designs);
+        }
+    }
     let state = state(raw.state.as_ref(), faults);
     let limits = limits(raw.limits.as_ref(), faults);
     let day = Duration::from_secs(24 * 60 * 60);
@@ -154,6 +159,7 @@ fn build(file: PathBuf, raw: &File, env: Env<'_>, faults: &mut Vec<Fault>) -> Op
         mapping_hash: mapping_hash(&kinds, &backends),
         backends,
         kinds,
+        designs,
         repository: repository(raw.repository.as_ref(), env, faults),
         limits,
         full_every,

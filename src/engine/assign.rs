@@ -10,7 +10,7 @@ use agent_sync_core::model::{Key, Value};
 use regex::Regex;
 
 use super::observe::{Unnamed, World};
-use super::{RunError, Turn};
+use super::{RunError, Turn, template};
 use crate::backend::{BackendError, Life, Presence};
 use crate::repo::id_of;
 
@@ -49,7 +49,9 @@ pub(super) async fn assign(turn: &Turn<'_>, world: &World) -> Result<usize, RunE
         }
         for (page, id) in given {
             let now = turn.backend.page(kind, place, &page.page).await?;
-            let free = matches!(&now, Presence::Found(now) if now.id == page.id && now.life == Life::Alive);
+            // A copy of the template row has no id of its own.
+            let free = matches!(&now, Presence::Found(now)
+                if template::own_id(now) == page.id.as_deref() && now.life == Life::Alive);
             if !free {
                 continue;
             }

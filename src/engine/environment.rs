@@ -1,15 +1,13 @@
 //! The page in a backend that shows what is synced, and carries the mark by which a run sees whose databases it is
 //! about to write to (docs/decisions/0008).
 
-use std::collections::BTreeMap;
-
 use agent_sync_core::kind::Format;
 use agent_sync_core::markdown::{self, Dialect, Local, Push};
 use serde::{Deserialize, Serialize};
 
 use super::book::text_id;
 use super::{RunError, Turn};
-use crate::backend::{BackendError, Identity, Overview, Place};
+use crate::backend::{BackendError, Identity, Overview};
 use crate::report::{
     ENVIRONMENT_TITLE, Environment, OpenConflict, environment, environment_date, environment_mark,
 };
@@ -73,21 +71,13 @@ fn repository<'a>(turn: &'a Turn<'_>) -> Option<&'a str> {
 }
 
 /// Before the first write to a database that the state does not know: the page beside it must not say that it is
-/// another repository's, or another workspace's that was copied. Requests: none where all are known, else 1 for the
-/// neighbours and 1 for each page of that title.
+/// another repository's, or another workspace's that was copied. Requests: 1 for the neighbours and 1 for each page of that
+/// title.
 ///
 /// # Errors
 /// [`RunError::Refused`]; what the backend says.
-pub(super) async fn check(
-    turn: &Turn<'_>,
-    identity: &Identity,
-    known: &BTreeMap<String, Place>,
-    places: &BTreeMap<String, Place>,
-) -> Result<(), RunError> {
+pub(super) async fn check(turn: &Turn<'_>, identity: &Identity) -> Result<(), RunError> {
     let Some(overview) = turn.backend.overview() else { return Ok(()) };
-    if places.keys().all(|kind| known.contains_key(kind)) {
-        return Ok(());
-    }
     for page in overview.find(ENVIRONMENT_TITLE).await? {
         let body = turn.backend.body(&page).await?;
         let Some(mark) = mark(turn.backend.dialect(), &body.text) else { continue };

@@ -45,6 +45,7 @@ mod restore;
 mod retention;
 mod stop;
 mod sync;
+mod template;
 mod work;
 
 pub use book::{Decision, Keep};

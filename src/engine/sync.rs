@@ -7,6 +7,7 @@ use agent_sync_core::plan::{self, Conflict};
 
 use super::book::Record;
 use super::damage;
+use super::environment;
 use super::execute::{self, Executed, Hands};
 use super::finish::{self, Pen};
 use super::init;
@@ -31,20 +32,89 @@ const NAME: usize = 100;
 pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     turn.check_mapping()?;
     let identity = turn.backend.identity().await?;
-    let mut places = turn.places().await?;
+    match once(turn, &identity).await {
+        Err(Failure::Drift(error)) => {
+            let may_make = turn.session.request.command.writes() && !turn.session.request.dry_run;
+            if !(turn.auto_init && may_make) {
+                return Err(explained(turn, error).await);
+            }
+            if let Some(left) = init::databases(turn, &identity).await? {
+                return Err(left);
+            }
+            once(turn, &identity).await.map_err(Failure::error)
+        }
+        done => done.map_err(Failure::error),
+    }
+}
+
+/// Why an attempt ended.
+enum Failure {
+    /// Before its first write, over something that `init` may repair.
+    Drift(RunError),
+    /// Over anything else.
+    Other(RunError),
+}
+
+impl Failure {
+    /// A refusal by the backend smells of drift.
+    fn smelt(error: RunError) -> Self {
+        match error {
+            RunError::Refused(_) => Self::Drift(error),
+            error => Self::Other(error),
+        }
+    }
+
+    fn error(self) -> RunError {
+        match self {
+            Self::Drift(error) | Self::Other(error) => error,
+        }
+    }
+}
+
+impl<E: Into<RunError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+/// What the schemas say about a refusal, where they say anything: 1 request for each database, which only a run that
+/// failed asks.
+async fn explained(turn: &mut Turn<'_>, error: RunError) -> RunError {
+    let places = turn.book.backend(turn.backend.name()).places.clone();
+    let mut drift = Vec::new();
+    for kind in turn.kinds.values() {
+        let Some(place) = places.get(&kind.name) else { continue };
+        // What cannot be read explains nothing.
+        if let Ok(schema) = turn.backend.schema(kind, place).await {
+            drift.extend(schema.drift.into_iter().map(|drift| drift.message));
+        }
+    }
+    let said = error.to_string();
+    match drift.first() {
+        Some(first) if !said.contains(first.as_str()) => {
+            RunError::Refused(format!("{said} {}", drift.join(" ")))
+        }
+        _ => error,
+    }
+}
+
+/// One attempt.
+async fn once(turn: &mut Turn<'_>, identity: &Identity) -> Result<(), Failure> {
+    let places = turn.places().await.map_err(Failure::smelt)?;
     let missing: Vec<String> =
         turn.kinds.keys().filter(|name| !places.contains_key(*name)).cloned().collect();
-    let may_make = turn.session.request.command.writes() && !turn.session.request.dry_run;
-    if !missing.is_empty() && turn.auto_init && may_make {
-        init::databases(turn).await?;
-        places = turn.places().await?;
-    } else if !missing.is_empty() {
-        return not_initialised(turn, &places, &missing);
+    if !missing.is_empty() {
+        return not_initialised(turn, &places, &missing).map_err(Failure::smelt);
     }
     let name = turn.backend.name().to_owned();
+    let known = &turn.book.backend(&name).places;
+    let found = places.keys().any(|kind| !known.contains_key(kind));
+    if found && turn.session.request.command.writes() && !turn.session.request.dry_run {
+        environment::check(turn, identity).await?;
+    }
     turn.book.backend(&name).places.extend(places.clone());
     turn.book.backend(&name).identity = Some(identity.clone());
-    let mut world = look(turn, &identity, &places).await?;
+    let mut world = look(turn, identity, &places).await.map_err(Failure::smelt)?;
     let request = &turn.session.request;
     let pulls = matches!(request.command, Command::Pull | Command::Sync) && !request.dry_run;
     if turn.assign_ids
@@ -52,7 +122,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
         && request.artifacts.is_empty()
         && assign::assign(turn, &world).await? > 0
     {
-        world = look(turn, &identity, &places).await?;
+        world = look(turn, identity, &places).await?;
     }
     note_selected(turn, &world);
     let mode = mode(&turn.session.request.command, turn.session.request.force);
@@ -82,10 +152,11 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
         match guard(turn, &world, &tasks).await {
             // The plan is what a person has to look at now.
             Err(stop @ RunError::Guarded(_)) if !writes => turn.report.stopped = Some(stop),
-            stop => stop?,
+            Err(stop) => return Err(stop.into()),
+            Ok(()) => {}
         }
         if writes {
-            check_schema(turn, &mut world, &tasks).await?;
+            check_schema(turn, &mut world, &tasks).await.map_err(Failure::smelt)?;
             if mode.push {
                 relabel::send(turn, &mut world).await?;
             }
@@ -124,6 +195,12 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     report(turn, &world, &tasks, &executed, writes).await?;
     if !writes && !turn.relay.alone {
         foresee(turn, &mut world, &tasks).await?;
+    }
+    let request = &turn.session.request;
+    let syncs = matches!(request.command, Command::Sync | Command::Push | Command::Pull);
+    if writes && syncs && request.artifacts.is_empty() && request.kinds.is_empty() {
+        environment::note(turn);
+        environment::show(turn, identity, false).await;
     }
     if writes {
         turn.book.meta.mapping.clone_from(&turn.session.config.mapping_hash);

@@ -33,6 +33,7 @@ pub fn human(report: &Report, verbose: bool) -> String {
         for (action, artifacts) in report.by_action() {
             write_action(&mut out, report, action, &artifacts, verbose);
         }
+        write_schema(&mut out, report);
     }
     for (n, conflict) in report.conflicts.iter().enumerate() {
         let place = place(conflict.path.as_deref(), conflict.line, conflict.url.as_deref());
@@ -136,6 +137,9 @@ fn write_action(
     verbose: bool,
 ) {
     let _ = writeln!(out, "{} {}", artifacts.len(), title(report, action));
+    if action.ends_with("-database") && !report.schema.is_empty() {
+        return;
+    }
     let shown = if verbose { artifacts.len() } else { LISTED };
     for artifact in artifacts.iter().take(shown) {
         let place =
@@ -154,6 +158,25 @@ fn write_action(
     }
     if artifacts.len() > shown {
         let _ = writeln!(out, "  … and {} more (-v lists them)", artifacts.len() - shown);
+    }
+}
+
+/// What is done to each database, a line each.
+fn write_schema(out: &mut String, report: &Report) {
+    let mut last = None;
+    for change in &report.schema {
+        let database = (&change.backend, &change.database);
+        if last.replace(database) != Some(database) {
+            let _ = writeln!(out, "  {} ({})", one_line(&change.database), change.kind);
+        }
+        let action = change.action.replace('-', " ");
+        let _ = match change.what.as_str() {
+            "database" => writeln!(out, "    {action} database"),
+            what => writeln!(out, "    {action} {what} \"{}\"", one_line(&change.name)),
+        };
+        if action != "create" && change.what != "template" {
+            let _ = writeln!(out, "      {} {}", one_line(&change.message), one_line(&change.fix));
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod escape;
 pub mod github;
 mod human;
 mod progress;
+mod schema;
 
 pub use diff::unified;
 pub use environment::{
@@ -25,6 +26,7 @@ pub use environment::{
 pub use escape::{cut, inert, markdown_text, one_line};
 pub use human::human;
 pub use progress::progress;
+pub use schema::SchemaChange;
 
 /// How a run ended; each has an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -496,6 +498,9 @@ pub struct Report {
     pub backends: Vec<BackendReport>,
     /// Artifacts that are not simply unchanged.
     pub artifacts: Vec<ArtifactReport>,
+    /// What is done to the databases (`init`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub schema: Vec<SchemaChange>,
     /// Open conflicts.
     pub conflicts: Vec<ConflictReport>,
     /// Conflicts that are answered, and whose answers wait for being applied.
@@ -565,6 +570,7 @@ impl Report {
             outcome: Outcome::Clean,
             backends: Vec::new(),
             artifacts: Vec::new(),
+            schema: Vec::new(),
             conflicts: Vec::new(),
             decided: Vec::new(),
             findings: Vec::new(),
@@ -653,6 +659,7 @@ impl Report {
                 self.backends.push(part);
             }
         }
+        self.schema.extend(turn.schema);
         self.conflicts.extend(turn.conflicts);
         for decided in turn.decided {
             if !self.decided.iter().any(|old| old.fingerprint == decided.fingerprint) {

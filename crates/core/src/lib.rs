@@ -6,3 +6,4 @@ pub mod kind;
 pub mod markdown;
 pub mod model;
 pub mod plan;
+pub mod schema;

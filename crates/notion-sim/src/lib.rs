@@ -22,7 +22,7 @@
 //!   side of a two-way relation.
 //! - `<unknown>` and other tags of things that exist cannot be written anew through Markdown.
 //! - A person's change of a schema does not move any time of last edit.
-//! - No async tasks, templates, views or webhooks; files are uploaded in one part only, and icons and covers do not
+//! - No async tasks, templates, webhooks, queries or dashboards of views; files are uploaded in one part only, and icons and covers do not
 //!   take them. Custom emoji are a fixed list. Formulas and rollups show what a person sets, and conditions on the
 //!   items of a rollup match nothing.
 //!
@@ -53,5 +53,5 @@ pub use fault::{Fault, FaultKind};
 pub use http::server::{Event, Hook, Phase, Request, Server};
 pub use options::{Capabilities, Options, Rate};
 pub use workspace::Workspace;
-pub use workspace::inspect::{BlockInfo, CommentInfo, DatabaseInfo, PageInfo};
+pub use workspace::inspect::{BlockInfo, CommentInfo, DatabaseInfo, PageInfo, ViewInfo};
 pub use workspace::person::{PersonError, Special};

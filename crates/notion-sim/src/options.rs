@@ -38,6 +38,8 @@ pub struct Options {
     pub odd: Option<u64>,
     /// Changes texts when they are stored, in ways that nobody can foresee: quotes and dashes become typographic.
     pub odd_text: bool,
+    /// Whether there are endpoints for views; without them they answer as any unknown address.
+    pub views: bool,
 }
 
 impl Default for Options {
@@ -57,6 +59,7 @@ impl Default for Options {
             skip_missing: false,
             odd: None,
             odd_text: false,
+            views: true,
         }
     }
 }

@@ -13,6 +13,7 @@ pub(super) enum Endpoint<'a> {
     Children(&'a ObjectId),
     CreateDatabase,
     Database(&'a ObjectId),
+    UpdateDatabase(&'a ObjectId),
     DataSource(&'a ObjectId),
     UpdateDataSource(&'a ObjectId),
     Query(&'a ObjectId),
@@ -25,6 +26,9 @@ pub(super) enum Endpoint<'a> {
     Comments,
     CreateComment,
     DeleteComment(&'a ObjectId),
+    Views,
+    View(&'a ObjectId),
+    CreateView,
 }
 
 /// Whether sending again can do harm (rule 13).
@@ -48,12 +52,19 @@ impl Endpoint<'_> {
             | Self::Page(_)
             | Self::PropertyItem(..)
             | Self::Body(_)
-            | Self::Comments => Method::GET,
-            Self::CreateDatabase | Self::Query(_) | Self::CreatePage | Self::CreateComment => {
-                Method::POST
-            }
+            | Self::Comments
+            | Self::Views
+            | Self::View(_) => Method::GET,
+            Self::CreateDatabase
+            | Self::Query(_)
+            | Self::CreatePage
+            | Self::CreateComment
+            | Self::CreateView => Method::POST,
             Self::DeleteComment(_) => Method::DELETE,
-            Self::UpdateDataSource(_) | Self::UpdatePage(_) | Self::EditBody(_) => Method::PATCH,
+            Self::UpdateDatabase(_)
+            | Self::UpdateDataSource(_)
+            | Self::UpdatePage(_)
+            | Self::EditBody(_) => Method::PATCH,
         }
     }
 
@@ -73,7 +84,7 @@ impl Endpoint<'_> {
             Self::User(id) => format!("/v1/users/{id}"),
             Self::Children(id) => format!("/v1/blocks/{id}/children"),
             Self::CreateDatabase => "/v1/databases".to_owned(),
-            Self::Database(id) => format!("/v1/databases/{id}"),
+            Self::Database(id) | Self::UpdateDatabase(id) => format!("/v1/databases/{id}"),
             Self::DataSource(id) | Self::UpdateDataSource(id) => format!("/v1/data_sources/{id}"),
             Self::Query(id) => format!("/v1/data_sources/{id}/query"),
             Self::CreatePage => "/v1/pages".to_owned(),
@@ -82,6 +93,8 @@ impl Endpoint<'_> {
             Self::Body(id) | Self::EditBody(id) => format!("/v1/pages/{id}/markdown"),
             Self::Comments | Self::CreateComment => "/v1/comments".to_owned(),
             Self::DeleteComment(id) => format!("/v1/comments/{id}"),
+            Self::Views | Self::CreateView => "/v1/views".to_owned(),
+            Self::View(id) => format!("/v1/views/{id}"),
         }
     }
 
@@ -94,6 +107,7 @@ impl Endpoint<'_> {
             Self::Children(_) => "GET /v1/blocks/{id}/children",
             Self::CreateDatabase => "POST /v1/databases",
             Self::Database(_) => "GET /v1/databases/{id}",
+            Self::UpdateDatabase(_) => "PATCH /v1/databases/{id}",
             Self::DataSource(_) => "GET /v1/data_sources/{id}",
             Self::UpdateDataSource(_) => "PATCH /v1/data_sources/{id}",
             Self::Query(_) => "POST /v1/data_sources/{id}/query",
@@ -106,6 +120,9 @@ impl Endpoint<'_> {
             Self::Comments => "GET /v1/comments",
             Self::CreateComment => "POST /v1/comments",
             Self::DeleteComment(_) => "DELETE /v1/comments/{id}",
+            Self::Views => "GET /v1/views",
+            Self::View(_) => "GET /v1/views/{id}",
+            Self::CreateView => "POST /v1/views",
         }
     }
 
@@ -117,7 +134,7 @@ impl Endpoint<'_> {
             Self::User(id) => format!("user {id}"),
             Self::Children(id) => format!("page {id}"),
             Self::CreateDatabase => "the parent page".to_owned(),
-            Self::Database(id) => format!("database {id}"),
+            Self::Database(id) | Self::UpdateDatabase(id) => format!("database {id}"),
             Self::DataSource(id) | Self::UpdateDataSource(id) | Self::Query(id) => {
                 format!("data source {id}")
             }
@@ -129,14 +146,19 @@ impl Endpoint<'_> {
             | Self::EditBody(id) => format!("page {id}"),
             Self::Comments | Self::CreateComment => "the comments of a page".to_owned(),
             Self::DeleteComment(id) => format!("comment {id}"),
+            Self::Views | Self::CreateView => "the database of the views".to_owned(),
+            Self::View(id) => format!("view {id}"),
         }
     }
 
     /// The capability that the connection needs for it, as its settings call it.
     pub(super) fn capability(&self) -> &'static str {
         match self {
-            Self::CreateDatabase | Self::CreatePage => "Insert content",
-            Self::UpdateDataSource(_) | Self::UpdatePage(_) | Self::EditBody(_) => "Update content",
+            Self::CreateDatabase | Self::CreatePage | Self::CreateView => "Insert content",
+            Self::UpdateDatabase(_)
+            | Self::UpdateDataSource(_)
+            | Self::UpdatePage(_)
+            | Self::EditBody(_) => "Update content",
             Self::User(_) => "Read user information",
             Self::Comments => "Read comments",
             Self::CreateComment | Self::DeleteComment(_) => "Insert comments",
@@ -165,9 +187,13 @@ mod tests {
             Endpoint::PropertyItem(&id, &property),
             Endpoint::Body(&id),
             Endpoint::Comments,
+            Endpoint::Views,
+            Endpoint::View(&id),
         ];
         let writes = [
             Endpoint::CreateDatabase,
+            Endpoint::UpdateDatabase(&id),
+            Endpoint::CreateView,
             Endpoint::UpdateDataSource(&id),
             Endpoint::CreatePage,
             Endpoint::UpdatePage(&id),

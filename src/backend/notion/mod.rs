@@ -1,8 +1,8 @@
 //! The Notion backend.
 //!
 //! `client` sends and decides about repetition, by what `endpoint` says a call means and `answer` reads from the
-//! reply; `limiter` holds the request window. The rest is what the engine asks for: `places` and `schema` for
-//! databases, `query` and `pages` for pages, `values` and `written` for their properties, `body` for their text.
+//! reply; `limiter` holds the request window. The rest is what the engine asks for: `places`, `schema`, `repair`
+//! and `views` for databases, `query` and `pages` for pages, `values` and `written` for their properties, `body` for their text.
 //! `memory` keeps what writes need from reads.
 
 use std::collections::BTreeMap;
@@ -12,14 +12,15 @@ use std::time::Duration;
 use agent_sync_core::kind::Kind;
 use agent_sync_core::markdown::{Dialect, Hunk};
 use agent_sync_core::model::{Properties, Value};
+use agent_sync_core::schema::{Change, Design};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value as Json;
 
 use super::{
-    Backend, BackendError, BodyRead, Comments, Identity, Listing, Overview, Place, Presence,
-    RemotePage, Requests, Schema, WriteGate,
+    Backend, BackendError, BodyRead, Comments, Identity, Listing, Overview, Place, Plan, Presence,
+    RemotePage, Repaired, Requests, Schema, WriteGate,
 };
 use client::Client;
 use endpoint::Endpoint;
@@ -38,12 +39,14 @@ mod pages;
 mod paging;
 mod places;
 mod query;
+mod repair;
 mod schema;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod values;
+mod views;
 mod written;
 
 pub use client::Tuning;
@@ -61,6 +64,8 @@ pub struct NotionOptions {
     pub parent_page: Option<String>,
     /// Database or data source (id or URL) by kind, where configured.
     pub databases: BTreeMap<String, String>,
+    /// What the databases look like to people, by kind.
+    pub designs: BTreeMap<String, Design>,
     /// Requests that the connection may make in any 60 seconds.
     pub requests_per_minute: u32,
     /// Grammar of page bodies.
@@ -77,10 +82,12 @@ pub struct Notion {
     name: String,
     parent_page: Option<ObjectId>,
     databases: BTreeMap<String, ObjectId>,
+    designs: BTreeMap<String, Design>,
     settle_time: Duration,
     dialect: Dialect,
     client: Client,
     memory: memory::Memory,
+    views: views::Refusal,
 }
 
 impl Notion {
@@ -120,10 +127,12 @@ impl Notion {
             name: options.name,
             parent_page,
             databases,
+            designs: options.designs,
             settle_time: options.settle_time,
             dialect: options.dialect,
             client,
             memory: memory::Memory::default(),
+            views: views::Refusal::default(),
         })
     }
 }
@@ -207,13 +216,27 @@ impl Backend for Notion {
         self.create_databases(kinds, existing).await
     }
 
+    async fn plan(
+        &self,
+        kind: &Kind,
+        place: Option<&Place>,
+        places: &BTreeMap<String, Place>,
+    ) -> Result<Plan, BackendError> {
+        self.plan_place(kind, place, places).await
+    }
+
     async fn repair(
         &self,
         kind: &Kind,
         place: &Place,
         places: &BTreeMap<String, Place>,
-    ) -> Result<Schema, BackendError> {
-        self.repair_schema(kind, place, places).await
+        changes: &[Change],
+    ) -> Result<Repaired, BackendError> {
+        self.repair_place(kind, place, places, changes).await
+    }
+
+    fn is_for_people(&self) -> bool {
+        true
     }
 
     async fn schema(&self, kind: &Kind, place: &Place) -> Result<Schema, BackendError> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use agent_sync_core::kind::{Kind, PropertyType};
+use agent_sync_core::schema::{Column, Table};
 use serde_json::{Map, Value as Json, json};
 
 use super::answer::Failure;
@@ -12,7 +13,7 @@ use super::paging::Cursor;
 use super::schema::{alive, compare, definition};
 use super::written::text_item;
 use super::{Notion, place_id};
-use crate::backend::{BackendError, Place};
+use crate::backend::{BackendError, Made, Place};
 
 impl Notion {
     pub(super) async fn locate_places(
@@ -42,12 +43,48 @@ impl Notion {
         if let Some(parent) = self.parent_page.as_ref().filter(|_| !by_title.is_empty()) {
             let databases = self.child_databases(parent).await?;
             for kind in by_title {
-                if let Some(id) = only_candidate(kind, parent, &databases)? {
-                    places.insert(kind.name.clone(), self.locate_database(kind, id).await?);
+                let named = databases.iter().filter(|(_, title)| *title == kind.database);
+                let candidates: Vec<&ObjectId> = named.map(|(id, _)| id).collect();
+                if let Some(place) = self.choose(kind, parent, &candidates).await? {
+                    places.insert(kind.name.clone(), place);
                 }
             }
         }
         Ok(places)
+    }
+
+    /// The database among those with a kind's title: the only one, else the only one whose columns fit.
+    async fn choose(
+        &self,
+        kind: &Kind,
+        parent: &ObjectId,
+        candidates: &[&ObjectId],
+    ) -> Result<Option<Place>, BackendError> {
+        match candidates {
+            [] => return Ok(None),
+            [only] => return self.locate_database(kind, only).await.map(Some),
+            _ => {}
+        }
+        let mut fitting = Vec::new();
+        for id in candidates {
+            match self.find_in_database(kind, id).await {
+                Ok((place, object)) if fits(kind, &object) => fitting.push(place),
+                // What cannot be read, such as a view of another database, cannot be meant.
+                Ok(_) | Err(BackendError::NotFound { .. } | BackendError::Refused { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match (fitting.pop(), fitting.is_empty()) {
+            (Some(only), true) => Ok(Some(only)),
+            _ => Err(BackendError::Refused {
+                message: format!(
+                    "Page {parent} holds several databases called {}: {}.",
+                    kind.database,
+                    candidates.iter().map(|id| described(id)).collect::<Vec<_>>().join(", ")
+                ),
+                remedy: choice(kind),
+            }),
+        }
     }
 
     /// A configured id may be that of a database or of a data source.
@@ -74,13 +111,23 @@ impl Notion {
         }
     }
 
-    /// The place in a database that has one data source: 2 requests.
     async fn locate_database(&self, kind: &Kind, id: &ObjectId) -> Result<Place, BackendError> {
+        Ok(self.find_in_database(kind, id).await?.0)
+    }
+
+    /// The place in a database, and its data source: 2 requests. Of several data sources it is the one that is
+    /// called as the kind's database should be.
+    async fn find_in_database(
+        &self,
+        kind: &Kind,
+        id: &ObjectId,
+    ) -> Result<(Place, Json), BackendError> {
         let database = self.client.call(Endpoint::Database(id), &[], None).await?.body;
         alive(kind, &database)?;
-        let data_source = only_data_source(kind, id, &database)?;
+        let data_source = choose_data_source(kind, id, &database)?;
         let object = self.client.call(Endpoint::DataSource(&data_source), &[], None).await?.body;
-        Ok(place(kind, id.to_string(), &data_source, &object))
+        let place = place(kind, id.to_string(), &data_source, &object);
+        Ok((place, object))
     }
 
     async fn locate_data_source(&self, kind: &Kind, id: &ObjectId) -> Result<Place, BackendError> {
@@ -137,29 +184,46 @@ impl Notion {
         let mut targets = existing.clone();
         targets.extend(places.clone());
         for kind in kinds {
-            let Some(place) = places.get_mut(&kind.name) else { continue };
+            let Some(place) = targets.get(&kind.name) else { continue };
             let id = place_id(&place.data_source)?;
-            let relations = definitions(kind, &targets, |r#type| r#type == PropertyType::Relation);
-            let answer = if relations.is_empty() {
-                self.client.call(Endpoint::DataSource(&id), &[], None).await?
-            } else {
+            let relations = definitions(&self.table(kind), &targets, PropertyType::Relation, true);
+            if !relations.is_empty() {
                 let request = json!({ "properties": relations });
-                self.client.call(Endpoint::UpdateDataSource(&id), &[], Some(&request)).await?
-            };
-            *place = compare(kind, place, &answer.body).place;
+                let endpoint = Endpoint::UpdateDataSource(&id);
+                let object = self.client.call(endpoint, &[], Some(&request)).await?.body;
+                if let Some(place) = places.get_mut(&kind.name) {
+                    *place = compare(kind, place, &object).place;
+                }
+            }
+        }
+        // The answer to a creation names no column, and other sides came later.
+        for kind in kinds {
+            let Some(place) = places.get_mut(&kind.name) else { continue };
+            let table = self.table(kind);
+            let known = |column: &Column| place.properties.contains_key(&column.property);
+            if place.properties.is_empty()
+                || table.columns.iter().any(|c| is_mirrored(c) && !known(c))
+            {
+                let id = place_id(&place.data_source)?;
+                let object = self.client.call(Endpoint::DataSource(&id), &[], None).await?.body;
+                *place = compare(kind, place, &object).place;
+            }
         }
         Ok(places)
     }
 
     /// The place has no property ids yet: the answer to a creation does not name them.
     async fn create_database(&self, kind: &Kind, parent: &ObjectId) -> Result<Place, BackendError> {
-        let properties =
-            definitions(kind, &BTreeMap::new(), |r#type| r#type != PropertyType::Relation);
-        let request = json!({
+        let table = self.table(kind);
+        let properties = definitions(&table, &BTreeMap::new(), PropertyType::Relation, false);
+        let mut request = json!({
             "parent": { "type": "page_id", "page_id": parent.as_str() },
             "title": [text_item(&kind.database)],
             "initial_data_source": { "properties": properties },
         });
+        if let Some(text) = &table.description {
+            request["description"] = json!([text_item(text)]);
+        }
         let answer = self.client.call(Endpoint::CreateDatabase, &[], Some(&request)).await?.body;
         let id = answer.get("id").and_then(Json::as_str).and_then(ObjectId::parse);
         let unclear = || BackendError::Ambiguous {
@@ -170,25 +234,39 @@ impl Notion {
             committed: answer.get("id").and_then(Json::as_str).map(str::to_owned),
         };
         let database = id.ok_or_else(unclear)?;
-        let data_source = only_data_source(kind, &database, &answer).map_err(|_| unclear())?;
+        let data_source = choose_data_source(kind, &database, &answer).map_err(|_| unclear())?;
+        let described =
+            |column: &Column| Some((column.property.clone(), column.description.clone()?));
+        let own = table.description.clone().map(|text| (String::new(), text));
         Ok(Place {
             database: database.to_string(),
             data_source: data_source.to_string(),
             properties: BTreeMap::new(),
+            made: Made {
+                descriptions: table.columns.iter().filter_map(described).chain(own).collect(),
+                ..Made::default()
+            },
         })
     }
 }
 
+/// Columns as requests make them: those of this type, or all others.
 fn definitions(
-    kind: &Kind,
+    table: &Table,
     targets: &BTreeMap<String, Place>,
-    wanted: impl Fn(PropertyType) -> bool,
+    r#type: PropertyType,
+    wanted: bool,
 ) -> Map<String, Json> {
-    kind.properties
+    table
+        .columns
         .iter()
-        .filter(|property| wanted(property.r#type))
-        .filter_map(|property| Some((property.remote_name.clone(), definition(property, targets)?)))
+        .filter(|column| (column.r#type == r#type) == wanted)
+        .filter_map(|column| Some((column.name.clone(), definition(column, targets)?)))
         .collect()
+}
+
+fn is_mirrored(column: &Column) -> bool {
+    column.relation.as_ref().is_some_and(|relation| relation.mirrored)
 }
 
 fn no_parent(kinds: &[&Kind]) -> BackendError {
@@ -201,37 +279,33 @@ fn no_parent(kinds: &[&Kind]) -> BackendError {
 }
 
 fn place(kind: &Kind, database: String, data_source: &ObjectId, object: &Json) -> Place {
-    let fresh =
-        Place { database, data_source: data_source.to_string(), properties: BTreeMap::new() };
+    let fresh = Place { database, data_source: data_source.to_string(), ..Place::default() };
     compare(kind, &fresh, object).place
 }
 
-/// The database that has a kind's title, if there is one.
-fn only_candidate<'a>(
-    kind: &Kind,
-    parent: &ObjectId,
-    databases: &'a [(ObjectId, String)],
-) -> Result<Option<&'a ObjectId>, BackendError> {
-    let mut found = databases.iter().filter(|(_, title)| *title == kind.database).map(|(id, _)| id);
-    let first = found.next();
-    let others: Vec<_> = found.collect();
-    match first {
-        Some(first) if !others.is_empty() => Err(BackendError::Refused {
-            message: format!(
-                "Page {parent} holds several databases called {}: {first}, {}.",
-                kind.database,
-                others.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-            ),
-            remedy: format!(
-                "Set the right one in the configuration: `databases: {{{}: <id>}}`.",
-                kind.name
-            ),
-        }),
-        first => Ok(first),
-    }
+/// Whether no column of a data source stands in the way of a property.
+fn fits(kind: &Kind, object: &Json) -> bool {
+    let live = object.get("properties").and_then(Json::as_object);
+    kind.properties.iter().filter(|property| property.r#type != PropertyType::Title).all(
+        |property| {
+            let found = live.and_then(|live| live.get(&property.remote_name));
+            found.is_none_or(|found| {
+                found.get("type").and_then(Json::as_str) == Some(property.r#type.name())
+            })
+        },
+    )
 }
 
-fn only_data_source(
+/// An id with the address where a person sees what it is.
+fn described(id: &ObjectId) -> String {
+    format!("{id} (https://app.notion.com/p/{})", id.as_str().replace('-', ""))
+}
+
+fn choice(kind: &Kind) -> String {
+    format!("Set the right one in the configuration: `databases: {{{}: <id>}}`.", kind.name)
+}
+
+fn choose_data_source(
     kind: &Kind,
     database: &ObjectId,
     object: &Json,
@@ -239,15 +313,25 @@ fn only_data_source(
     let sources =
         object.get("data_sources").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
     let id = |source: &Json| source.get("id").and_then(Json::as_str).and_then(ObjectId::parse);
-    match (sources, sources.first().and_then(id)) {
-        ([_], Some(id)) => Ok(id),
-        ([_, _, ..], _) => Err(BackendError::Refused {
+    let called = |source: &&Json| {
+        source.get("name").and_then(Json::as_str).is_some_and(|name| name.trim() == kind.database)
+    };
+    let named: Vec<&Json> = sources.iter().filter(called).collect();
+    let chosen = match (sources, named.as_slice()) {
+        ([only], _) => id(only),
+        (_, [only]) => id(only),
+        _ => None,
+    };
+    match (sources, chosen) {
+        (_, Some(id)) => Ok(id),
+        ([_, _, ..], None) => Err(BackendError::Refused {
             message: format!(
-                "Database {database} of kind {} has several data sources: {}.",
+                "Database {} of kind {} has several data sources: {}.",
+                described(database),
                 kind.name,
                 sources.iter().map(describe_source).collect::<Vec<_>>().join(", ")
             ),
-            remedy: format!("Set the right one in the configuration: `databases: {{{}: <id>}}`.", kind.name),
+            remedy: choice(kind),
         }),
         _ => Err(BackendError::Refused {
             message: format!("Database {database} of kind {} shows no data source.", kind.name),

@@ -1,20 +1,17 @@
 //! The schema of a data source beside the configured properties.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use agent_sync_core::kind::{Kind, Property, PropertyType};
+use agent_sync_core::schema::{Choice, Column, Relation};
 use serde_json::{Map, Value as Json, json};
 
 use super::endpoint::Endpoint;
-use super::id::ObjectId;
 use super::{Notion, place_id};
 use crate::backend::{BackendError, Drift, Place, Schema};
 
 /// The title's id is the same in every data source, whatever its name.
 const TITLE_ID: &str = "title";
-
-/// A longer list of options cannot be changed by a request (measured).
-const OPTION_LIMIT: usize = 100;
 
 /// A property as the data source has it.
 struct Found<'a> {
@@ -123,142 +120,51 @@ fn wrong_type(kind: &Kind, property: &Property, found: &str) -> Drift {
     }
 }
 
-/// The property as a new data source gets it; `None` for a relation whose target is not there yet, and for what
-/// only a person can define.
-pub(super) fn definition(property: &Property, places: &BTreeMap<String, Place>) -> Option<Json> {
-    let config = match property.r#type {
+/// The column as a new data source gets it; `None` for a relation whose target is not there yet, and for what only a
+/// person can define.
+pub(super) fn definition(column: &Column, places: &BTreeMap<String, Place>) -> Option<Json> {
+    let config = match column.r#type {
         // Notion has options of its own for a status that is made without any.
-        PropertyType::Status if property.options.is_empty() => json!({}),
+        PropertyType::Status if column.choices.is_empty() => json!({}),
         r#type if r#type.has_options() => {
-            let options: Vec<_> =
-                property.options.iter().map(|(_, name)| json!({ "name": name })).collect();
+            let options: Vec<_> = column.choices.iter().map(new_option).collect();
             json!({ "options": options })
         }
         // A person writes what they compute.
         PropertyType::Formula | PropertyType::Rollup => return None,
-        PropertyType::Relation => json!({
-            "data_source_id": places.get(property.target.as_ref()?)?.data_source,
-            "type": "single_property",
-            "single_property": {},
-        }),
+        PropertyType::Relation => relation(column.relation.as_ref()?, places)?,
         _ => json!({}),
     };
-    Some(json!({ property.r#type.name(): config }))
-}
-
-/// What a repair has to send, and what it cannot repair.
-struct Repair {
-    properties: Map<String, Json>,
-    drift: Vec<Drift>,
-}
-
-fn plan_repair(
-    kind: &Kind,
-    place: &Place,
-    places: &BTreeMap<String, Place>,
-    object: &Json,
-) -> Repair {
-    let none = Map::new();
-    let live = object.get("properties").and_then(Json::as_object).unwrap_or(&none);
-    let mut repair = Repair { properties: Map::new(), drift: Vec::new() };
-    for property in &kind.properties {
-        let Some(found) = find(property, place.properties.get(&property.name), live) else {
-            if property.r#type != PropertyType::Title
-                && let Some(definition) = definition(property, places)
-            {
-                repair.properties.insert(property.remote_name.clone(), definition);
-            }
-            continue;
-        };
-        if !found.fits(property) {
-            continue;
-        }
-        match property.r#type {
-            r#type if r#type.has_options() => match all_options(property, &found) {
-                Ok(Some(options)) => {
-                    repair.properties.insert(
-                        found.id.to_owned(),
-                        json!({ r#type.name(): { "options": options } }),
-                    );
-                }
-                Ok(None) => {}
-                Err(missing) => repair.drift.push(too_many_options(kind, property, &missing)),
-            },
-            PropertyType::Relation => {
-                let target = property.target.as_ref().and_then(|target| places.get(target));
-                let actual = found.config.get("data_source_id").and_then(Json::as_str);
-                if let (Some(target), Some(actual)) = (target, actual.and_then(ObjectId::parse))
-                    && target.data_source != actual.as_str()
-                {
-                    repair.drift.push(wrong_target(kind, property));
-                }
-            }
-            _ => {}
-        }
+    let mut definition = json!({ column.r#type.name(): config });
+    if let Some(text) = &column.description {
+        definition["description"] = text.as_str().into();
     }
-    repair
+    Some(definition)
 }
 
-/// Every option that the property must have, when one is missing. The list replaces: one that is left out is
-/// taken from the schema and from all pages, so the existing ones are sent with their ids. `Err`: the missing
-/// names, where the list is too long to be sent.
-fn all_options(property: &Property, found: &Found<'_>) -> Result<Option<Vec<Json>>, Vec<String>> {
-    let existing: BTreeSet<String> = found
-        .options()
-        .filter_map(|option| Some(option.get("name")?.as_str()?.to_lowercase()))
-        .collect();
-    let missing: Vec<&String> = property
-        .options
-        .iter()
-        .map(|(_, name)| name)
-        .filter(|name| !existing.contains(&name.to_lowercase()))
-        .collect();
-    if missing.is_empty() {
-        return Ok(None);
-    }
-    let mut options: Vec<Json> = found.options().map(writable_option).collect();
-    options.extend(missing.iter().map(|name| json!({ "name": name })));
-    if options.len() > OPTION_LIMIT {
-        return Err(missing.into_iter().cloned().collect());
-    }
-    Ok(Some(options))
-}
-
-/// An existing option with what a request may say of it.
-fn writable_option(option: &Json) -> Json {
-    let fields = ["id", "name", "color", "description"];
-    let kept = fields.iter().filter_map(|field| {
-        let value = option.get(*field).filter(|value| !value.is_null())?;
-        Some(((*field).to_owned(), value.clone()))
-    });
-    Json::Object(kept.collect())
-}
-
-fn too_many_options(kind: &Kind, property: &Property, missing: &[String]) -> Drift {
-    Drift {
-        property: property.name.clone(),
-        message: format!(
-            "Property \"{}\" of database {} lacks the options {}, and Notion changes no list of more than \
-             {OPTION_LIMIT} options by request. Add them in Notion.",
-            property.remote_name,
-            kind.database,
-            missing.join(", ")
-        ),
-        repairable: false,
+/// What comes with the other side is not made on its own.
+fn relation(relation: &Relation, places: &BTreeMap<String, Place>) -> Option<Json> {
+    let target = &places.get(&relation.target)?.data_source;
+    match &relation.two_way {
+        _ if relation.mirrored => None,
+        None => Some(json!({
+            "data_source_id": target,
+            "type": "single_property",
+            "single_property": {},
+        })),
+        Some(name) => Some(json!({
+            "data_source_id": target,
+            "type": "dual_property",
+            "dual_property": { "synced_property_name": name },
+        })),
     }
 }
 
-fn wrong_target(kind: &Kind, property: &Property) -> Drift {
-    Drift {
-        property: property.name.clone(),
-        message: format!(
-            "Property \"{}\" of database {} points to another database than that of kind {}. Correct it in Notion, \
-             or map another property in the configuration.",
-            property.remote_name,
-            kind.database,
-            property.target.as_deref().unwrap_or_default()
-        ),
-        repairable: false,
+/// An option as a request makes it.
+pub(super) fn new_option(choice: &Choice) -> Json {
+    match choice.color {
+        Some(color) => json!({ "name": choice.name, "color": color.name() }),
+        None => json!({ "name": choice.name }),
     }
 }
 
@@ -275,28 +181,6 @@ impl Notion {
         self.memory.saw_options(&place.data_source, &schema.options);
         Ok(schema)
     }
-
-    /// Reads, and writes only where something is missing.
-    pub(super) async fn repair_schema(
-        &self,
-        kind: &Kind,
-        place: &Place,
-        places: &BTreeMap<String, Place>,
-    ) -> Result<Schema, BackendError> {
-        let id = place_id(&place.data_source)?;
-        let mut object = self.client.call(Endpoint::DataSource(&id), &[], None).await?.body;
-        alive(kind, &object)?;
-        let repair = plan_repair(kind, place, places, &object);
-        if !repair.properties.is_empty() {
-            let request = json!({ "properties": repair.properties });
-            object =
-                self.client.call(Endpoint::UpdateDataSource(&id), &[], Some(&request)).await?.body;
-        }
-        let mut schema = compare(kind, place, &object);
-        self.memory.saw_options(&place.data_source, &schema.options);
-        schema.drift.extend(repair.drift);
-        Ok(schema)
-    }
 }
 
 /// A database in the trash answers like one that lives, but nothing may be written to it.
@@ -304,7 +188,7 @@ pub(super) fn alive(kind: &Kind, object: &Json) -> Result<(), BackendError> {
     if object.get("in_trash").and_then(Json::as_bool) == Some(true) {
         return Err(BackendError::Refused {
             message: format!("Database {} is in Notion's trash.", kind.database),
-            remedy: "Restore it in Notion, or take it out of the configuration and run `agent-sync init`."
+            remedy: "Run `agent-sync init`, which takes it out of the trash, or take it out of the configuration."
                 .to_owned(),
         });
     }
@@ -313,6 +197,10 @@ pub(super) fn alive(kind: &Kind, object: &Json) -> Result<(), BackendError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use agent_sync_core::schema::{Color, Design, Table};
+
     use super::*;
     use crate::backend::notion::testing::{place, story};
 
@@ -331,15 +219,6 @@ mod tests {
             "Linked Plans": {"id": "plan", "name": "Linked Plans", "type": "relation",
                              "relation": {"data_source_id": "22222222222222222222222222222222"}},
         })
-    }
-
-    fn places() -> BTreeMap<String, Place> {
-        let plan = Place {
-            database: "x".into(),
-            data_source: "22222222-2222-2222-2222-222222222222".into(),
-            properties: BTreeMap::new(),
-        };
-        BTreeMap::from([("plan".to_owned(), plan), ("story".to_owned(), place())])
     }
 
     #[test]
@@ -385,100 +264,54 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_schema_needs_no_repair_but_for_missing_options() {
-        let repair = plan_repair(&story(), &place(), &places(), &data_source(complete()));
-        assert!(repair.drift.is_empty());
-        // TO_DO is there as "to do", DONE as "Done"; REVIEW is missing.
-        let expected = json!({"stat": {"select": {"options": [
-            {"id": "o1", "name": "to do", "color": "red"},
-            {"id": "o2", "name": "Done", "color": "green", "description": "all"},
-            {"id": "o3", "name": "Somebody's", "color": "blue"},
-            {"name": "Review"}]}}});
-        assert_eq!(Json::Object(repair.properties), expected);
-    }
-
-    #[test]
-    fn missing_properties_are_added_by_name() {
-        let only_title = json!({"Name": {"id": "title", "type": "title", "title": {}}});
-        let repair = plan_repair(&story(), &place(), &places(), &data_source(only_title));
-        assert_eq!(
-            Json::Object(repair.properties),
-            json!({
-                "ID": {"rich_text": {}},
-                "Status": {"select": {"options": [{"name": "To do"}, {"name": "Done"}, {"name": "Review"}]}},
-                "Linked Plans": {"relation": {"data_source_id": "22222222-2222-2222-2222-222222222222",
-                    "type": "single_property", "single_property": {}}},
-            })
-        );
-    }
-
-    #[test]
-    fn a_list_of_more_than_100_options_is_not_sent() {
-        let mut properties = complete();
-        let options: Vec<_> =
-            (0..100).map(|n| json!({"id": format!("{n}"), "name": format!("o{n}")})).collect();
-        properties["State of it"]["select"]["options"] = options.into();
-        let repair = plan_repair(&story(), &place(), &places(), &data_source(properties));
-        assert!(repair.properties.is_empty());
-        assert!(
-            repair.drift[0].message.contains("To do, Done, Review") && !repair.drift[0].repairable
-        );
-    }
-
-    #[test]
-    fn a_relation_to_another_database_is_left_to_a_person() {
-        let mut properties = complete();
-        properties["Linked Plans"]["relation"]["data_source_id"] = "3".repeat(32).into();
-        let repair = plan_repair(&story(), &place(), &places(), &data_source(properties));
-        assert_eq!(repair.drift[0].property, "Linked Plans");
-    }
-
-    #[test]
     fn every_type_is_made_but_what_only_a_person_can_define() {
         use PropertyType as T;
+        let table = Table::of(&story(), &Design::default());
+        let status = table.columns[2].clone();
         for r#type in T::ALL {
-            let property =
-                Property { r#type, options: Vec::new(), ..story().properties[2].clone() };
+            let column = Column { r#type, choices: Vec::new(), ..status.clone() };
             let wanted = match r#type {
                 T::Formula | T::Rollup | T::Relation => None,
                 T::Select | T::MultiSelect => Some(json!({ r#type.name(): {"options": []} })),
                 _ => Some(json!({ r#type.name(): {} })),
             };
-            assert_eq!(definition(&property, &places()), wanted, "{type:?}");
-            let drift = missing(&story(), &property);
+            assert_eq!(definition(&column, &BTreeMap::new()), wanted, "{type:?}");
+            let property = Property { r#type, ..story().properties[2].clone() };
             let by_hand = matches!(r#type, T::Title | T::Formula | T::Rollup);
-            assert_eq!(drift.repairable, !by_hand, "{type:?}");
+            assert_eq!(missing(&story(), &property).repairable, !by_hand, "{type:?}");
         }
-        let status = Property { r#type: T::Status, ..story().properties[2].clone() };
+        let mut colored = status;
+        colored.choices.truncate(1);
+        colored.choices[0].color = Some(Color::Yellow);
+        colored.description = Some("How far it is.".to_owned());
         assert_eq!(
-            definition(&status, &places()),
-            Some(
-                json!({"status": {"options": [{"name": "To do"}, {"name": "Done"}, {"name": "Review"}]}})
-            )
+            definition(&colored, &BTreeMap::new()),
+            Some(json!({
+                "select": {"options": [{"name": "To do", "color": "yellow"}]},
+                "description": "How far it is.",
+            }))
         );
     }
 
     #[test]
-    fn a_number_keeps_its_format_and_a_status_gets_its_options() {
-        let mut kind = story();
-        kind.properties[2].r#type = PropertyType::Status;
-        let number = Property {
-            name: "Effort".into(),
-            remote_name: "Effort".into(),
-            r#type: PropertyType::Number,
-            options: Vec::new(),
-            ..kind.properties[1].clone()
-        };
-        kind.properties.push(number);
-        let mut properties = complete();
-        properties["Effort"] =
-            json!({"id": "eff", "type": "number", "number": {"format": "dollar"}});
-        let options = properties["State of it"]["select"]["options"].take();
-        properties["State of it"] =
-            json!({"id": "stat", "type": "status", "status": {"options": options, "groups": []}});
-        let repair = plan_repair(&kind, &place(), &places(), &data_source(properties));
-        let keys: Vec<&String> = repair.properties.keys().collect();
-        assert_eq!(keys, ["stat"]);
-        assert_eq!(repair.properties["stat"]["status"]["options"][3], json!({"name": "Review"}));
+    fn a_relation_has_one_side_or_two_and_comes_with_its_other_side() {
+        let places = BTreeMap::from([("plan".to_owned(), place())]);
+        let mut column = Table::of(&story(), &Design::default()).columns[3].clone();
+        let source = place().data_source;
+        assert_eq!(
+            definition(&column, &places),
+            Some(
+                json!({"relation": {"data_source_id": source, "type": "single_property", "single_property": {}}})
+            )
+        );
+        column.relation.as_mut().unwrap().two_way = Some("Stories".to_owned());
+        assert_eq!(
+            definition(&column, &places),
+            Some(json!({"relation": {"data_source_id": source, "type": "dual_property",
+                "dual_property": {"synced_property_name": "Stories"}}}))
+        );
+        column.relation.as_mut().unwrap().mirrored = true;
+        assert_eq!(definition(&column, &places), None);
+        assert_eq!(definition(&column, &BTreeMap::new()), None);
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn place() -> Place {
         database: "dddddddd-dddd-dddd-dddd-dddddddddddd".into(),
         data_source: "11111111-1111-1111-1111-111111111111".into(),
         properties: BTreeMap::from(properties.map(|(name, id)| (name.into(), id.into()))),
+        ..Place::default()
     }
 }
 
@@ -213,6 +214,7 @@ pub(super) fn options(base_url: &str) -> NotionOptions {
         token: TOKEN.into(),
         parent_page: Some(PARENT.into()),
         databases: BTreeMap::new(),
+        designs: BTreeMap::new(),
         requests_per_minute: 1000,
         dialect: agent_sync_core::markdown::Dialect::NotionV1,
         settle_time: Duration::from_secs(60),

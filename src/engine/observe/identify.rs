@@ -13,6 +13,7 @@ use super::named::away;
 use super::{Artifact, Eyes, Listed, READS, Unnamed, World, finding};
 use crate::backend::{BackendError, Life, Presence, RemotePage};
 use crate::engine::resolve::Question;
+use crate::engine::template::leave_out;
 use crate::engine::{Phase, RunError};
 
 /// Lists every kind, whole where it costs no more or is due (rule 6).
@@ -52,7 +53,10 @@ pub(super) async fn list(
         .try_collect()
         .await?;
     let mut pages = BTreeMap::new();
-    for (kind, unfiltered, listing) in listings {
+    for (kind, unfiltered, mut listing) in listings {
+        let place = eyes.places.get(&kind);
+        let row = place.and_then(|place| place.made.template.as_ref());
+        leave_out(&kind, &mut listing.pages, row);
         world.listed.insert(
             kind.clone(),
             Listed {

@@ -14,6 +14,7 @@ mod query;
 pub(crate) mod routes;
 mod search;
 mod users;
+pub(crate) mod views;
 
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use crate::api::{
     Input, blocks, comments, data_sources, databases, file_uploads, markdown, pages, query, search,
-    users,
+    users, views,
 };
 use crate::error::{ApiError, ApiResult};
 use crate::options::Capabilities;
@@ -60,7 +60,7 @@ const fn route(
 }
 
 /// All endpoints.
-pub(crate) static ROUTES: [Route; 36] = [
+pub(crate) static ROUTES: [Route; 43] = [
     route("GET", "/v1/users/me", Need::Nothing, false, users::me),
     route("GET", "/v1/users", Need::UserInfo, false, users::list),
     route("GET", "/v1/users/{id}", Need::UserInfo, false, users::get),
@@ -102,7 +102,14 @@ pub(crate) static ROUTES: [Route; 36] = [
     route("GET", "/v1/file_uploads/{id}", Need::Insert, false, file_uploads::get),
     route("POST", "/v1/file_uploads/{id}/send", Need::Insert, true, file_uploads::send),
     route("POST", "/v1/file_uploads/{id}/complete", Need::Insert, true, file_uploads::complete),
-    route("POST", "/v1/views", Need::Insert, true, not_simulated),
+    route("POST", "/v1/views", Need::Insert, true, views::create),
+    route("GET", "/v1/views", Need::Read, false, views::list),
+    route("GET", "/v1/views/{id}", Need::Read, false, views::get),
+    route("PATCH", "/v1/views/{id}", Need::Update, true, views::update),
+    route("DELETE", "/v1/views/{id}", Need::Update, true, views::delete),
+    route("POST", "/v1/views/{id}/queries", Need::Read, false, not_simulated),
+    route("GET", "/v1/views/{id}/queries/{query_id}", Need::Read, false, not_simulated),
+    route("DELETE", "/v1/views/{id}/queries/{query_id}", Need::Read, false, not_simulated),
 ];
 
 /// Endpoints that exist at Notion and not here say so.

@@ -61,6 +61,23 @@ pub struct BlockInfo {
     pub comments: usize,
 }
 
+/// A view of a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewInfo {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its type, as the API names it.
+    pub kind: String,
+    /// Its filter as the API takes it; null for none.
+    pub filter: serde_json::Value,
+    /// Its sorts as the API takes them; null for none.
+    pub sorts: serde_json::Value,
+    /// Its configuration as the API takes it; null for none.
+    pub configuration: serde_json::Value,
+}
+
 /// A comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommentInfo {
@@ -235,6 +252,56 @@ impl Workspace {
         options
             .map(|options| options.iter().map(|option| option.name.clone()).collect())
             .unwrap_or_default()
+    }
+
+    /// The views of a database (id or title), in order of creation.
+    pub fn views(&self, database: &str) -> Vec<ViewInfo> {
+        let Some(source) = self.resolve_source(database) else { return Vec::new() };
+        self.views
+            .iter()
+            .filter(|view| view.database == source.database)
+            .map(|view| ViewInfo {
+                id: view.id.clone(),
+                name: view.name.clone(),
+                kind: view.kind.clone(),
+                filter: view.filter.clone(),
+                sorts: view.sorts.clone(),
+                configuration: view.configuration.clone(),
+            })
+            .collect()
+    }
+
+    /// A property of a database (id or title) as the API shows it; null where there is none.
+    pub fn property_json(&self, database: &str, property: &str) -> serde_json::Value {
+        let source = self.resolve_source(database);
+        let property = source.and_then(|source| source.lookup(property));
+        property.map(crate::schema::Property::to_json).unwrap_or_default()
+    }
+
+    /// The text under the title of a database (id or title).
+    pub fn description(&self, database: &str) -> String {
+        let source = self.resolve_source(database);
+        let database = source.and_then(|source| self.databases.get(&source.database));
+        database.map(|found| rich::plain_text(self, &found.description)).unwrap_or_default()
+    }
+
+    /// Every value of every row of the databases with this title, as `page property: text` by property id, sorted: what no
+    /// change of a schema may lose.
+    pub fn values(&self, database: &str) -> Vec<String> {
+        let Some(source) = self.resolve_source(database) else { return Vec::new() };
+        let mut all: Vec<String> = source
+            .rows
+            .iter()
+            .filter_map(|id| self.pages.get(id))
+            .flat_map(|page| {
+                source.properties.iter().filter_map(move |property| {
+                    let text = values::value_text(self, page, property);
+                    (!text.is_empty()).then(|| format!("{} {}: {text}", page.id, property.id))
+                })
+            })
+            .collect();
+        all.sort();
+        all
     }
 
     /// All open comments on a page and its blocks, oldest first.

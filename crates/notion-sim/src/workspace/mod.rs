@@ -40,6 +40,9 @@ pub struct Workspace {
     pub(crate) data_sources: HashMap<String, DataSource>,
     pub(crate) comments: Vec<Comment>,
     pub(crate) file_uploads: Vec<crate::api::file_uploads::FileUpload>,
+    /// In order of creation.
+    pub(crate) views: Vec<crate::api::views::View>,
+    pub(crate) has_views: bool,
     /// The page that each block is on.
     pub(crate) block_home: HashMap<String, String>,
     pub(crate) trashed_blocks: HashMap<String, TrashedBlock>,
@@ -103,6 +106,8 @@ impl Workspace {
             data_sources: HashMap::new(),
             comments: Vec::new(),
             file_uploads: Vec::new(),
+            views: Vec::new(),
+            has_views: options.views,
             block_home: HashMap::new(),
             trashed_blocks: HashMap::new(),
             shared: HashSet::from([parent_page.clone()]),

@@ -214,7 +214,8 @@ impl Workspace {
             data_sources: Vec::new(),
         };
         self.databases.insert(id.clone(), database);
-        self.new_data_source(&id, title, properties, actor);
+        let source = self.new_data_source(&id, title, properties, actor);
+        self.new_view(&id, &source, "Default view", "table", actor);
         if let Parent::Page(page) = &parent {
             let block =
                 self.block_with_id(id.clone(), page, Kind::ChildDatabase, Vec::new(), actor);

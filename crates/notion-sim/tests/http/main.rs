@@ -8,3 +8,4 @@ mod strictness;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 mod support;
 mod versions;
+mod views;

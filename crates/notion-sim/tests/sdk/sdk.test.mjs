@@ -395,3 +395,33 @@ test("properties that are cut are read whole", async () => {
   });
   assert.deepEqual(all.map((item) => item.relation.id), targets.map((target) => target.id));
 });
+
+test("views", async () => {
+  const { database, source } = await stories("Views");
+  const schema = await notion.dataSources.retrieve({ data_source_id: source });
+  const view = await notion.views.create({
+    data_source_id: source,
+    database_id: database.id,
+    name: "By stage",
+    type: "board",
+    configuration: {
+      type: "board",
+      group_by: {
+        type: "status",
+        group_by: "option",
+        property_id: schema.properties.Stage.id,
+        sort: { type: "manual" },
+      },
+    },
+  });
+  assert.equal(view.object, "view");
+  assert.equal(view.parent.database_id, database.id);
+  const listed = await collectPaginatedAPI(notion.views.list, { database_id: database.id, page_size: 1 });
+  assert.ok(listed.some((stub) => stub.id === view.id) && listed.length === 2);
+  const read = await notion.views.retrieve({ view_id: view.id });
+  assert.equal(read.configuration.group_by.property_id, schema.properties.Stage.id);
+  const renamed = await notion.views.update({ view_id: view.id, name: "Stages" });
+  assert.equal(renamed.name, "Stages");
+  assert.equal((await notion.views.delete({ view_id: view.id })).id, view.id);
+  await refused(notion.views.retrieve({ view_id: view.id }), 404, APIErrorCode.ObjectNotFound);
+});

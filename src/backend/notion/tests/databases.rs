@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use agent_sync_core::kind::Kind;
+use agent_sync_core::schema::{Change, Design, Table};
 use serde_json::{Value as Json, json};
 
 use crate::backend::notion::testing::{
@@ -108,15 +109,25 @@ async fn a_kind_without_a_database_is_left_out() {
 }
 
 #[tokio::test]
-async fn two_databases_of_one_title_are_listed() {
+async fn of_two_databases_of_one_title_the_one_that_fits_is_taken_else_they_are_listed() {
     let other = "cccccccc-cccc-cccc-cccc-cccccccccccc";
-    let blocks = vec![child(DATABASE, "Stories"), child(other, "Stories")];
-    let server = Server::start(vec![list(blocks, None)]).await;
+    let children = || list(vec![child(DATABASE, "Stories"), child(other, "Stories")], None);
+    let script =
+        vec![children(), database(&[SOURCE]), data_source(), database(&[SOURCE]), data_source()];
+    let server = Server::start(script).await;
     let text = refusal(locate(&notion(&server.url)).await);
-    assert!(
-        text.contains(DATABASE) && text.contains(other) && text.contains("story: <id>"),
-        "{text}"
-    );
+    for part in [DATABASE, other, "https://app.notion.com/p/cccccccc", "story: <id>"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+
+    let unfit = json!({"ID": {"id": "x", "type": "number", "number": {}}});
+    let unfit = json!({"object": "data_source", "id": SOURCE, "properties": unfit});
+    for second in [Play::Json(200, unfit), missing()] {
+        let script =
+            vec![children(), database(&[SOURCE]), data_source(), database(&[SOURCE]), second];
+        let server = Server::start(script).await;
+        assert_eq!(locate(&notion(&server.url)).await.unwrap()["story"], place());
+    }
 }
 
 #[tokio::test]
@@ -138,6 +149,14 @@ async fn several_data_sources_are_listed() {
     let server = Server::start(vec![database(&[SOURCE, DATABASE])]).await;
     let text = refusal(locate(&configured(&server.url, DATABASE)).await);
     assert!(text.contains(&format!("{SOURCE} \"Rows\", {DATABASE} \"Rows\"")), "{text}");
+}
+
+#[tokio::test]
+async fn of_several_data_sources_the_one_with_the_title_is_taken() {
+    let sources = json!([{"id": DATABASE, "name": "Old"}, {"id": SOURCE, "name": "Stories"}]);
+    let found = json!({"object": "database", "id": DATABASE, "data_sources": sources});
+    let server = Server::start(vec![Play::Json(200, found), data_source()]).await;
+    assert_eq!(locate(&configured(&server.url, DATABASE)).await.unwrap()["story"], place());
 }
 
 #[tokio::test]
@@ -221,21 +240,62 @@ async fn nothing_is_created_without_a_parent_page() {
 }
 
 #[tokio::test]
-async fn a_repair_writes_only_where_something_is_missing() {
-    let server = Server::start(vec![data_source(), data_source(), data_source()]).await;
+async fn a_plan_costs_2_requests_and_a_repair_reads_again_before_it_writes() {
+    let script = vec![database(&[SOURCE]), data_source(), data_source(), data_source()];
+    let server = Server::start(script).await;
     let notion = notion(&server.url);
-    let schema = notion.repair(&story(), &place(), &BTreeMap::new()).await.unwrap();
-    assert!(schema.drift.is_empty() && schema.place == place());
-    assert_eq!(server.lines(), [format!("GET /v1/data_sources/{SOURCE}")]);
-
+    let places = BTreeMap::new();
     let mut kind: Kind = story();
     kind.properties[2].options.push(("X".into(), "Extra".into()));
-    notion.repair(&kind, &place(), &BTreeMap::new()).await.unwrap();
-    let patch = &server.seen()[2];
+    let plan = notion.plan(&kind, Some(&place()), &places).await.unwrap();
+    assert!(
+        matches!(&plan.changes[..], [Change::AddOptions { missing, .. }] if missing[0].name == "Extra"),
+        "{plan:?}"
+    );
+    assert_eq!((server.lines().len(), plan.place), (2, Some(place())));
+    let repaired = notion.repair(&kind, &place(), &places, &plan.changes).await.unwrap();
+    assert_eq!(repaired.place, place());
+    assert_eq!(server.lines()[2], format!("GET /v1/data_sources/{SOURCE}"));
+    let patch = &server.seen()[3];
     assert_eq!(patch.line, format!("PATCH /v1/data_sources/{SOURCE}"));
     let options = patch.body["properties"]["stat"]["select"]["options"].as_array().unwrap();
     assert_eq!(options.len(), 4);
     assert_eq!(options[3], json!({"name": "Extra"}));
+}
+
+/// A list of options replaces: what a person added since the plan was made must be in it.
+#[tokio::test]
+async fn options_that_came_meanwhile_stay_and_those_that_are_there_are_not_sent() {
+    let now = |names: &[&str]| {
+        let options: Vec<_> = names.iter().map(|name| json!({"id": name, "name": name})).collect();
+        let mut properties = properties();
+        properties["Status"]["select"]["options"] = options.into();
+        Play::Json(200, json!({"object": "data_source", "id": SOURCE, "properties": properties}))
+    };
+    let script = vec![
+        now(&["To do", "Done", "review", "Theirs"]),
+        now(&["To do", "Theirs"]),
+        now(&["To do", "Theirs", "Done", "Review"]),
+    ];
+    let server = Server::start(script).await;
+    let notion = notion(&server.url);
+    let table = Table::of(&story(), &Design::default());
+    let column = table.columns[2].clone();
+    let missing = column.choices[1..].to_vec();
+    let change = Change::AddOptions { column, id: "stat".into(), missing };
+    for _ in 0..2 {
+        notion
+            .repair(&story(), &place(), &BTreeMap::new(), std::slice::from_ref(&change))
+            .await
+            .unwrap();
+    }
+    let seen = server.seen();
+    assert_eq!(seen.len(), 3, "nothing is sent where nothing is missing any more");
+    assert_eq!(
+        seen[2].body["properties"]["stat"]["select"]["options"],
+        json!([{"id": "To do", "name": "To do"}, {"id": "Theirs", "name": "Theirs"},
+               {"name": "Done"}, {"name": "Review"}])
+    );
 }
 
 #[tokio::test]

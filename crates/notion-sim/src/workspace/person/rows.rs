@@ -268,6 +268,89 @@ impl Workspace {
         Ok(())
     }
 
+    /// Gives a property of a database (id or title) another type, defined as the API does; values are kept as far as
+    /// the new type can hold them.
+    ///
+    /// # Errors
+    /// If there is no such property or the definition is refused.
+    pub fn retype_property(
+        &mut self,
+        database: &str,
+        property: &str,
+        definition: &Value,
+    ) -> Done<()> {
+        let source = self.resolve_source(database).ok_or_else(|| no("database", database))?;
+        let found = source.lookup(property).ok_or_else(|| no("property", property))?.clone();
+        let source = source.id.clone();
+        let read =
+            schema::definition(&Obj::new(definition, "property")?, &mut self.ids, Some(&found))?;
+        let change = crate::workspace::rows::SchemaChange::Change(found.id, read);
+        let actor = self.actor();
+        self.change_schema(&source, vec![change], &actor);
+        Ok(())
+    }
+
+    /// Takes an option away from a property of a database (id or title), and from all rows.
+    ///
+    /// # Errors
+    /// If there is no such property or option.
+    pub fn remove_option(&mut self, database: &str, property: &str, name: &str) -> Done<()> {
+        let source = self.resolve_source(database).ok_or_else(|| no("database", database))?;
+        let found = source.lookup(property).ok_or_else(|| no("property", property))?.clone();
+        let source = source.id.clone();
+        let mut kind = found.kind.clone();
+        let options = kind.options_mut().ok_or_else(|| no("select", property))?;
+        let at = options.iter().position(|option| option.name == name);
+        options.remove(at.ok_or_else(|| no("option", name))?);
+        let definition = schema::Definition { kind, description: None, name: None };
+        let change = crate::workspace::rows::SchemaChange::Change(found.id, definition);
+        let actor = self.actor();
+        self.change_schema(&source, vec![change], &actor);
+        Ok(())
+    }
+
+    /// Adds a data source to a database (id or title) and gives its id.
+    ///
+    /// # Errors
+    /// If there is no such database or the schema is refused.
+    pub fn add_data_source(&mut self, database: &str, title: &str, schema: &Value) -> Done<String> {
+        let source = self.resolve_source(database).ok_or_else(|| no("database", database))?;
+        let database = source.database.clone();
+        let properties = schema::new_schema(&Obj::new(schema, "properties")?, &mut self.ids)?;
+        let actor = self.actor();
+        Ok(self.new_data_source(&database, rich::plain(title), properties, &actor))
+    }
+
+    /// Renames a view of a database (id or title).
+    ///
+    /// # Errors
+    /// If there is no such view.
+    pub fn rename_view(&mut self, database: &str, view: &str, name: &str) -> Done<()> {
+        let at = self.view_at(database, view)?;
+        if let Some(view) = self.views.get_mut(at) {
+            view.name = name.to_owned();
+        }
+        Ok(())
+    }
+
+    /// Deletes a view of a database (id or title).
+    ///
+    /// # Errors
+    /// If there is no such view.
+    pub fn delete_view(&mut self, database: &str, view: &str) -> Done<()> {
+        let at = self.view_at(database, view)?;
+        self.views.remove(at);
+        Ok(())
+    }
+
+    fn view_at(&self, database: &str, view: &str) -> Done<usize> {
+        let source = self.resolve_source(database).ok_or_else(|| no("database", database))?;
+        let found = |other: &crate::api::views::View| {
+            other.database == source.database && other.name == view
+        };
+        self.views.iter().position(found).ok_or_else(|| no("view", view))
+    }
+
     fn property_of(&mut self, database: &str, property: &str) -> Done<&mut schema::Property> {
         let source = self.resolve_source(database).ok_or_else(|| no("database", database))?;
         let id = source.lookup(property).ok_or_else(|| no("property", property))?.id.clone();
@@ -341,6 +424,39 @@ impl Workspace {
             self.resolve_source(database).ok_or_else(|| no("database", database))?.database.clone();
         let actor = self.actor();
         self.set_trash(&id, true, &actor);
+        Ok(())
+    }
+
+    /// Deletes a database (id or title) for good, with its pages: it is as if it had never been there.
+    ///
+    /// # Errors
+    /// If there is no such database.
+    pub fn delete_database_forever(&mut self, database: &str) -> Done<()> {
+        let source = self.resolve_source(database).ok_or_else(|| no("database", database))?;
+        let id = source.database.clone();
+        let Some(gone) = self.databases.remove(&id) else { return Ok(()) };
+        if let Parent::Page(holder) = &gone.parent {
+            self.detach_child(&id, holder);
+        }
+        for source in gone.data_sources.iter().filter_map(|id| self.data_sources.remove(id)) {
+            for row in &source.rows {
+                self.pages.remove(row);
+            }
+        }
+        self.views.retain(|view| view.database != id);
+        Ok(())
+    }
+
+    /// Writes the text under the title of a database (id or title).
+    ///
+    /// # Errors
+    /// If there is no such database.
+    pub fn describe_database(&mut self, database: &str, text: &str) -> Done<()> {
+        let source = self.resolve_source(database).ok_or_else(|| no("database", database))?;
+        let id = source.database.clone();
+        if let Some(database) = self.databases.get_mut(&id) {
+            database.description = rich::plain(text);
+        }
         Ok(())
     }
 
