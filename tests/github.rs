@@ -24,6 +24,8 @@ mod janitor;
 mod publish;
 #[path = "github/scenario.rs"]
 mod scenario;
+#[path = "github/several.rs"]
+mod several;
 #[path = "github/suggest.rs"]
 mod suggest;
 #[path = "github/sync.rs"]

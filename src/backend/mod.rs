@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::config::BackendConfig;
+use crate::state::Store;
 
 pub mod notion;
 
@@ -30,6 +31,8 @@ pub struct Identity {
     pub id: String,
     /// Whether that user is a bot (and so never a person's own edit).
     pub bot: bool,
+    /// Id of the workspace, where the backend has such a thing.
+    pub workspace: Option<String>,
 }
 
 /// Where a kind lives on a backend, as remembered in the state.
@@ -164,6 +167,14 @@ pub enum BackendError {
     #[error("{message} {remedy}")]
     Refused {
         /// What is refused; a sentence.
+        message: String,
+        /// What to do; a sentence.
+        remedy: String,
+    },
+    /// There is no secret to reach it with in the environment (exit 3 where this backend is the one that is meant).
+    #[error("{message} {remedy}")]
+    NoCredentials {
+        /// What is missing; a sentence.
         message: String,
         /// What to do; a sentence.
         remedy: String,
@@ -336,8 +347,52 @@ pub trait Backend: Send + Sync {
         page: &str,
     ) -> Result<RemotePage, BackendError>;
 
+    /// How to show the environment on a page of its own, where that is possible.
+    fn overview(&self) -> Option<&dyn Overview> {
+        None
+    }
+
+    /// How to comment on pages, where that is possible.
+    fn comments(&self) -> Option<&dyn Comments> {
+        None
+    }
+
     /// Requests so far.
     fn requests(&self) -> Requests;
+}
+
+/// A page beside the databases that shows people what is synced; its body is read and changed as any page's.
+#[async_trait]
+pub trait Overview: Send + Sync {
+    /// The live pages of this title beside the databases, oldest first: 1 request for each 100 neighbours.
+    async fn find(&self, title: &str) -> Result<Vec<String>, BackendError>;
+
+    /// Makes the page and gives its id and its address: 1 request.
+    async fn make(&self, title: &str, text: &str) -> Result<(String, String), BackendError>;
+}
+
+/// A comment on a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comment {
+    /// Its id.
+    pub id: String,
+    /// Its text, without formatting.
+    pub text: String,
+    /// Id of its author.
+    pub author: Option<String>,
+}
+
+/// Comments on pages. Errors of capabilities are [`BackendError::Refused`].
+#[async_trait]
+pub trait Comments: Send + Sync {
+    /// The comments on a page that nobody has resolved: 1 request for each 100.
+    async fn open(&self, page: &str) -> Result<Vec<Comment>, BackendError>;
+
+    /// Posts a comment of plain text and gives its id: 1 request.
+    async fn post(&self, page: &str, text: &str) -> Result<String, BackendError>;
+
+    /// Deletes a comment of ours; one that is gone or resolved is no error: 1 request.
+    async fn delete(&self, comment: &str) -> Result<(), BackendError>;
 }
 
 /// A backend that was set up.
@@ -348,19 +403,21 @@ pub struct Connected {
     pub shared: BTreeSet<String>,
     /// Whether a run may make what it misses there.
     pub auto_init: bool,
+    /// Where the backend keeps its own state; without one it is in the state of the repository.
+    pub store: Option<Arc<dyn Store>>,
 }
 
 /// Sets up a configured backend; sends nothing. `None` for a type that this version cannot sync.
 ///
 /// # Errors
-/// [`BackendError::Refused`] for a missing token or an id that is none.
+/// [`BackendError::NoCredentials`] without a token, [`BackendError::Refused`] for an id that is none.
 pub fn connect(
     config: &BackendConfig,
     env: &BTreeMap<String, String>,
 ) -> Result<Option<Connected>, BackendError> {
     let BackendConfig::Notion(notion) = config else { return Ok(None) };
     let Some(token) = env.get("NOTION_TOKEN") else {
-        return Err(BackendError::Refused {
+        return Err(BackendError::NoCredentials {
             message: "There is no Notion token.".to_owned(),
             remedy:
                 "Set NOTION_TOKEN to the token of a connection (Notion: Settings, Connections)."
@@ -389,5 +446,6 @@ pub fn connect(
         backend: Arc::new(notion::Notion::new(options)?),
         shared: notion.share.iter().cloned().collect(),
         auto_init: notion.auto_init,
+        store: None,
     }))
 }

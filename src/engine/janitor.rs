@@ -50,7 +50,7 @@ pub(super) async fn janitor(turn: &mut Turn<'_>, fix: bool) -> Result<(), RunErr
     let mut world = sync::look(turn, &identity, &places).await?;
     world.findings.extend(drift(turn, &places).await?);
     let mut graph = picture::graph(turn, &world).await?;
-    sync::check_selected(turn, &world)?;
+    sync::note_selected(turn, &world);
     if fix {
         let fixes = planned(turn, &graph);
         let done = repair(turn, &mut world, &fixes).await?;
@@ -252,7 +252,7 @@ async fn execute(
     sync::guard(turn, world, tasks).await?;
     sync::check_schema(turn, world, tasks).await?;
     let mut hands = Hands {
-        tree: &turn.session.tree,
+        tree: turn.tree,
         backend: turn.backend,
         book: turn.book,
         bot: world.identity.id.clone(),
@@ -264,7 +264,7 @@ async fn execute(
     let executed = execute::execute(&mut hands, tasks).await?;
     let mut pen = Pen {
         git: turn.session.git.as_ref(),
-        tree: &turn.session.tree,
+        tree: turn.tree,
         backend: turn.backend,
         book: turn.book,
         world,

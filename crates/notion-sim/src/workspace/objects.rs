@@ -18,6 +18,16 @@ pub(crate) enum Parent {
     DataSource(String),
 }
 
+impl Parent {
+    /// The id of what holds it; `None` at the top of the workspace.
+    pub(crate) fn id(&self) -> Option<String> {
+        match self {
+            Self::Workspace => None,
+            Self::Page(id) | Self::DataSource(id) => Some(id.clone()),
+        }
+    }
+}
+
 /// A page, with its body.
 #[derive(Clone, Debug)]
 pub(crate) struct Page {
@@ -112,6 +122,8 @@ pub(crate) struct Comment {
     pub(crate) created_by: String,
     pub(crate) text: RichText,
     pub(crate) original_deleted: bool,
+    /// Whether a person resolved its thread: the API does not show it any more.
+    pub(crate) resolved: bool,
 }
 
 /// A user.
