@@ -12,6 +12,6 @@ pub(super) async fn after(job: &Job<'_>, mut done: Done) -> Done {
     let request = Request { command, force: None, ..job.request.clone() };
     let mut report = engine::run(&request, job.progress).await;
     report.fail_on(job.surface.janitor);
-    done.report.follow_up(report);
+    done.report.absorb(report);
     done
 }

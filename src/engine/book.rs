@@ -196,15 +196,15 @@ pub(super) struct BackendMeta {
     /// Cursor of each kind.
     #[serde(default)]
     pub cursors: BTreeMap<String, Cursor>,
-    /// Who wrote what is recorded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identity: Option<Identity>,
     /// The page that shows what is synced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<Shown>,
     /// Comments about findings, by the finding's fingerprint.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub comments: BTreeMap<String, Commented>,
+    /// Who wrote what is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     /// Fields of a newer version.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,

@@ -172,7 +172,7 @@ impl Round<'_> {
             let mut turn = Report::new(&report.command, report.dry_run);
             let result = self.turn(part, book, relay, &mut turn).await;
             let stopped = turn.stopped.take();
-            report.absorb(part.config.name(), &part.label, turn);
+            report.add_turn(part.config.name(), &part.label, turn);
             match result.map(|()| stopped) {
                 Err(RunError::Moved) => return Err(RunError::Moved),
                 Err(error) if relay.alone => return Err(error),
@@ -343,10 +343,10 @@ fn check_named(session: &Session<'_>, relay: &Relay, parts: &[Part<'_>]) -> Resu
         Command::Status
             | Command::Diff
             | Command::Check
-            | Command::Janitor { .. }
             | Command::Pull
             | Command::Push
             | Command::Sync
+            | Command::Janitor { .. }
     ) || parts.iter().any(|part| part.failed.is_some())
     {
         return Ok(());

@@ -101,7 +101,7 @@ pub(super) async fn how(session: &Session<'_>, leased: bool) -> Result<Option<Pu
     let request = session.request;
     let asked = matches!(
         request.command,
-        Command::Restore { .. } | Command::Sync | Command::Pull | Command::Janitor { fix: true }
+        Command::Restore { .. } | Command::Janitor { fix: true } | Command::Sync | Command::Pull
     );
     let how = request.publish.unwrap_or(session.config.publish);
     let can = asked && leased && session.publisher.is_some() && session.refs.default_head.is_some();

@@ -604,7 +604,7 @@ impl Report {
     }
 
     /// Takes up what a turn of a backend has to say. What a first turn left open is as a second one says.
-    pub fn absorb(&mut self, backend: &str, label: &str, turn: Self) {
+    pub fn add_turn(&mut self, backend: &str, label: &str, turn: Self) {
         self.conflicts.retain(|conflict| conflict.backend != backend);
         let mut added = 0;
         for entry in turn.artifacts {
@@ -640,10 +640,10 @@ impl Report {
         };
         let new = turn.findings.into_iter().filter(|one| !known.contains(&one.fingerprint()));
         self.findings.extend(new);
-        self.neighbourhood = self.neighbourhood.take().or(turn.neighbourhood);
         self.findings.sort();
         self.findings.dedup();
         self.diffs.extend(turn.diffs);
+        self.neighbourhood = turn.neighbourhood.or(self.neighbourhood.take());
         for notice in turn.notices {
             if !self.notices.contains(&notice) {
                 self.notices.push(notice);
@@ -724,7 +724,7 @@ impl Report {
     }
 
     /// Takes over what a later run of the same job found. The worse of both outcomes counts.
-    pub fn follow_up(&mut self, other: Self) {
+    pub fn absorb(&mut self, other: Self) {
         let own: BTreeSet<String> = other.findings.iter().map(Finding::fingerprint).collect();
         self.findings.retain(|finding| !own.contains(&finding.fingerprint()));
         self.findings.extend(other.findings);
