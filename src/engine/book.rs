@@ -21,6 +21,7 @@ use super::publishing::Outgoing;
 use super::relabel::Relabel;
 use super::resolve::{Distinct, Gone};
 use crate::backend::{Identity, Place};
+use crate::report::OpenConflict;
 use crate::state::{Snapshot, StateError, Store};
 
 /// Id of a text: its SHA-256 in lower-case hex.
@@ -196,6 +197,9 @@ pub(super) struct BackendMeta {
     /// Cursor of each kind.
     #[serde(default)]
     pub cursors: BTreeMap<String, Cursor>,
+    /// Conflicts that the last sync of everything left open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<OpenConflict>,
     /// The page that shows what is synced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<Shown>,

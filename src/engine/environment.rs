@@ -11,11 +11,17 @@ use super::book::text_id;
 use super::{RunError, Turn};
 use crate::backend::{BackendError, Identity, Overview, Place};
 use crate::report::{
-    ENVIRONMENT_TITLE, Environment, environment, environment_date, environment_mark,
+    ENVIRONMENT_TITLE, Environment, OpenConflict, environment, environment_date, environment_mark,
 };
 
 /// Hunks of one call (notion-api.md 4.8).
 const HUNKS: usize = 100;
+
+/// Notes which conflicts are open, for this run's page and for runs that do not look for them.
+pub(super) fn note(turn: &mut Turn<'_>) {
+    let open = turn.report.conflicts.iter().map(OpenConflict::from).collect();
+    turn.book.backend(turn.backend.name()).open = open;
+}
 
 /// The page as the state knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,7 +129,7 @@ async fn bring(
     make: bool,
 ) -> Result<(), BackendError> {
     let name = turn.backend.name().to_owned();
-    let conflicts: Vec<_> = turn.report.conflicts.iter().collect();
+    let conflicts = turn.book.backend(&name).open.clone();
     let content = environment(&Environment {
         repository: repository(turn),
         branch: &turn.session.branch,

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use agent_sync_core::kind::{Kind, Kinds, PropertyType};
 use agent_sync_core::markdown::Web;
 use agent_sync_core::model::{Key, Selector, Side};
+use jiff::SignedDuration;
 
 use super::book::{Book, Keep};
 use super::lease::Gate;
 use super::{
     Command, Meter, RunError, Session, Turn, init, janitor, links, published, publishing, relabel,
-    resolve, restore, sync,
+    resolve, restore, retention, sync,
 };
 use crate::backend::{BackendError, Connected};
 use crate::config::{BackendConfig, Publish};
@@ -126,6 +127,9 @@ pub(super) async fn run(
     };
     let round = Round { session, gate, web, tree, whole };
     round.play(&mut parts, &mut book, &mut relay, &mut report, false).await?;
+    if round.gate.is_some() && matches!(request.command, Command::Janitor { .. }) {
+        forget(session, &mut book, &mut parts).await?;
+    }
     check_named(session, &relay, &parts)?;
     answers(session, &mut relay, &mut report)?;
     let healthy = |parts: &[Part<'_>]| whole && parts.iter().all(|part| part.failed.is_none());
@@ -371,6 +375,23 @@ fn answers(session: &Session<'_>, relay: &mut Relay, report: &mut Report) -> Res
             (false, true) => report.notices.push(error.to_string()),
             (false, false) => return Err(error),
         }
+    }
+    Ok(())
+}
+
+/// Prunes the states of what is older than they keep. The backend's clock counts, of whichever was asked.
+async fn forget(
+    session: &Session<'_>,
+    book: &mut Book,
+    parts: &mut [Part<'_>],
+) -> Result<(), RunError> {
+    let Some(now) = parts.iter().find_map(|part| part.connected.backend.now()) else {
+        return Ok(());
+    };
+    let keep = SignedDuration::from_hours(24 * i64::from(session.config.state.keep_days));
+    let own = parts.iter_mut().filter(|part| part.failed.is_none());
+    for book in own.filter_map(|part| part.book.as_mut()).chain([book]) {
+        retention::prune(book, now, keep, &session.run).await?;
     }
     Ok(())
 }

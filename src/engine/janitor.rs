@@ -9,12 +9,13 @@ use agent_sync_core::document;
 use agent_sync_core::model::{Finding, Key, Severity, Stretch, Value};
 use agent_sync_core::plan::{Content, Existence, Pair, Step};
 
+use super::comments::Remark;
 use super::execute::{self, Executed, Hands, Outcome};
 use super::finish::{self, Pen};
 use super::observe::World;
 use super::work::{self, Action, Mode, Task};
-use super::{RunError, Turn, sync};
-use crate::backend::Place;
+use super::{RunError, Turn, comments, environment, sync};
+use crate::backend::{Identity, Place};
 use crate::janitor::{self, Fix, Found, Graph, Neighbourhood};
 use crate::report::{ArtifactReport, Sides};
 
@@ -61,6 +62,39 @@ pub(super) async fn janitor(turn: &mut Turn<'_>, fix: bool) -> Result<(), RunErr
     let found = looked(turn, &graph);
     turn.report.neighbourhood = Neighbourhood::of(&graph, &found);
     turn.report.findings.extend(found.into_iter().map(|found| found.finding));
+    let request = &turn.session.request;
+    let whole = request.artifacts.is_empty() && request.kinds.is_empty();
+    if turn.gate.is_some() && whole {
+        tell_backend(turn, &world, &identity).await?;
+    }
+    Ok(())
+}
+
+/// Says in the backend what was found: a comment on the page of each finding, and the counts on the page about the
+/// environment.
+async fn tell_backend(
+    turn: &mut Turn<'_>,
+    world: &World,
+    identity: &Identity,
+) -> Result<(), RunError> {
+    let told = |finding: &&Finding| finding.severity >= Severity::Warning;
+    let findings: Vec<Finding> = turn.report.findings.iter().filter(told).cloned().collect();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut remarks = BTreeMap::new();
+    for finding in &findings {
+        *counts.entry(finding.rule.clone()).or_default() += 1;
+        let named = finding.url.as_deref().and_then(|url| turn.backend.page_id(url));
+        let of = finding.key.as_ref().and_then(|key| world.page_of.get(key).cloned());
+        if let Some(page) = named.or(of) {
+            let text = crate::report::remark(finding);
+            remarks.insert(finding.fingerprint(), Remark { page, text });
+        }
+    }
+    turn.book.meta.found = counts;
+    comments::comment(turn, &identity.id, &remarks).await?;
+    environment::show(turn, identity, false).await;
+    let message = turn.message(&format!("janitor: {} found", findings.len()));
+    turn.commit(&message).await?;
     Ok(())
 }
 

@@ -203,6 +203,11 @@ impl Command {
         );
         !reads
     }
+
+    /// Whether it may write at all: a janitor that repairs nothing still says what it found.
+    fn tells(&self) -> bool {
+        self.writes() || matches!(self, Self::Janitor { .. })
+    }
 }
 
 /// Why a run ended without doing what was asked; each has an exit code.
@@ -352,7 +357,7 @@ pub async fn run_and_publish(
     for n in 0..3 {
         let last = Last { publisher, first: n == 0 };
         let work = attempt(request, progress, &run, &stop, &meter, last);
-        result = match request.command.writes() && !request.dry_run {
+        result = match request.command.tells() && !request.dry_run {
             true => work.await,
             false => stop.or(work).await,
         };
@@ -451,7 +456,9 @@ async fn attempt(
     if let Command::Log { limit } = request.command {
         return log::log(&session, limit).await;
     }
-    if request.command.writes() && !request.dry_run {
+    let looks = request.command == Command::Janitor { fix: false };
+    let elsewhere = looks && check_branch(&session, &branch).await.is_err();
+    if request.command.tells() && !request.dry_run && !elsewhere {
         check_branch(&session, &branch).await?;
         let lease = acquire(&session, &request.env).await?;
         // The refs may have moved while we waited for the lease. Where it was free, whoever moved them would have

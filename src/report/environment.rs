@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use agent_sync_core::kind::{Kinds, Source};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{ConflictReport, cut, one_line};
 
@@ -12,6 +13,31 @@ use super::{ConflictReport, cut, one_line};
 pub const ENVIRONMENT_TITLE: &str = "agent-sync";
 /// Conflicts that are listed before the rest is counted.
 const LISTED: usize = 50;
+
+/// A conflict as the page names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenConflict {
+    /// Kind.
+    pub kind: String,
+    /// Id.
+    pub id: String,
+    /// The property's name, or the block's first line.
+    pub what: String,
+    /// Its fingerprint.
+    pub fingerprint: String,
+}
+
+impl From<&ConflictReport> for OpenConflict {
+    fn from(conflict: &ConflictReport) -> Self {
+        let what = conflict.property.as_deref().or(conflict.block.as_deref()).unwrap_or("body");
+        Self {
+            kind: conflict.kind.clone(),
+            id: cut(&conflict.id, 100),
+            what: cut(what, 100),
+            fingerprint: conflict.fingerprint.clone(),
+        }
+    }
+}
 
 /// What the page is about.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +49,7 @@ pub struct Environment<'a> {
     /// What is synced.
     pub kinds: &'a Kinds,
     /// What waits for a person.
-    pub conflicts: &'a [&'a ConflictReport],
+    pub conflicts: &'a [OpenConflict],
     /// What the janitor found last: how often, by rule.
     pub findings: &'a BTreeMap<String, usize>,
 }
@@ -64,13 +90,12 @@ pub fn environment(about: &Environment<'_>) -> String {
         );
     }
     for conflict in about.conflicts.iter().take(LISTED) {
-        let what = conflict.property.as_deref().or(conflict.block.as_deref()).unwrap_or("body");
         let _ = writeln!(
             out,
             "- {} {}, {}: agent-sync resolve {}",
             literal(&conflict.kind),
-            literal(&cut(&conflict.id, 100)),
-            literal(&cut(what, 100)),
+            literal(&conflict.id),
+            literal(&conflict.what),
             literal(&conflict.fingerprint)
         );
     }

@@ -20,7 +20,7 @@ mod progress;
 
 pub use diff::unified;
 pub use environment::{
-    ENVIRONMENT_TITLE, Environment, environment, environment_date, environment_mark,
+    ENVIRONMENT_TITLE, Environment, OpenConflict, environment, environment_date, environment_mark,
 };
 pub use escape::{cut, inert, markdown_text, one_line};
 pub use human::human;
@@ -790,6 +790,11 @@ impl Report {
         }
         actions
     }
+}
+
+/// A finding as a comment beside the text that it is about.
+pub fn remark(finding: &Finding) -> String {
+    one_line(format!("{} {}", finding.message, finding.fix).trim())
 }
 
 /// Findings with their fingerprints.

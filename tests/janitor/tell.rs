@@ -1,0 +1,140 @@
+//! What the janitor says in Notion: a comment for each finding, once, and the page about the environment.
+
+use notion_sim::{Fault, FaultKind};
+
+use super::{clean, found, reads};
+use crate::common::{Lab, Repo, Run};
+
+/// Texts of the open comments on the page of a story.
+fn comments(lab: &Lab, id: &str) -> Vec<String> {
+    let page = lab.page("Stories", id);
+    lab.sim.workspace().comments(&page).into_iter().map(|comment| comment.text).collect()
+}
+
+/// Two synced stories that nothing belongs to.
+fn orphans(lab: &Lab, count: usize) -> Repo<'_> {
+    let (repo, _) = clean(lab);
+    for n in 2..2 + count {
+        repo.story(&format!("INFRA-{n}"), &format!("Story {n}"), "DRAFT", super::BODY);
+    }
+    lab.minutes(2);
+    repo.run(&["sync"]).expect(0);
+    repo.settle();
+    lab.sim.reset_requests();
+    repo
+}
+
+fn janitor(repo: &Repo<'_>, code: i32) -> Run {
+    repo.run(&["janitor"]).expect(code)
+}
+
+#[test]
+fn a_finding_is_told_on_its_page_once_and_no_longer_than_it_lasts() {
+    let lab = Lab::new();
+    let repo = orphans(&lab, 1);
+    reads(&lab, &repo, &["janitor", "--dry-run"], 1);
+    let run = janitor(&repo, 1);
+    assert_eq!(found(&run), ["orphan-story story/INFRA-2"]);
+    let said = comments(&lab, "INFRA-2");
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("INFRA-2") && said[0].contains("[agent-sync "), "{said:?}");
+    assert!(comments(&lab, "INFRA-1").is_empty());
+    // A comment does not make the page look edited.
+    repo.calm();
+    reads(&lab, &repo, &["janitor"], 1);
+    // One read for the page that has a finding.
+    lab.sim.reset_requests();
+    janitor(&repo, 1);
+    let asked = lab.sim.requests();
+    let asked = asked.iter().filter(|request| request.endpoint.contains("/v1/comments")).count();
+    assert_eq!(asked, 1);
+    // What is repaired is not said any more.
+    let path = ".agent/cache/stories/INFRA/INFRA-2-story-2.md";
+    repo.replace(path, "## Problem", "## Linked ADRs\n\n- ADR-1\n\n## Problem");
+    lab.minutes(2);
+    repo.run(&["sync"]).expect(0);
+    janitor(&repo, 0);
+    assert!(comments(&lab, "INFRA-2").is_empty());
+    reads(&lab, &repo, &["janitor"], 0);
+}
+
+#[test]
+fn what_a_person_resolved_is_never_said_again_while_it_lasts() {
+    let lab = Lab::new();
+    let repo = orphans(&lab, 1);
+    janitor(&repo, 1);
+    let page = lab.page("Stories", "INFRA-2");
+    let thread = lab.sim.workspace().comments(&page)[0].discussion.clone();
+    lab.sim.workspace().resolve(&thread).unwrap();
+    lab.sim.reset_requests();
+    for _ in 0..2 {
+        janitor(&repo, 1);
+        assert_eq!(lab.writes(), 0);
+    }
+    assert!(comments(&lab, "INFRA-2").is_empty());
+    // Nor by a fresh checkout, which has the state.
+    reads(&lab, &repo, &["janitor"], 1);
+}
+
+#[test]
+fn a_person_s_own_comments_stay() {
+    let lab = Lab::new();
+    let repo = orphans(&lab, 1);
+    let page = lab.page("Stories", "INFRA-2");
+    lab.sim.workspace().comment(&page, "Looks good to me.").unwrap();
+    janitor(&repo, 1);
+    assert_eq!(comments(&lab, "INFRA-2").len(), 2);
+    let path = ".agent/cache/stories/INFRA/INFRA-2-story-2.md";
+    repo.replace(path, "## Problem", "## Linked ADRs\n\n- ADR-1\n\n## Problem");
+    lab.minutes(2);
+    repo.run(&["sync"]).expect(0);
+    janitor(&repo, 0);
+    assert_eq!(comments(&lab, "INFRA-2"), ["Looks good to me."]);
+}
+
+#[test]
+fn without_the_capability_there_is_one_notice_and_everything_else_goes_on() {
+    for posts in [false, true] {
+        let lab = Lab::with(|options| {
+            options.capabilities.read_comments = !posts;
+            options.capabilities.insert_comments = posts;
+        });
+        let repo = orphans(&lab, 3);
+        let run = janitor(&repo, 1);
+        let json = run.json();
+        let notices = json["notices"].as_array().unwrap();
+        let named: Vec<&str> = notices
+            .iter()
+            .filter_map(|notice| notice.as_str())
+            .filter(|notice| notice.contains("omment"))
+            .collect();
+        assert_eq!(named.len(), 1, "{json:#}");
+        assert_eq!(found(&run).len(), 3);
+    }
+}
+
+#[test]
+fn after_a_failure_at_any_request_nothing_is_said_twice() {
+    const FOUND: usize = 3;
+    // The comments' own requests: a read and a post for each.
+    for skip in 0..2 * FOUND {
+        for kind in [
+            FaultKind::ErrorBefore { status: 503 },
+            FaultKind::ErrorAfter { status: 502, with_guidance: false },
+            FaultKind::ResetAfter,
+        ] {
+            let lab = Lab::new();
+            let repo = orphans(&lab, FOUND);
+            lab.sim.fault(Fault { endpoint: None, skip: 8 + skip, count: 50, kind });
+            let run = repo.run(&["janitor"]);
+            assert!(matches!(run.code, 1 | 4), "{run:?}");
+            lab.sim.clear_faults();
+            janitor(&repo, 1);
+            for n in 2..2 + FOUND {
+                let said = comments(&lab, &format!("INFRA-{n}"));
+                assert_eq!(said.len(), 1, "{skip} {kind:?}: {said:?}");
+            }
+            reads(&lab, &repo, &["janitor"], 1);
+        }
+    }
+}
