@@ -166,6 +166,26 @@ fn the_lower_parts_do_not_know_the_upper_ones() {
 }
 
 #[test]
+fn the_janitor_looks_at_a_picture_and_touches_nothing() {
+    never(
+        "src/janitor",
+        &[
+            "crate::backend",
+            "crate::config",
+            "crate::engine",
+            "crate::github",
+            "crate::repo",
+            "crate::report",
+            "crate::state",
+            "async fn",
+            "std::fs",
+            "std::env",
+            "::now()",
+        ],
+    );
+}
+
+#[test]
 fn the_engine_knows_no_backend_by_name() {
     never("src/engine", &["notion::", "Notion", "reqwest"]);
 }

@@ -33,6 +33,7 @@ pub struct Identity {
     /// Whether that user is a bot (and so never a person's own edit).
     pub bot: bool,
     /// Id of the workspace, where the backend has such a thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
 }
 

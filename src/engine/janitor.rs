@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use agent_sync_core::document;
 use agent_sync_core::model::{Finding, Key, Severity, Stretch, Value};
 use agent_sync_core::plan::{Content, Existence, Pair, Step};
 
@@ -201,7 +202,7 @@ async fn repair(
             more => format!(" and {more} more"),
         };
         turn.report.notices.push(format!(
-            "Left for the run after a sync, because one of the two sides has changed: {}{more}.",
+            "Not repaired, because a sync has to come first or the file has no place for it: {}{more}.",
             named.join(", ")
         ));
     }
@@ -235,7 +236,8 @@ async fn repair(
     Ok(done)
 }
 
-/// The relation with its new members as a step for both sides; `None` while anything about it is still to be synced.
+/// The relation with its new members as a step for both sides; `None` while anything about it is still to be synced,
+/// and where the file has no place for them.
 fn join<'i>(
     turn: &Turn<'_>,
     world: &World,
@@ -262,6 +264,15 @@ fn join<'i>(
         _ => None,
     });
     let value = Value::set(held.flatten().chain(ids)).map(Content::Value);
+    // What the file has no place for would be on the page alone.
+    let file = artifact.file.as_ref()?;
+    let alone = artifact.local_only.get(property).into_iter().flatten().cloned();
+    let whole = match &value {
+        Some(Content::Value(Value::Set(ids))) => Value::set(ids.iter().cloned().chain(alone)),
+        _ => None,
+    };
+    let kind = world.kinds.get(&key.kind)?;
+    document::set(kind, &key.id, &file.text, property, whole.as_ref()).ok()?;
     let now = Pair::new(seen.local.clone(), seen.remote.clone());
     Some(Step::Join { base: seen.base.clone().unwrap_or(now), value })
 }

@@ -1,6 +1,7 @@
 //! The picture that rules look at: artifacts of both sides and how they name each other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use agent_sync_core::document::Mention;
 use agent_sync_core::kind::{Kind, Kinds, Property, PropertyType};
@@ -155,7 +156,14 @@ impl Graph {
 
     /// The artifacts that have this id, whatever their kind.
     pub fn named(&self, id: &str) -> Vec<&Key> {
-        self.known.iter().filter(|key| key.id == id).collect()
+        let mut named = Vec::new();
+        let mut next = self.known.first();
+        while let Some(first) = next {
+            named.extend(self.known.get(&Key::new(&first.kind, id)));
+            let behind = Key::new(&first.kind, char::MAX.to_string());
+            next = self.known.range((Bound::Excluded(behind), Bound::Unbounded)).next();
+        }
+        named
     }
 
     /// An artifact's kind and itself.

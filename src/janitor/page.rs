@@ -10,7 +10,7 @@ pub fn page() -> String {
         "# The janitor\n\n\
          Made from the rules themselves (`src/janitor/rules/`) and kept by `tests/janitor.rs`.\n\n\
          `agent-sync janitor` looks at all artifacts of both sides and says where they do not hang together. It reads \
-         every database's list and schema, no page's body that the state knows already, and writes nothing. With \
+         every database's list and schema, no page's body that the state knows already, and changes no document. With \
          `--full` it reads every body, at the pace of the rate limit. `--fix` repairs what can be repaired without \
          deciding anything for people, in the way of a sync: under the lease, conditionally, what it replaces is kept, \
          and files reach the default branch as `publish` says. What a sync still has to bring is left for the run after \

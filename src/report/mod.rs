@@ -666,7 +666,13 @@ impl Report {
                 self.decided.push(decided);
             }
         }
-        self.findings.extend(turn.findings);
+        // The janitor sees the same file beside each backend.
+        let known: BTreeSet<String> = match self.command == "janitor" {
+            true => self.findings.iter().map(Finding::fingerprint).collect(),
+            false => BTreeSet::new(),
+        };
+        let new = turn.findings.into_iter().filter(|one| !known.contains(&one.fingerprint()));
+        self.findings.extend(new);
         self.findings.sort();
         self.findings.dedup();
         self.diffs.extend(turn.diffs);

@@ -45,7 +45,7 @@ pub(super) async fn graph(turn: &Turn<'_>, world: &World) -> Result<Graph, RunEr
         observed: world.findings.clone(),
         answers: answers(turn, world),
         now: turn.backend.now(),
-        label: turn.backend.label().to_owned(),
+        label: turn.label.to_owned(),
     })
 }
 
@@ -131,7 +131,7 @@ fn known(turn: &Turn<'_>, world: &World) -> BTreeSet<Key> {
         all.keys().filter(|name| !world.kinds.contains_key(*name)).cloned().collect();
     let records = turn.book.records.values().map(|record| &record.key);
     known.extend(records.filter(|key| others.contains(&key.kind)).cloned());
-    let scan = turn.session.tree.scan(all, &others);
+    let scan = turn.tree.scan(all, &others);
     known.extend(scan.files.into_keys().chain(scan.duplicates).chain(scan.unreadable));
     known
 }

@@ -240,9 +240,14 @@ fn without_id(
         None,
         None,
         Some(&page.url),
-        match title {
-            Some(title) => format!("The page \"{title}\" in {} has no ID.", kind.database),
-            None => format!("A page in {} has no ID.", kind.database),
+        match (title, &page.id) {
+            (Some(title), None) => {
+                format!("The page \"{title}\" in {} has no ID.", kind.database)
+            }
+            (Some(title), Some(scope)) => {
+                format!("The page \"{title}\" in {} has only {scope:?} as its ID.", kind.database)
+            }
+            (None, _) => format!("A page in {} has no ID.", kind.database),
         },
         "Give it an ID, or move it out of the database.",
     ));
