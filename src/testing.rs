@@ -8,3 +8,6 @@
 )]
 #[path = "../tests/common/github.rs"]
 pub(crate) mod github;
+
+#[path = "../tests/common/postgres.rs"]
+pub(crate) mod postgres;

@@ -216,6 +216,7 @@ impl From<BackendError> for RunError {
     fn from(error: BackendError) -> Self {
         match error {
             BackendError::Refused { .. }
+            | BackendError::NoCredentials { .. }
             | BackendError::NotFound { .. }
             | BackendError::Rejected { .. } => Self::Refused(error.to_string()),
             BackendError::Stale { .. }
@@ -231,7 +232,9 @@ impl From<StateError> for RunError {
     fn from(error: StateError) -> Self {
         match error {
             StateError::Moved => Self::Moved,
-            StateError::Refused { .. } => Self::Refused(error.to_string()),
+            StateError::Refused { .. } | StateError::Denied { .. } => {
+                Self::Refused(error.to_string())
+            }
             StateError::Unavailable { .. } => Self::Unavailable(error.to_string()),
             StateError::NewerFormat { .. } | StateError::Corrupt { .. } => {
                 Self::Usage(error.to_string())
@@ -574,8 +577,8 @@ async fn all_backends(
         if !session.request.backends.is_empty() && !asked {
             continue;
         }
-        let Some(Connected { backend, shared, auto_init }) =
-            crate::backend::connect(config, &session.request.env)?
+        let Some(Connected { backend, shared, auto_init, store }) =
+            crate::backend::connect(config, session.git.root(), &session.request.env)?
         else {
             let message = format!(
                 "The backend `{}` is of a type that this version cannot sync yet; it was left out.",
@@ -601,12 +604,22 @@ async fn all_backends(
             })
             .map(|(name, kind)| (name.clone(), within(kind, &shared)))
             .collect();
+        let mut own = None;
+        if let Some(store) = store {
+            let book = book::Book::load(store).await?;
+            let published = self::published(session, &book).await?;
+            own = Some((book, published));
+        }
+        let (book, published) = match &mut own {
+            Some((book, published)) => (book, &*published),
+            None => (&mut book, &published),
+        };
         let mut turn = Turn {
             session,
             backend: backend.as_ref(),
             kinds,
-            book: &mut book,
-            published: &published,
+            book,
+            published,
             web: web.as_ref(),
             report: &mut report,
             gate: gate.clone(),

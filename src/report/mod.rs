@@ -268,7 +268,7 @@ impl ConflictReport {
                 format!("{backend} and the repository both changed the body of {key}. {remedy}")
             }
         };
-        let edited = artifact.page.as_ref().map(|page| page.edited);
+        let edited = artifact.page.as_ref().map(|page| page.edited_at.unwrap_or(page.edited));
         Self {
             label: backend.to_owned(),
             since: None,

@@ -6,8 +6,10 @@
     reason = "a test fails where it cannot go on, and each binary uses its own part"
 )]
 
+pub mod database;
 pub mod github;
 pub mod image;
+pub mod postgres;
 pub mod scenario;
 
 use std::collections::BTreeMap;
@@ -440,6 +442,13 @@ impl Repo<'_> {
     #[track_caller]
     pub fn init(&self) {
         self.run(&["init"]).expect(0);
+    }
+
+    /// init and a first sync, with success.
+    #[track_caller]
+    pub fn run_init_and_sync(&self) {
+        self.init();
+        self.run(&["sync"]).expect(0);
     }
 
     /// The state's commit here.

@@ -1,0 +1,7 @@
+//! Databases as backends, through the built binary; other programs speak SQL to them.
+#![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
+mod common;
+
+#[path = "database/scenario.rs"]
+mod scenario;
