@@ -22,6 +22,8 @@ mod issue;
 mod publish;
 #[path = "github/scenario.rs"]
 mod scenario;
+#[path = "github/several.rs"]
+mod several;
 #[path = "github/suggest.rs"]
 mod suggest;
 #[path = "github/sync.rs"]

@@ -176,7 +176,7 @@ fn large() -> Report {
     let mut requests = Requests::default();
     requests.by_endpoint.insert("PATCH /v1/pages/{id}/markdown".into(), 300);
     requests.by_endpoint.insert("POST /v1/data_sources/{id}/query".into(), 20);
-    report.backends.push(BackendReport { name: "notion".into(), requests });
+    report.backends.push(BackendReport::new("notion", "Notion", requests));
     report.settle();
     report
 }

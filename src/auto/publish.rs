@@ -50,24 +50,27 @@ struct Desk<'a> {
 
 #[async_trait(?Send)]
 impl Publisher for Desk<'_> {
-    async fn publish(&self, order: Order<'_>, report: &mut Report, state: &mut Outgoing) {
+    async fn publish(&self, order: Order<'_>, report: &mut Report, state: &mut Outgoing) -> bool {
         let done = match brought(&order, report) {
             Ok(made) if made.artifacts.is_empty() && state.open.is_none() => {
                 if order.whole {
                     state.declined.clear();
                 }
-                Ok(())
+                Ok(true)
             }
             Ok(made) => match order.how {
-                Publish::PullRequest => self.by_pull_request(&order, made, report, state).await,
+                Publish::PullRequest => {
+                    self.by_pull_request(&order, made, report, state).await.map(|()| false)
+                }
                 Publish::Push => self.by_push(&order, made, report, state).await,
-                Publish::None => Ok(()),
+                Publish::None => Ok(false),
             },
             Err(error) => Err(error),
         };
-        if let Err(error) = done {
+        done.unwrap_or_else(|error| {
             failed(report, error);
-        }
+            false
+        })
     }
 }
 
@@ -283,7 +286,7 @@ impl Desk<'_> {
         made: Wanted,
         report: &mut Report,
         state: &mut Outgoing,
-    ) -> Result<(), RunError> {
+    ) -> Result<bool, RunError> {
         let Wanted { artifacts, texts } = made;
         let own = match order.restored {
             true => artifacts.keys().cloned().collect(),
@@ -291,11 +294,12 @@ impl Desk<'_> {
         };
         wanted::forget(order, &artifacts, &own, state);
         let mut wanted = left(&artifacts, &state.declined);
+        let all = wanted.len() == artifacts.len();
         withheld(order, &artifacts, state, report);
         let mut commit = Commit::new(order, self.client(), &texts);
         commit.drop_known(&mut wanted).await?;
         if wanted.is_empty() {
-            return Ok(());
+            return Ok(all);
         }
         let listed = listed(report, &wanted, &Artifacts::new());
         let new = commit.make(&wanted, &listed, &[order.head]).await?;
@@ -303,7 +307,7 @@ impl Desk<'_> {
         match branch::advance(self.client(), &branch, Some(order.head), &new).await {
             Ok(true) => {
                 report.notices.push(format!("Pushed {new} to `{}`.", order.branch));
-                Ok(())
+                Ok(all)
             }
             Ok(false) => Err(superseded(order)),
             Err(error) => Err(protected(order, error)),

@@ -175,7 +175,7 @@ pub enum BackendError {
         /// What to do; a sentence.
         remedy: String,
     },
-    /// What would let us in is not set here (exit 3 where the backend was asked for).
+    /// There is no secret to reach it with in the environment (exit 3 where this backend is the one that is meant).
     #[error("{message} {remedy}")]
     NoCredentials {
         /// What is missing; a sentence.
@@ -379,8 +379,7 @@ pub struct Connected {
     pub shared: BTreeSet<String>,
     /// Whether a run may make what it misses there.
     pub auto_init: bool,
-    /// Where the state of this backend is, where that is no matter of the repository's: in the backend itself, where
-    /// it changes together with what the backend holds.
+    /// Where the backend keeps its own state; without one it is in the state of the repository.
     pub store: Option<Arc<dyn Store>>,
 }
 

@@ -262,6 +262,12 @@ pub(super) struct Meta {
     /// Pages that files name and that are gone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gone: Vec<Gone>,
+    /// When the state's history begins, by the clock of the machine that began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Timestamp>,
+    /// What is older was pruned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruned: Option<Timestamp>,
     /// What is on its way to the default branch.
     #[serde(default, skip_serializing_if = "Outgoing::is_empty")]
     pub outgoing: Outgoing,
@@ -373,6 +379,18 @@ fn json<T: Serialize>(path: &str, value: &T) -> Result<Vec<u8>, StateError> {
     Ok(bytes)
 }
 
+/// What of this state is older was pruned, if anything was.
+///
+/// # Errors
+/// What the store says, and [`StateError::Corrupt`].
+pub(super) async fn pruned(
+    store: &dyn Store,
+    at: &Snapshot,
+) -> Result<Option<Timestamp>, StateError> {
+    let Some(bytes) = store.read(at, "meta.json").await? else { return Ok(None) };
+    Ok(parse::<Meta>("meta.json", &bytes)?.pruned)
+}
+
 impl Book {
     /// Reads the state: two files, and the intents of runs that did not end.
     ///
@@ -428,6 +446,24 @@ impl Book {
     /// The commit of the state, once there is one.
     pub(super) fn commit_id(&self) -> Option<&str> {
         self.snapshot.commit.as_deref()
+    }
+
+    /// The state that it was read from, or that it wrote last.
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Where it is stored.
+    pub(super) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The files of the stored state below a folder.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) async fn list(&self, folder: &str) -> Result<Vec<String>, StateError> {
+        self.store.list(&self.snapshot, folder).await
     }
 
     /// The meta of a backend.
@@ -585,6 +621,37 @@ impl Book {
         Ok(found)
     }
 
+    /// As [`Book::commit`], with further files that change.
+    ///
+    /// # Errors
+    /// As [`Book::commit`].
+    pub(super) async fn commit_with(
+        &mut self,
+        run: &str,
+        message: &str,
+        more: BTreeMap<String, Option<Vec<u8>>>,
+    ) -> Result<bool, StateError> {
+        self.precious |= !more.is_empty();
+        self.replaced.extend(more);
+        self.commit(run, message).await
+    }
+
+    /// Stores the state with these changes as the begin of its history. Only for a book whose own changes are in
+    /// its meta alone.
+    ///
+    /// # Errors
+    /// As [`Book::commit`].
+    pub(super) async fn restart(
+        &mut self,
+        message: &str,
+        mut change: BTreeMap<String, Option<Vec<u8>>>,
+    ) -> Result<(), StateError> {
+        change.insert("meta.json".to_owned(), Some(json("meta.json", &self.meta)?));
+        self.snapshot = self.store.restart(&self.snapshot, message, &change).await?;
+        self.stored_meta = self.meta.clone();
+        Ok(())
+    }
+
     /// Writes the state as one commit, if anything changed; true if a commit was made.
     ///
     /// # Errors
@@ -619,6 +686,9 @@ impl Book {
             && !self.store.pending();
         if nothing {
             return Ok(false);
+        }
+        if !self.exists() && self.meta.began.is_none() {
+            self.meta.began = Some(Timestamp::now());
         }
         let mut change: BTreeMap<String, Option<Vec<u8>>> = std::mem::take(&mut self.replaced);
         change.insert("meta.json".to_owned(), Some(json("meta.json", &self.meta)?));

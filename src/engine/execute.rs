@@ -90,6 +90,19 @@ pub(super) async fn execute(
     Ok(executed)
 }
 
+/// Writes to the files of a draft what the backend would bring to them.
+///
+/// # Errors
+/// As [`execute`].
+pub(super) async fn foresee(
+    hands: &mut Hands<'_>,
+    tasks: &BTreeMap<Key, Task>,
+) -> Result<Executed, RunError> {
+    let mut executed = Executed::default();
+    local(hands, tasks, &mut executed).await?;
+    Ok(executed)
+}
+
 /// Merged bodies of which nothing has to be written: what both sides hold alike is agreed.
 async fn agree(
     hands: &mut Hands<'_>,

@@ -1,6 +1,6 @@
 //! log: past runs, from the commits of the state.
 
-use super::{RunError, Session};
+use super::{RunError, Session, book, retention};
 use crate::report::{LogLine, Report};
 
 /// Reads the newest runs. No request to a backend.
@@ -13,7 +13,8 @@ pub(super) async fn log(session: &Session<'_>, limit: usize) -> Result<Report, R
     report.state_commit.clone_from(&snapshot.commit);
     if snapshot.commit.is_some() {
         // A run of many writes has a commit for each fifty of them; those in its middle are left out.
-        let commits = session.store.history(&snapshot, limit.saturating_mul(50)).await?;
+        let store = session.store.as_ref();
+        let commits = retention::past(store, &snapshot, limit.saturating_mul(50)).await?;
         let ended = commits.iter().filter(|entry| !entry.message.starts_with(super::PARTIAL));
         for entry in ended.take(limit) {
             let field = |name: &str| {
@@ -32,6 +33,14 @@ pub(super) async fn log(session: &Session<'_>, limit: usize) -> Result<Report, R
                 link: field("Link:"),
             });
         }
+    }
+    if report.log.len() < limit
+        && let Some(pruned) = book::pruned(session.store.as_ref(), &snapshot).await?
+    {
+        report.notices.push(format!(
+            "Runs from before {} were pruned (`state.keep_days`).",
+            pruned.strftime("%Y-%m-%d")
+        ));
     }
     report.settle();
     Ok(report)

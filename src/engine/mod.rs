@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use agent_sync_core::kind::{Kind, Kinds, PropertyType};
+use agent_sync_core::kind::Kinds;
 use agent_sync_core::markdown::Web;
 use agent_sync_core::model::{Key, Selector, Side};
 
-use crate::backend::{Backend, BackendError, Connected};
+use crate::backend::{Backend, BackendError};
 use crate::config::{Config, ConfigError, Publish};
 use crate::github::{BadContext, Client, Context, GithubError};
 use crate::repo::git::{GitError, Oid, Remote};
@@ -23,6 +23,7 @@ mod damage;
 mod execute;
 mod finish;
 mod history;
+mod hub;
 mod init;
 pub mod lease;
 mod links;
@@ -38,6 +39,7 @@ mod remote;
 mod rename;
 mod resolve;
 mod restore;
+mod retention;
 mod stop;
 mod sync;
 mod work;
@@ -345,7 +347,7 @@ pub async fn run_and_publish(
     }
     let mut report = result.unwrap_or_else(|error| Report::failed(request.command.name(), error));
     report.dry_run = request.dry_run;
-    report.backends = meter.read();
+    report.cost_of(meter.read());
     report.github = request.github.as_ref().map(|client| client.requests());
     report.settle();
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -368,7 +370,7 @@ impl Meter {
             let requests = backend.requests();
             match reports.iter_mut().find(|report| report.name == backend.name()) {
                 Some(report) => report.requests.add(&requests),
-                None => reports.push(BackendReport { name: backend.name().to_owned(), requests }),
+                None => reports.push(BackendReport::new(backend.name(), backend.label(), requests)),
             }
         }
         reports
@@ -445,7 +447,7 @@ async fn attempt(
         let gate = lease.gate();
         let listener = listen(session.stop.clone(), gate.clone());
         let result = match check_branch(&session, &branch).await {
-            Ok(()) => all_backends(&session, Some(gate), meter).await,
+            Ok(()) => hub::run(&session, Some(gate), meter).await,
             Err(error) => Err(error),
         };
         listener.abort();
@@ -455,7 +457,7 @@ async fn attempt(
         return result;
     }
     tokio::select! {
-        result = all_backends(&session, None, meter) => result,
+        result = hub::run(&session, None, meter) => result,
         () = session.stop.told() => Err(Stop::error()),
     }
 }
@@ -563,93 +565,6 @@ async fn check_branch(session: &Session<'_>, branch: &str) -> Result<(), RunErro
     Ok(())
 }
 
-async fn all_backends(
-    session: &Session<'_>,
-    gate: Option<Arc<lease::Gate>>,
-    meter: &Meter,
-) -> Result<Report, RunError> {
-    let mut report = Report::new(session.request.command.name(), session.request.dry_run);
-    let mut book = book::Book::load(session.store.clone()).await?;
-    let published = published(session, &book).await?;
-    let web = links::web(session, &mut book.meta.web).await?;
-    for config in &session.config.backends {
-        let asked = session.request.backends.iter().any(|name| name == config.name());
-        if !session.request.backends.is_empty() && !asked {
-            continue;
-        }
-        let Some(Connected { backend, shared, auto_init, store }) =
-            crate::backend::connect(config, session.git.root(), &session.request.env)?
-        else {
-            let message = format!(
-                "The backend `{}` is of a type that this version cannot sync yet; it was left out.",
-                config.name()
-            );
-            match asked {
-                true => return Err(RunError::Usage(message)),
-                false => report.notices.push(message),
-            }
-            continue;
-        };
-        meter.add(backend.clone());
-        if let Some(gate) = &gate {
-            backend.set_gate(gate.clone());
-        }
-        let kinds: Kinds = session
-            .config
-            .kinds
-            .iter()
-            .filter(|(name, _)| shared.contains(*name))
-            .filter(|(name, _)| {
-                session.request.kinds.is_empty() || session.request.kinds.contains(name)
-            })
-            .map(|(name, kind)| (name.clone(), within(kind, &shared)))
-            .collect();
-        let mut own = None;
-        if let Some(store) = store {
-            let book = book::Book::load(store).await?;
-            let published = self::published(session, &book).await?;
-            own = Some((book, published));
-        }
-        let (book, published) = match &mut own {
-            Some((book, published)) => (book, &*published),
-            None => (&mut book, &published),
-        };
-        let mut turn = Turn {
-            session,
-            backend: backend.as_ref(),
-            kinds,
-            book,
-            published,
-            web: web.as_ref(),
-            report: &mut report,
-            gate: gate.clone(),
-            assign_ids: config.assigns_ids(),
-            auto_init,
-        };
-        match &session.request.command {
-            Command::Init => init::init(&mut turn).await?,
-            Command::Restore { side, at } => {
-                restore::restore(&mut turn, *side, at.as_deref()).await?;
-            }
-            Command::Relabel { old, new } => relabel::record(&mut turn, old, new).await?,
-            _ => sync::sync(&mut turn).await?,
-        }
-    }
-    publishing::publish(session, gate.as_ref(), &mut book, &mut report).await?;
-    report.state_commit = book.commit_id().map(str::to_owned);
-    Ok(report)
-}
-
-/// The kind without relations to kinds that never leave the repository.
-fn within(kind: &Kind, shared: &BTreeSet<String>) -> Kind {
-    let mut kind = kind.clone();
-    kind.properties.retain(|property| {
-        property.r#type != PropertyType::Relation
-            || property.target.as_ref().is_none_or(|target| shared.contains(target))
-    });
-    kind
-}
-
 /// The default branch as it counts, after the guard against rewritten history (rules 9 and 15).
 async fn published(session: &Session<'_>, book: &book::Book) -> Result<Published, RunError> {
     if !session.remote {
@@ -677,8 +592,13 @@ async fn published(session: &Session<'_>, book: &book::Book) -> Result<Published
 struct Turn<'a> {
     session: &'a Session<'a>,
     backend: &'a dyn Backend,
+    /// The backend's name for people.
+    label: &'a str,
+    /// The files, with what earlier turns of this run brought to them.
+    tree: &'a Tree,
     kinds: Kinds,
     book: &'a mut book::Book,
+    relay: &'a mut hub::Relay,
     published: &'a Published,
     /// The repository's address on the web.
     web: Option<&'a Web>,
@@ -751,6 +671,18 @@ fn names(keys: &BTreeSet<Key>) -> String {
 
 /// The outcome of an error, for reports and exit codes.
 impl RunError {
+    /// The same kind of end with another text.
+    fn saying(self, text: String) -> Self {
+        match self {
+            Self::Usage(_) => Self::Usage(text),
+            Self::Refused(_) => Self::Refused(text),
+            Self::Unavailable(_) | Self::Moved => Self::Unavailable(text),
+            Self::Guarded(_) => Self::Guarded(text),
+            Self::Superseded(_) => Self::Superseded(text),
+            Self::Bug(_) => Self::Bug(text),
+        }
+    }
+
     /// Its outcome.
     pub fn outcome(&self) -> Outcome {
         match self {

@@ -91,28 +91,40 @@ pub struct Order<'a> {
 #[async_trait(?Send)]
 pub trait Publisher {
     /// Called once, at the end of a run that did what it was asked, while it still has the lease. What fails is told
-    /// in the report; `state` is what is stored afterwards, whatever happened.
-    async fn publish(&self, order: Order<'_>, report: &mut Report, state: &mut Outgoing);
+    /// in the report; `state` is what is stored afterwards, whatever happened. True if the default branch holds all
+    /// that the run brought.
+    async fn publish(&self, order: Order<'_>, report: &mut Report, state: &mut Outgoing) -> bool;
 }
 
-/// Publishes, where that is asked, and records it. No write of the state where nothing about it changed, else three.
+/// How this run publishes what it changes in the files; `None` where it does not.
+pub(super) async fn how(session: &Session<'_>, leased: bool) -> Result<Option<Publish>, RunError> {
+    let request = session.request;
+    let asked = matches!(request.command, Command::Restore { .. } | Command::Sync | Command::Pull);
+    let how = request.publish.unwrap_or(session.config.publish);
+    let can = asked && leased && session.publisher.is_some() && session.refs.default_head.is_some();
+    let does = can && how != Publish::None && on_default_branch(session).await?;
+    Ok(does.then_some(how))
+}
+
+/// Publishes, where that is asked, and records it: whether the default branch holds all that the run brought. No write
+/// of the state where nothing about it changed, else three. `whole` is false where a backend took no part.
 pub(super) async fn publish(
     session: &Session<'_>,
+    how: Option<Publish>,
     gate: Option<&Arc<Gate>>,
     book: &mut Book,
     report: &mut Report,
-) -> Result<(), RunError> {
+    whole: bool,
+) -> Result<bool, RunError> {
     let request = session.request;
     let restored = matches!(request.command, Command::Restore { .. });
-    let asked = restored || matches!(request.command, Command::Sync | Command::Pull);
-    let (true, Some(publisher), Some(gate), Some(head)) =
-        (asked, session.publisher, gate, &session.refs.default_head)
+    let (Some(how), Some(publisher), Some(gate), Some(head)) =
+        (how, session.publisher, gate, &session.refs.default_head)
     else {
-        return Ok(());
+        return Ok(false);
     };
-    let how = request.publish.unwrap_or(session.config.publish);
-    if how == Publish::None || report.stopped.is_some() || !on_default_branch(session).await? {
-        return Ok(());
+    if report.stopped.is_some() {
+        return Ok(false);
     }
     if let Err(why) = gate.may_write() {
         if report.artifacts.iter().any(|one| one.sides.local != Action::None) {
@@ -121,7 +133,7 @@ pub(super) async fn publish(
                 session.branch
             )));
         }
-        return Ok(());
+        return Ok(false);
     }
     let order = Order {
         how,
@@ -130,16 +142,17 @@ pub(super) async fn publish(
         tree: &session.tree,
         run: &session.run,
         // A second attempt finds files as the first one left them, and does not report them again.
-        whole: session.first
+        whole: whole
+            && session.first
             && !restored
             && request.artifacts.is_empty()
-            && request.kinds.is_empty()
-            && request.backends.is_empty(),
+            && request.kinds.is_empty(),
         restored,
     };
     let mut state = book.meta.outgoing.clone();
-    publisher.publish(order, report, &mut state).await;
-    record(session, book, &state).await
+    let holds = publisher.publish(order, report, &mut state).await;
+    record(session, book, &state).await?;
+    Ok(holds)
 }
 
 /// Whether the default branch is checked out.

@@ -132,7 +132,7 @@ async fn old_page(
     key.and_then(|key| pages.remove_entry(&key)).ok_or_else(|| {
         RunError::Usage(format!(
             "Neither the state nor {} has an artifact `{selector}`.",
-            turn.backend.label()
+            turn.label
         ))
     })
 }
@@ -140,7 +140,7 @@ async fn old_page(
 /// The artifact that a new name means: by its kind, else by the one file that has the id, else of the old kind.
 fn new_key(turn: &Turn<'_>, old: &Key, selector: &Selector) -> Result<Key, RunError> {
     let shared = turn.kinds.keys().cloned().collect();
-    let scan = turn.session.tree.scan(&turn.kinds, &shared);
+    let scan = turn.tree.scan(&turn.kinds, &shared);
     let found = single(selector, scan.files.keys())?;
     let kind = selector.kind.clone().unwrap_or_else(|| old.kind.clone());
     let key = found.unwrap_or_else(|| Key::new(kind, &selector.id));
@@ -171,18 +171,14 @@ async fn check_kind(
     let (Some(kind), Some(place)) = (turn.kinds.get(&new.kind), places.get(&new.kind)) else {
         return Err(RunError::Refused(format!(
             "{} has no database of kind {}. Run `agent-sync init`, which creates it.",
-            turn.backend.label(),
-            new.kind
+            turn.label, new.kind
         )));
     };
     match turn.backend.page(kind, place, page).await? {
         Presence::Found(page) if page.life == Life::Alive => Ok(()),
         Presence::Found(page) => Err(RunError::Refused(format!(
             "The page {} is not in the database \"{}\", where a {} lives. Move it there in {}, then run this again.",
-            page.url,
-            kind.database,
-            kind.name,
-            turn.backend.label()
+            page.url, kind.database, kind.name, turn.label
         ))),
         Presence::NotFound => Err(RunError::Refused(
             "The page is not visible: gone, or not shared any more. Share it with the connection."

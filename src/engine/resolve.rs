@@ -51,6 +51,11 @@ pub(super) enum Question {
 /// Digits of a fingerprint, and the fewest that name one.
 const DIGITS: std::ops::RangeInclusive<usize> = 6..=16;
 
+/// Whether a text has the form of a fingerprint, or of the beginning of one.
+pub(super) fn is_fingerprint(text: &str) -> bool {
+    DIGITS.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
 enum Answer {
     Conflict(Decision),
     Distinct(Key),
@@ -100,8 +105,14 @@ pub(super) fn resolve(
             })
         };
         match answer() {
-            Ok(answers) => found.extend(answers),
-            Err(RunError::Usage(why)) if lenient => turn.report.notices.push(why),
+            Ok(answers) => {
+                turn.relay.answered.insert(target.clone());
+                found.extend(answers);
+            }
+            // It may be open in another backend.
+            Err(error @ RunError::Usage(_)) if lenient || !turn.relay.alone => {
+                turn.relay.unanswered.entry(target.clone()).or_insert(error);
+            }
             Err(error) => return Err(error),
         }
     }
@@ -148,11 +159,11 @@ fn by_fingerprint<'c>(
     open: &[&'c Conflict],
 ) -> Result<&'c Conflict, RunError> {
     let digits = target.to_ascii_lowercase();
-    if !DIGITS.contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if !is_fingerprint(&digits) {
         return Err(RunError::Usage(format!(
             "`{target}` is neither an artifact in the repository or in {} nor the fingerprint of an open conflict \
              (16 hex digits, or the first 6 or more). {}",
-            turn.backend.label(),
+            turn.label,
             listed(open)
         )));
     }

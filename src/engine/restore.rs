@@ -56,14 +56,20 @@ pub(super) async fn restore(
             wanted.join(", ")
         )));
     };
-    let versions = turn.book.replaced(&key, side).await?;
+    let mut versions = turn.book.replaced(&key, side).await?;
+    versions.retain(|(_, replaced, _)| replaced.backend == name);
     let version = match at {
         Some(run) => versions.into_iter().find(|(id, _, _)| id == run),
         None => versions.into_iter().next(),
     };
     let Some((run, replaced, text)) = version else {
+        let pruned = turn.book.meta.pruned.map(|cutoff| {
+            let cutoff = cutoff.strftime("%Y-%m-%d");
+            format!(" Versions from before {cutoff} were pruned (`state.keep_days`).")
+        });
         return Err(RunError::Usage(format!(
-            "No run replaced anything of {key} on that side. `agent-sync log` lists the runs."
+            "No run replaced anything of {key} on that side. `agent-sync log` lists the runs.{}",
+            pruned.unwrap_or_default()
         )));
     };
     let mut sides = Sides::default();
@@ -114,7 +120,7 @@ fn local(
     let (Some(path), Some(text)) = (path, text) else {
         return Err(RunError::Usage(format!("The replaced version of {key} holds no file.")));
     };
-    let tree = &turn.session.tree;
+    let tree = turn.tree;
     let now = tree.read(&path).ok();
     let digest = now.as_ref().map(|now| super::book::text_id(now.as_bytes()));
     let again = Replaced {

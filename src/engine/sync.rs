@@ -49,7 +49,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     {
         world = look(turn, &identity, &places).await?;
     }
-    check_selected(turn, &world)?;
+    note_selected(turn, &world);
     let mode = mode(&turn.session.request.command, turn.session.request.force);
     let resolving = match &turn.session.request.command {
         Command::Resolve { answers, lenient } => Some((answers.clone(), *lenient)),
@@ -63,7 +63,11 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     let tasks: BTreeMap<Key, Task> = world
         .artifacts
         .iter()
-        .filter_map(|(key, artifact)| Some((key.clone(), work::task(artifact, mode, &decisions)?)))
+        .filter_map(|(key, artifact)| {
+            let held = turn.relay.holds_back(turn.backend.name(), key);
+            let mode = Mode { push: mode.push && !held, ..mode };
+            Some((key.clone(), work::task(artifact, mode, &decisions)?))
+        })
         .collect();
     let mut executed = Executed::default();
     let writes = turn.session.request.command.writes() && !turn.session.request.dry_run;
@@ -81,7 +85,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
                 relabel::send(turn, &mut world).await?;
             }
             let mut hands = Hands {
-                tree: &turn.session.tree,
+                tree: turn.tree,
                 backend: turn.backend,
                 book: turn.book,
                 bot: world.identity.id.clone(),
@@ -93,11 +97,12 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
             executed = execute::execute(&mut hands, &tasks).await?;
         }
     }
+    turn.relay.bring(turn.backend.name(), turn.label, brought(&executed));
     // An answer takes nothing up: what was observed waits for a run that acts on it.
     if writes && resolving.is_none() {
         let mut pen = Pen {
             git: turn.session.git.as_ref(),
-            tree: &turn.session.tree,
+            tree: turn.tree,
             backend: turn.backend,
             book: turn.book,
             world: &world,
@@ -110,12 +115,15 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
         resolve::tidy(turn.book, &world, turn.backend.name());
     }
     report(turn, &world, &tasks, &executed, writes).await?;
+    if !writes && !turn.relay.alone {
+        foresee(turn, &mut world, &tasks).await?;
+    }
     if writes {
         turn.book.meta.mapping.clone_from(&turn.session.config.mapping_hash);
         let request = &turn.session.request;
         // Whoever was not looked at may have proposals that the branch held in between.
         let whole =
-            request.artifacts.is_empty() && request.kinds.is_empty() && request.backends.is_empty();
+            request.artifacts.is_empty() && request.kinds.is_empty() && turn.relay.completes;
         if let (true, super::Published::Branch { head: Some(head), .. }) = (whole, turn.published) {
             turn.book.meta.content = Some(head.to_string());
         }
@@ -135,6 +143,33 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     }
 }
 
+/// Artifacts whose files were changed.
+fn brought(executed: &Executed) -> impl Iterator<Item = Key> {
+    let changed = executed.outcomes.iter().filter(|(_, outcome)| outcome.local != Action::None);
+    changed.map(|(key, _)| key.clone())
+}
+
+/// Lets those that come later see what this backend would bring to the files; the tree is a draft.
+async fn foresee(
+    turn: &mut Turn<'_>,
+    world: &mut World,
+    tasks: &BTreeMap<Key, Task>,
+) -> Result<(), RunError> {
+    let mut hands = Hands {
+        tree: turn.tree,
+        backend: turn.backend,
+        book: turn.book,
+        bot: world.identity.id.clone(),
+        world,
+        run: &turn.session.run,
+        progress: turn.session.progress,
+        work_tree: turn.session.work_tree.as_deref(),
+    };
+    let executed = execute::foresee(&mut hands, tasks).await?;
+    turn.relay.bring(turn.backend.name(), turn.label, brought(&executed));
+    Ok(())
+}
+
 /// One observation of the repository and the backend.
 async fn look(
     turn: &mut Turn<'_>,
@@ -146,7 +181,7 @@ async fn look(
         artifacts.is_empty() || artifacts.iter().any(|selector: &Selector| selector.matches(key))
     };
     let eyes = Eyes {
-        tree: &turn.session.tree,
+        tree: turn.tree,
         backend: turn.backend,
         book: turn.book,
         kinds: turn.kinds.clone(),
@@ -198,32 +233,26 @@ fn not_initialised(
         turn.report.notices.push(format!(
             "{} is not initialised: `agent-sync init` would create the databases {databases}, and `agent-sync sync` \
              a page for each file.",
-            turn.backend.label()
+            turn.label
         ));
         return Ok(());
     }
     Err(RunError::Refused(format!(
         "{} has no database {databases} under the parent page. Share it with the connection if it exists, or \
          run `agent-sync init`, which creates it.",
-        turn.backend.label()
+        turn.label
     )))
 }
 
 /// An artifact that was named must exist somewhere.
-fn check_selected(turn: &Turn<'_>, world: &World) -> Result<(), RunError> {
+fn note_selected(turn: &mut Turn<'_>, world: &World) {
     for selector in &turn.session.request.artifacts {
         let known = world.scan.files.keys().any(|key| selector.matches(key))
             || world.page_of.keys().any(|key| selector.matches(key));
-        if !known {
-            let kind = selector.kind.as_ref().map(|kind| format!("{kind}/")).unwrap_or_default();
-            return Err(RunError::Usage(format!(
-                "There is no artifact `{kind}{}` in the repository or in {}.",
-                selector.id,
-                turn.backend.label()
-            )));
+        if known {
+            turn.relay.known.insert(selector.clone());
         }
     }
-    Ok(())
 }
 
 /// Rule 9, before the first write.
@@ -329,7 +358,8 @@ async fn report(
             let texts = texts(turn, world, artifact, conflict).await?;
             turn.report.conflicts.push(ConflictReport::new(
                 conflict,
-                turn.backend.label(),
+                (turn.backend.name(), turn.label),
+                turn.relay.bringer(turn.backend.name(), key),
                 path.as_deref(),
                 url.as_deref(),
                 artifact,
@@ -345,13 +375,13 @@ async fn report(
             "unchanged" if claim.is_some() => "relabel",
             action => action,
         };
-        let mut reason = reason(turn.backend.label(), artifact, task, &outcome.stale);
+        let mut reason = reason(turn.label, artifact, task, &outcome.stale);
         if let Some(old) = claim.and_then(|claim| claim.old.as_ref()) {
             reason = format!("was {old}; {reason}");
         }
         let moved = match wrote {
             true => outcome.path.clone().filter(|path| artifact.path.as_ref() != Some(path)),
-            false => rename::target(&turn.session.tree, world, artifact, task),
+            false => rename::target(turn.tree, world, artifact, task),
         };
         let mut from = None;
         if let (Some(moved), Some(old), Action::Edit) = (moved, &artifact.path, local) {
@@ -489,6 +519,7 @@ async fn difference(
             damage::three_texts(turn.backend.dialect(), turn.book, world, artifact, &shown).await?;
         let conflict = task.conflicts.iter().any(|conflict| conflict.stretch == stretch);
         all.push(crate::report::Difference {
+            label: turn.label.to_owned(),
             key: artifact.key.clone(),
             path: artifact.path.clone(),
             stretch,

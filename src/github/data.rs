@@ -470,6 +470,41 @@ impl Client {
         }
     }
 
+    /// Sets a ref that is at `old` to a commit that need not follow it. Only GraphQL can do that under a condition:
+    /// <https://docs.github.com/graphql/reference/mutations#updaterefs>. Two requests.
+    ///
+    /// # Errors
+    /// [`GithubError`]; the ref may have been set where the answer did not come.
+    pub async fn replace_reference(
+        &self,
+        name: &str,
+        new: &str,
+        old: &str,
+    ) -> Result<(), GithubError> {
+        #[derive(Deserialize)]
+        struct Named {
+            repository: Node,
+        }
+        #[derive(Deserialize)]
+        struct Node {
+            id: String,
+        }
+        let query = "query($owner: String!, $name: String!) { repository(owner: $owner, name: $name) { id } }";
+        let named: Named = self.graphql(query, &[]).await?;
+        let mutation = "mutation($repository: ID!, $ref: GitRefname!, $new: GitObjectID!, $old: GitObjectID!) { \
+             updateRefs(input: {repositoryId: $repository, refUpdates: [{name: $ref, afterOid: $new, beforeOid: \
+             $old, force: true}]}) { clientMutationId } }";
+        let variables = [
+            ("repository", named.repository.id.as_str()),
+            ("ref", name),
+            ("new", new),
+            ("old", old),
+        ];
+        // A second time it finds another commit than `old`, and changes nothing.
+        let _: serde_json::Value = self.graphql(mutation, &variables).await?;
+        Ok(())
+    }
+
     /// A commit's message and tree. One request.
     ///
     /// # Errors

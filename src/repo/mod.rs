@@ -1,5 +1,6 @@
 //! The working tree: which artifacts it holds, reading and writing their files, never outside of it.
 
+mod draft;
 pub mod git;
 mod hosted;
 mod owner;
@@ -32,6 +33,8 @@ pub const MAX_BYTES: u64 = 5 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Tree {
     root: PathBuf,
+    /// Where writes go that are only thought of.
+    draft: Option<draft::Draft>,
 }
 
 /// Why a file cannot be read.
@@ -87,7 +90,7 @@ impl Tree {
         if !root.is_dir() {
             return Err(io::Error::from(io::ErrorKind::NotADirectory));
         }
-        Ok(Self { root })
+        Ok(Self { root, draft: None })
     }
 
     /// The tree's root, absolute and without links.
@@ -100,6 +103,9 @@ impl Tree {
     pub fn entry(&self, path: &str) -> Option<Entry> {
         if path.is_empty() {
             return Some(Entry::Folder);
+        }
+        if let Some(text) = self.drafted(path) {
+            return text.map(|_| Entry::File);
         }
         let full = self.resolve(path)?;
         let full = match fs::symlink_metadata(&full).ok()?.is_symlink() {
@@ -128,6 +134,14 @@ impl Tree {
     fn read_into(&self, path: &str, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
         let outside = || ReadError::Outside { path: path.to_owned() };
         let failed = |error| failed(path, error);
+        match self.drafted(path) {
+            Some(Some(text)) => {
+                *bytes = text.into_bytes();
+                return Ok(());
+            }
+            Some(None) => return Err(ReadError::NotFound { path: path.to_owned() }),
+            None => {}
+        }
         let mut full = self.resolve(path).ok_or_else(outside)?;
         if fs::symlink_metadata(&full).map_err(failed)?.is_symlink() {
             full = self.target(&full).map_err(failed)?.ok_or_else(outside)?;

@@ -92,6 +92,7 @@ impl Tree {
             let state = walk.kind(kind);
             walk.scan.folders.insert(kind.name.clone(), state);
         }
+        walk.draft(shared);
         let Walk { mut scan, found, .. } = walk;
         let single = take_duplicates(&mut scan, found);
         for (candidate, read) in single.iter().zip(self.digests(kinds, &single)) {
@@ -265,7 +266,10 @@ impl Walk<'_> {
                         "Move the files into the folder of the kind.",
                     );
                 }
-                Ok(r#type) => self.file(kind, name, below, r#type, state),
+                Ok(r#type) => {
+                    let regular = r#type.is_file();
+                    self.file(kind, name, below, (regular, r#type.is_symlink()), state);
+                }
                 Err(_) => state.incomplete = true,
             }
         }
@@ -276,7 +280,7 @@ impl Walk<'_> {
         kind: &Kind,
         name: &str,
         path: String,
-        r#type: fs::FileType,
+        (regular, link): (bool, bool),
         state: &mut FolderState,
     ) {
         let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
@@ -290,12 +294,7 @@ impl Walk<'_> {
         match paths::id_of(kind, name) {
             Some(id) => {
                 state.files += 1;
-                self.found.push(Candidate {
-                    key: Key::new(&kind.name, id),
-                    path,
-                    regular: r#type.is_file(),
-                    link: r#type.is_symlink(),
-                });
+                self.found.push(Candidate { key: Key::new(&kind.name, id), path, regular, link });
             }
             None => self.report(
                 kind,
@@ -307,6 +306,29 @@ impl Walk<'_> {
                     kind.id_pattern
                 ),
             ),
+        }
+    }
+
+    /// Takes what is only thought of for what is there.
+    fn draft(&mut self, shared: &BTreeSet<String>) {
+        let Some(draft) = &self.tree.draft else { return };
+        for (path, text) in draft.files() {
+            let inside = |kind: &&Kind| {
+                shared.contains(&kind.name)
+                    && path.strip_prefix(&kind.folder).is_some_and(|rest| rest.starts_with('/'))
+            };
+            let kind = self.kinds.values().filter(inside).max_by_key(|kind| kind.folder.len());
+            let Some(kind) = kind else { continue };
+            let mut state = self.scan.folders.remove(&kind.name).unwrap_or_default();
+            let before = self.found.len();
+            self.found.retain(|candidate| candidate.path != path);
+            state.files -= before - self.found.len();
+            if let (Some(_), Some((_, name))) = (text, path.rsplit_once('/')) {
+                state.exists = true;
+                let name = name.to_owned();
+                self.file(kind, &name, path, (false, false), &mut state);
+            }
+            self.scan.folders.insert(kind.name.clone(), state);
         }
     }
 

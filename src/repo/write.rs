@@ -43,6 +43,9 @@ impl Tree {
     /// # Errors
     /// [`WriteError`]; the file is as it was.
     pub fn write(&self, path: &str, text: &str, expected: Option<&str>) -> Result<(), WriteError> {
+        if let Some(draft) = &self.draft {
+            return self.sketch(draft, path, Some(text), expected);
+        }
         let full = self.writable(path, expected)?;
         let failed = |source| WriteError::Io { path: path.to_owned(), source };
         let folder = full.parent().unwrap_or(&self.root);
@@ -93,6 +96,9 @@ impl Tree {
     /// # Errors
     /// [`WriteError`]; the file is still there.
     pub fn remove(&self, path: &str, expected: &str, keep: &str) -> Result<(), WriteError> {
+        if let Some(draft) = &self.draft {
+            return self.sketch(draft, path, None, Some(expected));
+        }
         let full = self.writable(path, Some(expected))?;
         let failed = |source| WriteError::Io { path: path.to_owned(), source };
         fs::remove_file(&full).map_err(failed)?;
@@ -113,6 +119,9 @@ impl Tree {
         expected: &str,
         keep: &str,
     ) -> Result<(), WriteError> {
+        if let Some(draft) = &self.draft {
+            return self.sketch_rename(draft, from, to, expected);
+        }
         let old = self.writable(from, Some(expected))?;
         let new = self.resolve(to).ok_or_else(|| WriteError::Outside { path: to.to_owned() })?;
         let failed = |source| WriteError::Io { path: to.to_owned(), source };
@@ -140,6 +149,9 @@ impl Tree {
     /// Whether a file cannot be put at a path because something is there, or it is no safe path. The file at `own`
     /// under another spelling of its name is not in its own way.
     pub fn is_taken(&self, path: &str, own: &str) -> bool {
+        if let Some(text) = self.drafted(path) {
+            return text.is_some();
+        }
         let (Some(full), Some(own_full)) = (self.resolve(path), self.resolve(own)) else {
             return true;
         };
@@ -165,7 +177,11 @@ impl Tree {
     }
 
     /// The full path of a file that may be written: no link anywhere, and holding what is expected.
-    fn writable(&self, path: &str, expected: Option<&str>) -> Result<PathBuf, WriteError> {
+    pub(super) fn writable(
+        &self,
+        path: &str,
+        expected: Option<&str>,
+    ) -> Result<PathBuf, WriteError> {
         let outside = || WriteError::Outside { path: path.to_owned() };
         let changed = || WriteError::Changed { path: path.to_owned() };
         let full = self.resolve(path).ok_or_else(outside)?;

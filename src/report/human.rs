@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use agent_sync_core::model::Severity;
 
-use super::{ArtifactReport, Difference, Report, one_line, unified};
+use super::{ArtifactReport, Counts, Difference, Report, one_line, unified};
 
 /// Artifacts of one action, and findings, that are listed before the rest is counted; conflicts shown with their
 /// differences.
@@ -20,6 +20,9 @@ pub fn human(report: &Report, verbose: bool) -> String {
     if report.command == "log" && report.error.is_none() {
         if report.log.is_empty() {
             out.push_str("No run has been recorded yet.\n");
+        }
+        for notice in &report.notices {
+            let _ = writeln!(out, "note: {}", one_line(notice));
         }
         return out;
     }
@@ -48,7 +51,7 @@ pub fn human(report: &Report, verbose: bool) -> String {
         {
             let base = conflict.base.as_deref().unwrap_or_default();
             write_side(&mut out, "repository", base, local);
-            write_side(&mut out, "Notion", base, remote);
+            write_side(&mut out, &one_line(&conflict.label), base, remote);
         }
     }
     if !report.findings.is_empty() {
@@ -162,10 +165,10 @@ fn write_difference(out: &mut String, difference: &Difference) {
     match base {
         Some(base) => {
             write_side(out, "repository", base, local);
-            write_side(out, "Notion", base, remote);
+            write_side(out, &one_line(&difference.label), base, remote);
         }
         None => {
-            out.push_str("  from the repository to Notion\n");
+            let _ = writeln!(out, "  from the repository to {}", one_line(&difference.label));
             indent(out, &unified(local, remote));
         }
     }
@@ -201,22 +204,7 @@ fn write_end(out: &mut String, report: &Report, verbose: bool) {
             let _ = writeln!(out, "{begin}{}", one_line(line));
         }
     }
-    let mut parts = Vec::new();
-    let done = report.did() && !report.dry_run;
-    let verb = |past: &'static str, plan: &'static str| if done { past } else { plan };
-    for (count, what) in [
-        (counts.conflicts, "in conflict"),
-        (counts.pushed, verb("pushed", "to push")),
-        (counts.pulled, verb("pulled", "to pull")),
-        (counts.created, verb("created", "to create")),
-        (counts.deleted, verb("deleted", "to delete")),
-        (counts.unchanged, "unchanged"),
-        (counts.findings, if counts.findings == 1 { "finding" } else { "findings" }),
-    ] {
-        if count > 0 {
-            parts.push(format!("{count} {what}"));
-        }
-    }
+    let mut parts = counted(report, counts);
     let (total, endpoints) = report.cost();
     if parts.is_empty() {
         if report.error.is_some() && total == 0 {
@@ -238,9 +226,41 @@ fn write_end(out: &mut String, report: &Report, verbose: bool) {
         if total == 1 { "request" } else { "requests" },
         report.duration_ms as f64 / 1000.0
     );
+    if report.backends.len() > 1 {
+        for part in &report.backends {
+            let mut said = counted(report, &part.counts);
+            if said.is_empty() {
+                said.push("nothing to do".to_owned());
+            }
+            let requests: u64 = part.requests.by_endpoint.values().sum();
+            let _ = writeln!(
+                out,
+                "  {}: {}, {requests} {}",
+                one_line(&part.name),
+                said.join(", "),
+                if requests == 1 { "request" } else { "requests" }
+            );
+        }
+    }
     if verbose {
         for (endpoint, count) in endpoints {
             let _ = writeln!(out, "  {count} {endpoint}");
         }
     }
+}
+
+fn counted(report: &Report, counts: &Counts) -> Vec<String> {
+    let done = report.did() && !report.dry_run;
+    let verb = |past: &'static str, plan: &'static str| if done { past } else { plan };
+    let all = [
+        (counts.conflicts, "in conflict"),
+        (counts.pushed, verb("pushed", "to push")),
+        (counts.pulled, verb("pulled", "to pull")),
+        (counts.created, verb("created", "to create")),
+        (counts.deleted, verb("deleted", "to delete")),
+        (counts.unchanged, "unchanged"),
+        (counts.findings, if counts.findings == 1 { "finding" } else { "findings" }),
+    ];
+    let some = all.into_iter().filter(|(count, _)| *count > 0);
+    some.map(|(count, what)| format!("{count} {what}")).collect()
 }

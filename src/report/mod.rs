@@ -132,12 +132,45 @@ pub struct ArtifactReport {
     pub sides: Sides,
 }
 
+impl ArtifactReport {
+    /// Goes on with what a later turn did with the same artifact.
+    fn follow(&mut self, later: Self) {
+        let sides = Sides {
+            remote: if later.sides.remote == Action::None {
+                self.sides.remote
+            } else {
+                later.sides.remote
+            },
+            local: if later.sides.local == Action::None {
+                self.sides.local
+            } else {
+                later.sides.local
+            },
+        };
+        let both = self.sides.remote == Action::None
+            && self.sides.local == Action::Edit
+            && later.action == "push";
+        let from = self.from.take();
+        *self = Self {
+            action: if both { "merge".to_owned() } else { later.action.clone() },
+            from: later.from.clone().or(from),
+            sides,
+            ..later
+        };
+    }
+}
+
 /// A conflict.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ConflictReport {
-    /// Name of the backend for people, e.g. `Notion`.
+    /// Name of the backend.
+    pub backend: String,
+    /// The same for people, e.g. `Notion`.
     #[serde(skip)]
     pub label: String,
+    /// Name for people of the backend that brought the file's content in this run, where it was not a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brought_by: Option<String>,
     /// Stable over runs for the same versions.
     pub fingerprint: String,
     /// Kind.
@@ -213,10 +246,16 @@ fn first_line(block: &Clash) -> String {
 }
 
 impl ConflictReport {
+    /// Who clashes, where the repository's side is called `here`.
+    fn parties(&self, here: &str) -> String {
+        format!("{} and {}", self.label, self.brought_by.as_deref().unwrap_or(here))
+    }
+
     /// The report of a conflict.
     pub fn new(
         conflict: &Conflict,
-        backend: &str,
+        (name, backend): (&str, &str),
+        brought_by: Option<&str>,
         path: Option<&str>,
         url: Option<&str>,
         artifact: &Artifact,
@@ -241,6 +280,11 @@ impl ConflictReport {
             "Merge by hand and then `agent-sync push --force {key}`, or take the other side with \
              `agent-sync pull --force {key}`. {answer}"
         );
+        // Both are in conflict with each other; the file only stands between them.
+        let file = brought_by.map_or_else(
+            || "the repository".to_owned(),
+            |other| format!("{other}, whose version is now in the repository,"),
+        );
         let message = match (conflict.deleted, &property) {
             (Some(Side::Local), _) => format!(
                 "The file of {key} was deleted and its page in {backend} was edited. Keep the page with \
@@ -252,25 +296,27 @@ impl ConflictReport {
             ),
             (None, Some(name)) if base.is_none() => {
                 format!(
-                    "{backend} and the repository hold different values of \"{name}\" of {key}. {remedy}"
+                    "{backend} and {file} hold different values of \"{name}\" of {key}. {remedy}"
                 )
             }
             (None, Some(name)) => {
-                format!("{backend} and the repository both changed \"{name}\" of {key}. {remedy}")
+                format!("{backend} and {file} both changed \"{name}\" of {key}. {remedy}")
             }
             (None, None) if conflict.block.is_some() => format!(
-                "{backend} and the repository both changed this block of {key}; everything else of it merges. {remedy}"
+                "{backend} and {file} both changed this block of {key}; everything else of it merges. {remedy}"
             ),
             (None, None) if base.is_none() => {
-                format!("{backend} and the repository hold different texts of {key}. {remedy}")
+                format!("{backend} and {file} hold different texts of {key}. {remedy}")
             }
             (None, None) => {
-                format!("{backend} and the repository both changed the body of {key}. {remedy}")
+                format!("{backend} and {file} both changed the body of {key}. {remedy}")
             }
         };
         let edited = artifact.page.as_ref().map(|page| page.edited_at.unwrap_or(page.edited));
         Self {
+            backend: name.to_owned(),
             label: backend.to_owned(),
+            brought_by: brought_by.map(str::to_owned),
             since: None,
             edited: edited.map(|time| time.strftime("%Y-%m-%d %H:%M UTC").to_string()),
             editor: None,
@@ -347,6 +393,8 @@ fn names(conflict: &Conflict) -> (Option<String>, Option<String>) {
 /// One stretch of `diff`.
 #[derive(Clone, Debug)]
 pub struct Difference {
+    /// Name of the backend for people.
+    pub label: String,
     /// The artifact.
     pub key: Key,
     /// Path of the file.
@@ -377,12 +425,29 @@ pub struct LogLine {
 }
 
 /// One backend's part.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct BackendReport {
     /// Name in the configuration.
     pub name: String,
+    /// Name for people, e.g. `Notion`.
+    pub label: String,
+    /// What was or would be done with it; findings are not told apart by backend.
+    pub counts: Counts,
     /// What it cost.
     pub requests: Requests,
+    /// Why it was not synced to the end, where it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// How its part ended, where that is not well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+}
+
+impl BackendReport {
+    /// What a backend cost, with nothing else said.
+    pub fn new(name: &str, label: &str, requests: Requests) -> Self {
+        Self { name: name.to_owned(), label: label.to_owned(), requests, ..Self::default() }
+    }
 }
 
 /// The report of a run; its JSON form is a public promise (docs/report.md).
@@ -492,12 +557,22 @@ impl Report {
 
     fn count(&self) -> Counts {
         let mut counts = Counts {
-            unchanged: self.unchanged,
-            conflicts: self.conflicts.len(),
+            unchanged: self.backends.iter().map(|part| part.counts.unchanged).sum(),
             findings: self.findings.len(),
+            ..self.count_of(None)
+        };
+        counts.unchanged += self.unchanged;
+        counts
+    }
+
+    /// What was done, and what is open: with one backend or with all.
+    fn count_of(&self, backend: Option<&str>) -> Counts {
+        let of = |name: &String| backend.is_none_or(|backend| name == backend);
+        let mut counts = Counts {
+            conflicts: self.conflicts.iter().filter(|conflict| of(&conflict.backend)).count(),
             ..Counts::default()
         };
-        for artifact in &self.artifacts {
+        for artifact in self.artifacts.iter().filter(|artifact| of(&artifact.backend)) {
             let Sides { remote, local } = artifact.sides;
             match remote {
                 Action::Create => counts.created += 1,
@@ -518,12 +593,75 @@ impl Report {
         counts
     }
 
+    /// Takes up what a turn of a backend has to say. What a first turn left open is as a second one says.
+    pub fn absorb(&mut self, backend: &str, label: &str, turn: Self) {
+        self.conflicts.retain(|conflict| conflict.backend != backend);
+        let mut added = 0;
+        for entry in turn.artifacts {
+            let same = |old: &&mut ArtifactReport| {
+                old.backend == backend && old.kind == entry.kind && old.id == entry.id
+            };
+            match self.artifacts.iter_mut().find(same) {
+                Some(old) => old.follow(entry),
+                None => {
+                    self.artifacts.push(entry);
+                    added += 1;
+                }
+            }
+        }
+        match self.backends.iter_mut().find(|part| part.name == backend) {
+            Some(part) => part.counts.unchanged = part.counts.unchanged.saturating_sub(added),
+            None => {
+                let mut part = BackendReport::new(backend, label, Requests::default());
+                part.counts.unchanged = turn.unchanged;
+                self.backends.push(part);
+            }
+        }
+        self.conflicts.extend(turn.conflicts);
+        for decided in turn.decided {
+            if !self.decided.iter().any(|old| old.fingerprint == decided.fingerprint) {
+                self.decided.push(decided);
+            }
+        }
+        self.findings.extend(turn.findings);
+        self.findings.sort();
+        self.findings.dedup();
+        self.diffs.extend(turn.diffs);
+        for notice in turn.notices {
+            if !self.notices.contains(&notice) {
+                self.notices.push(notice);
+            }
+        }
+    }
+
+    /// Says why a backend was not synced to the end.
+    pub fn fail(&mut self, backend: &str, error: &RunError) {
+        if let Some(part) = self.backends.iter_mut().find(|part| part.name == backend) {
+            part.error = Some(error.to_string());
+            part.outcome = Some(error.outcome());
+        }
+    }
+
+    /// Takes up what the backends cost.
+    pub fn cost_of(&mut self, costs: Vec<BackendReport>) {
+        for cost in costs {
+            match self.backends.iter_mut().find(|part| part.name == cost.name) {
+                Some(part) => part.requests = cost.requests,
+                None => self.backends.push(cost),
+            }
+        }
+    }
+
     /// Counts, sums and the outcome, once everything is in.
     pub fn settle(&mut self) {
         self.counts = self.count();
         let mut requests = Requests::default();
-        for backend in &self.backends {
-            requests.add(&backend.requests);
+        for n in 0..self.backends.len() {
+            let Some(name) = self.backends.get(n).map(|part| part.name.clone()) else { continue };
+            let counts = self.count_of(Some(&name));
+            let Some(part) = self.backends.get_mut(n) else { continue };
+            part.counts = Counts { unchanged: part.counts.unchanged, ..counts };
+            requests.add(&part.requests);
         }
         self.requests = requests;
         self.outcome = match &self.stopped {

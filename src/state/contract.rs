@@ -251,6 +251,31 @@ async fn history_is_newest_first_and_bounded(pair: Pair) {
     assert_eq!(one.history(&at, 10).await.unwrap().len(), 3);
 }
 
+async fn a_history_can_begin_anew(pair: Pair) {
+    let (one, two) = (pair.one.as_ref(), pair.two.as_ref());
+    let mut at = Snapshot::default();
+    for n in 1..=3 {
+        let file = format!("{n}");
+        at = write(one, &at, &[("index.jsonl", Some("x")), (file.as_str(), Some(&file))]).await;
+    }
+    let old = two.reload().await.unwrap();
+    let change = Change::from([("1".to_owned(), None), ("4".to_owned(), Some(b"4".to_vec()))]);
+    let new = one.restart(&at, "pruned", &change).await.unwrap();
+    let log = one.history(&new, 10).await.unwrap();
+    assert_eq!(log.iter().map(|entry| entry.message.as_str()).collect::<Vec<_>>(), ["pruned"]);
+    assert_eq!(one.list(&new, "").await.unwrap(), ["2", "3", "4", "format", "index.jsonl"]);
+    assert_eq!(one.load().await.unwrap(), new);
+    // It is a move like any other for everybody else.
+    let late = two.commit(&old, "late", &Change::new()).await.unwrap_err();
+    assert_eq!(late, StateError::Moved);
+    assert_eq!(two.restart(&old, "late", &Change::new()).await.unwrap_err(), StateError::Moved);
+    let seen = two.reload().await.unwrap();
+    assert_eq!((seen == new, text(two, &seen, "3").await.as_deref()), (true, Some("3")));
+    let next = write(two, &seen, &[("5", Some("5"))]).await;
+    assert_eq!(one.reload().await.unwrap(), next);
+    assert_eq!(one.history(&next, 10).await.unwrap().len(), 2);
+}
+
 async fn any_text_is_a_path_and_any_bytes_a_content(pair: Pair) {
     let one = pair.one.as_ref();
     let paths = [
@@ -334,6 +359,7 @@ suite!(
     of_many_writers_at_once_one_wins,
     files_are_removed_and_listed,
     history_is_newest_first_and_bounded,
+    a_history_can_begin_anew,
     any_text_is_a_path_and_any_bytes_a_content,
     thousands_of_files,
     the_lease_goes_on_by_compare_and_swap,

@@ -30,6 +30,33 @@ impl DatabaseStore {
         }
         Ok(Snapshot { commit: opened.head.map(|n| n.to_string()) })
     }
+
+    async fn follow(
+        &self,
+        parent: &Snapshot,
+        message: &str,
+        change: &BTreeMap<String, Option<Vec<u8>>>,
+        restart: bool,
+    ) -> Result<Snapshot, StateError> {
+        let change = whole_change(parent, change)?;
+        let parent = match &parent.commit {
+            Some(name) => Some(number(name).ok_or(StateError::Moved)?),
+            None => None,
+        };
+        let files = change
+            .into_iter()
+            .map(|(path, content)| (path.to_owned(), content.map(<[u8]>::to_vec)))
+            .collect();
+        let commit = Commit {
+            parent,
+            message: message.trim_end().to_owned(),
+            at: Timestamp::now().as_microsecond(),
+            files,
+            restart,
+        };
+        let n = self.0.commit(commit).await?;
+        Ok(Snapshot { commit: Some(n.to_string()) })
+    }
 }
 
 /// The number of a commit; none for a name that is none of ours.
@@ -90,23 +117,16 @@ impl Store for DatabaseStore {
         message: &str,
         change: &BTreeMap<String, Option<Vec<u8>>>,
     ) -> Result<Snapshot, StateError> {
-        let change = whole_change(parent, change)?;
-        let parent = match &parent.commit {
-            Some(name) => Some(number(name).ok_or(StateError::Moved)?),
-            None => None,
-        };
-        let files = change
-            .into_iter()
-            .map(|(path, content)| (path.to_owned(), content.map(<[u8]>::to_vec)))
-            .collect();
-        let commit = Commit {
-            parent,
-            message: message.trim_end().to_owned(),
-            at: Timestamp::now().as_microsecond(),
-            files,
-        };
-        let n = self.0.commit(commit).await?;
-        Ok(Snapshot { commit: Some(n.to_string()) })
+        self.follow(parent, message, change, false).await
+    }
+
+    async fn restart(
+        &self,
+        from: &Snapshot,
+        message: &str,
+        change: &BTreeMap<String, Option<Vec<u8>>>,
+    ) -> Result<Snapshot, StateError> {
+        self.follow(from, message, change, true).await
     }
 
     async fn history(&self, at: &Snapshot, limit: usize) -> Result<Vec<LogEntry>, StateError> {

@@ -233,6 +233,21 @@ impl Store for GitStore {
         Ok(Snapshot { commit: Some(new.into()) })
     }
 
+    async fn restart(
+        &self,
+        from: &Snapshot,
+        message: &str,
+        change: &BTreeMap<String, Option<Vec<u8>>>,
+    ) -> Result<Snapshot, StateError> {
+        let change = whole_change(from, change)?;
+        let old = self.commit_of(from)?;
+        let next = self.git.write_commit(old.as_ref(), message, &change).await;
+        let next = next.map_err(|e| self.failed(&e))?;
+        let new = self.git.without_parents(&next, message).await.map_err(|e| self.failed(&e))?;
+        self.advance(&self.state_ref, &new, old.as_ref()).await?;
+        Ok(Snapshot { commit: Some(new.into()) })
+    }
+
     async fn history(&self, at: &Snapshot, limit: usize) -> Result<Vec<LogEntry>, StateError> {
         let Some(commit) = self.commit_of(at)? else { return Ok(Vec::new()) };
         let log = self.git.log(&commit, limit).await.map_err(|e| self.failed(&e))?;

@@ -171,6 +171,48 @@ impl GithubStore {
         }
     }
 
+    /// Stores what the next state holds.
+    async fn grow(
+        &self,
+        from: &Snapshot,
+        change: &BTreeMap<String, Option<Vec<u8>>>,
+    ) -> Result<Made, StateError> {
+        let mut change = whole_change(from, change)?;
+        let old = from.commit.as_deref();
+        let mut known = match old {
+            Some(old) => {
+                // What is not there cannot be removed. Only then does the listing matter.
+                let removed: Vec<&str> =
+                    change.iter().filter(|(_, c)| c.is_none()).map(|(path, _)| *path).collect();
+                match removed.is_empty() {
+                    true => self.top(old).await?,
+                    false => self.listed(old, &removed).await?,
+                }
+            }
+            None => Known::default(),
+        };
+        change.retain(|path, content| content.is_some() || known.files.contains_key(*path));
+        let base = match old {
+            Some(old) => Some(self.tree_of(old, &mut known).await?),
+            None => None,
+        };
+        let tree = self.store(base, &change).await?;
+        for (path, content) in change {
+            match content {
+                Some(content) => known.files.insert(path.to_owned(), blob_id(content)),
+                None => known.files.remove(path),
+            };
+        }
+        known.tree = Some(tree.clone());
+        Ok(Made { tree, known })
+    }
+
+    /// A state that was made is the newest one.
+    fn settle(&self, commit: String, made: Made) -> Snapshot {
+        self.remember(&commit, &made.known);
+        Snapshot { commit: Some(commit) }
+    }
+
     /// Stores the files as a tree on top of another one, in as many requests as it takes.
     async fn store(
         &self,
@@ -191,6 +233,12 @@ impl GithubStore {
         }
         self.client.grow_tree(base.as_deref(), files).await.map_err(|e| self.failed(e))
     }
+}
+
+/// The files of a state that is being made.
+struct Made {
+    tree: String,
+    known: Known,
 }
 
 /// Takes entries of a tree into what is known; `shallow`: their folders were not entered.
@@ -273,39 +321,43 @@ impl Store for GithubStore {
         message: &str,
         change: &BTreeMap<String, Option<Vec<u8>>>,
     ) -> Result<Snapshot, StateError> {
-        let mut change = whole_change(parent, change)?;
+        let made = self.grow(parent, change).await?;
         let old = parent.commit.as_deref();
-        let mut known = match old {
-            Some(old) => {
-                // What is not there cannot be removed. Only then does the listing matter.
-                let removed: Vec<&str> =
-                    change.iter().filter(|(_, c)| c.is_none()).map(|(path, _)| *path).collect();
-                match removed.is_empty() {
-                    true => self.top(old).await?,
-                    false => self.listed(old, &removed).await?,
+        let parents: Vec<&str> = old.into_iter().collect();
+        let new = self.client.create_commit(&made.tree, &parents, message).await;
+        let new = new.map_err(|e| self.failed(e))?;
+        self.advance(&self.state_ref, &new, old).await?;
+        Ok(self.settle(new, made))
+    }
+
+    async fn restart(
+        &self,
+        from: &Snapshot,
+        message: &str,
+        change: &BTreeMap<String, Option<Vec<u8>>>,
+    ) -> Result<Snapshot, StateError> {
+        let Some(old) = from.commit.as_deref() else {
+            return self.commit(from, message, change).await;
+        };
+        let made = self.grow(from, change).await?;
+        let new = self.client.create_commit(&made.tree, &[], message).await;
+        let new = new.map_err(|e| self.failed(e))?;
+        let moved = self.client.replace_reference(&self.state_ref, &new, old).await;
+        match moved {
+            Ok(()) => {}
+            Err(error) => {
+                // Where the answer is unclear the ref says what happened.
+                let there =
+                    self.client.reference(&self.state_ref).await.map_err(|e| self.failed(e))?;
+                match there.as_deref() {
+                    Some(there) if there == new => {}
+                    Some(there) if there == old => return Err(self.failed(error)),
+                    _ => return Err(StateError::Moved),
                 }
             }
-            None => Known::default(),
-        };
-        change.retain(|path, content| content.is_some() || known.files.contains_key(*path));
-        let base = match old {
-            Some(old) => Some(self.tree_of(old, &mut known).await?),
-            None => None,
-        };
-        let tree = self.store(base, &change).await?;
-        let parents: Vec<&str> = old.into_iter().collect();
-        let made = self.client.create_commit(&tree, &parents, message).await;
-        let new = made.map_err(|e| self.failed(e))?;
-        self.advance(&self.state_ref, &new, old).await?;
-        for (path, content) in change {
-            match content {
-                Some(content) => known.files.insert(path.to_owned(), blob_id(content)),
-                None => known.files.remove(path),
-            };
         }
-        known.tree = Some(tree);
-        self.remember(&new, &known);
-        Ok(Snapshot { commit: Some(new) })
+        self.client.remember_reference(&self.state_ref, &new);
+        Ok(self.settle(new, made))
     }
 
     async fn history(&self, at: &Snapshot, limit: usize) -> Result<Vec<LogEntry>, StateError> {

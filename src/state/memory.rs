@@ -55,6 +55,32 @@ impl MemoryStore {
         self.0.lock().unwrap()
     }
 
+    fn follow(
+        &self,
+        from: &Snapshot,
+        message: &str,
+        change: &BTreeMap<String, Option<Vec<u8>>>,
+        parent: Option<String>,
+    ) -> Result<Snapshot, StateError> {
+        let change = whole_change(from, change)?;
+        let mut files = self.files(from);
+        for (path, content) in change {
+            match content {
+                Some(content) => files.insert(path.to_owned(), Arc::new(content.to_vec())),
+                None => files.remove(path),
+            };
+        }
+        let mut inner = self.inner();
+        if inner.head != from.commit {
+            return Err(StateError::Moved);
+        }
+        let name = inner.next_name();
+        let message = message.trim_end().to_owned();
+        inner.commits.insert(name.clone(), Commit { parent, message, files });
+        inner.head = Some(name.clone());
+        Ok(Snapshot { commit: Some(name) })
+    }
+
     fn files(&self, at: &Snapshot) -> Files {
         let inner = self.inner();
         let commit = at.commit.as_ref().and_then(|commit| inner.commits.get(commit));
@@ -109,25 +135,16 @@ impl Store for MemoryStore {
         message: &str,
         change: &BTreeMap<String, Option<Vec<u8>>>,
     ) -> Result<Snapshot, StateError> {
-        let change = whole_change(parent, change)?;
-        let mut files = self.files(parent);
-        for (path, content) in change {
-            match content {
-                Some(content) => files.insert(path.to_owned(), Arc::new(content.to_vec())),
-                None => files.remove(path),
-            };
-        }
-        let mut inner = self.inner();
-        if inner.head != parent.commit {
-            return Err(StateError::Moved);
-        }
-        let name = inner.next_name();
-        let message = message.trim_end().to_owned();
-        inner
-            .commits
-            .insert(name.clone(), Commit { parent: parent.commit.clone(), message, files });
-        inner.head = Some(name.clone());
-        Ok(Snapshot { commit: Some(name) })
+        self.follow(parent, message, change, parent.commit.clone())
+    }
+
+    async fn restart(
+        &self,
+        from: &Snapshot,
+        message: &str,
+        change: &BTreeMap<String, Option<Vec<u8>>>,
+    ) -> Result<Snapshot, StateError> {
+        self.follow(from, message, change, None)
     }
 
     async fn history(&self, at: &Snapshot, limit: usize) -> Result<Vec<LogEntry>, StateError> {

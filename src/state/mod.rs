@@ -170,6 +170,17 @@ pub trait Store: Send + Sync {
         change: &BTreeMap<String, Option<Vec<u8>>>,
     ) -> Result<Snapshot, StateError>;
 
+    /// As [`Store::commit`], but what the new state is made from is not kept: its history begins with it.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    async fn restart(
+        &self,
+        from: &Snapshot,
+        message: &str,
+        change: &BTreeMap<String, Option<Vec<u8>>>,
+    ) -> Result<Snapshot, StateError>;
+
     /// The commits up to this state, newest first, at most `limit`.
     ///
     /// # Errors

@@ -563,7 +563,24 @@ async fn ours(shared: &Shared, seen: &Seen) -> Option<Response> {
     }
 }
 
-/// Blobs by name, and the end of a review thread: all that the program asks of GraphQL.
+/// Moves a ref that is where it is said to be, to any commit.
+async fn update_ref(shared: &Shared, variables: &Value) -> Response {
+    let name = variables["ref"].as_str().unwrap().trim_start_matches("refs/");
+    let url = format!("{}/repos/{REPOSITORY}/git", shared.upstream);
+    let there = shared.http.get(format!("{url}/ref/{name}")).bearer_auth(ADA).send().await.unwrap();
+    let there: Value = there.json().await.unwrap();
+    if there["object"]["sha"] != variables["old"] {
+        let error = json!({"message": "expected another object at the ref"});
+        return answer(200, &[], &json!({"data": null, "errors": [error]}));
+    }
+    let body = json!({"sha": variables["new"], "force": true});
+    let moved = shared.http.patch(format!("{url}/refs/{name}")).bearer_auth(ADA).json(&body);
+    let moved = moved.send().await.unwrap();
+    assert!(moved.status().is_success(), "{}", moved.text().await.unwrap());
+    answer(200, &[], &json!({"data": {"updateRefs": {"clientMutationId": null}}}))
+}
+
+/// Blobs by name, the end of a review thread and conditional moves of refs: all that the program asks of GraphQL.
 async fn graphql(shared: &Shared, seen: &Seen) -> Response {
     let query = seen.body["query"].as_str().unwrap_or_default();
     if query.contains("reviewThreads") {
@@ -583,6 +600,12 @@ async fn graphql(shared: &Shared, seen: &Seen) -> Response {
             .collect();
         let threads = json!({"reviewThreads": {"nodes": threads}});
         return answer(200, &[], &json!({"data": {"repository": {"pullRequest": threads}}}));
+    }
+    if query.contains("updateRefs") {
+        return update_ref(shared, &seen.body["variables"]).await;
+    }
+    if query.ends_with("{ repository(owner: $owner, name: $name) { id } }") {
+        return answer(200, &[], &json!({"data": {"repository": {"id": "R_1"}}}));
     }
     if query.starts_with("mutation") {
         let id = seen.body["variables"]["thread"].as_str().unwrap_or_default().to_owned();

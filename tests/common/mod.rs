@@ -196,6 +196,24 @@ impl Lab {
         workspace.page_with(&database.id, "ID", id)
     }
 
+    /// A further page that databases can be made under, for a second backend.
+    pub fn second_parent(&self) -> String {
+        let mut workspace = self.sim.workspace();
+        let page = workspace.create_private_page("Board");
+        workspace.share(&page);
+        page
+    }
+
+    /// As [`Lab::find_page`], where several parents have a database of that title.
+    pub fn find_page_under(&self, parent: &str, database: &str, id: &str) -> Option<String> {
+        let workspace = self.sim.workspace();
+        let database = workspace
+            .databases()
+            .into_iter()
+            .find(|one| one.title == database && one.parent.as_deref() == Some(parent))?;
+        workspace.page_with(&database.id, "ID", id)
+    }
+
     /// The body of an artifact's page.
     #[track_caller]
     pub fn body(&self, database: &str, id: &str) -> String {

@@ -29,7 +29,7 @@ impl fmt::Display for Key {
 }
 
 /// An artifact as named by a person: `story/INFRA-054`, or `INFRA-054` for all kinds that have it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Selector {
     /// The kind, where one was given.
     pub kind: Option<String>,

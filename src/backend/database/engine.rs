@@ -146,6 +146,8 @@ pub(crate) struct Commit {
     /// Microseconds since 1970.
     pub(crate) at: i64,
     pub(crate) files: Vec<(String, Option<Vec<u8>>)>,
+    /// Whether the history begins with it: what was before is forgotten.
+    pub(crate) restart: bool,
 }
 
 /// A database. Every call is one round trip, where nothing else is said.

@@ -522,15 +522,16 @@ impl Engine for Postgres {
                  SELECT f.path, $3, f.content FROM unnest($1::text[], $2::bytea[]) AS f(path, content)",
                 "INSERT INTO {schema}.sync_commits SELECT $1, $2, $3 \
                  WHERE (SELECT coalesce(max(n), 0) FROM {schema}.sync_commits) = $1 - 1 RETURNING n",
-                "DELETE FROM {schema}.sync_files WHERE to_commit <= $1",
+                "WITH f AS (DELETE FROM {schema}.sync_files WHERE to_commit <= $1) \
+                 DELETE FROM {schema}.sync_commits WHERE n < $2",
             ]
             .map(|sql| self.sql(sql));
             let n = commit.parent.unwrap_or(0) + 1;
             let message = commit.message.replace('\0', "");
             let params: [Param<'_>; 3] =
                 [(&n, Type::INT8), (&message, Type::TEXT), (&commit.at, Type::INT8)];
-            let kept = n - KEPT;
-            let behind: [Param<'_>; 1] = [(&kept, Type::INT8)];
+            let (kept, first) = if commit.restart { (n - 1, n) } else { (n - KEPT, 0) };
+            let behind: [Param<'_>; 2] = [(&kept, Type::INT8), (&first, Type::INT8)];
             // Rows and files of the state in as many parts as there are hundreds of rows: all of a part is on its
             // way at once.
             let parts = writes.len().div_ceil(ROWS).max(1);

@@ -245,7 +245,11 @@ fn apply(
                 .execute((path, n, content))?;
         }
     }
-    transaction.execute("DELETE FROM sync_files WHERE to_commit <= ?1", [n - KEPT])?;
+    let kept = if commit.restart { n } else { n - KEPT };
+    transaction.execute("DELETE FROM sync_files WHERE to_commit <= ?1", [kept])?;
+    if commit.restart {
+        transaction.execute("DELETE FROM sync_commits WHERE n < ?1", [n])?;
+    }
     Ok(Some(n))
 }
 

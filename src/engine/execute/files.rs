@@ -25,7 +25,9 @@ pub(super) async fn local(
     executed: &mut Executed,
 ) -> Result<(), RunError> {
     let mut forced = false;
-    for (key, task) in tasks.iter().filter(|(_, task)| task.local != Action::None) {
+    let kept =
+        tasks.iter().filter(|(_, task)| task.local != Action::None && !hands.tree.is_draft());
+    for (key, task) in kept {
         forced |= !task.settled.is_empty();
         let Some(artifact) = hands.world.artifacts.get(key) else { continue };
         let Some(file) = &artifact.file else { continue };

@@ -95,6 +95,15 @@ impl Store for FarStore {
         self.store.commit(parent, message, change).await
     }
 
+    async fn restart(
+        &self,
+        from: &Snapshot,
+        message: &str,
+        change: &BTreeMap<String, Option<Vec<u8>>>,
+    ) -> Result<Snapshot, StateError> {
+        self.store.restart(from, message, change).await
+    }
+
     async fn history(&self, at: &Snapshot, limit: usize) -> Result<Vec<LogEntry>, StateError> {
         self.store.history(at, limit).await
     }

@@ -97,6 +97,14 @@ impl Git {
         self.oid(&oid)
     }
 
+    /// Makes a commit with the files of another one, and no parent.
+    pub(crate) async fn without_parents(&self, of: &Oid, message: &str) -> Result<Oid, GitError> {
+        let tree = format!("{of}^{{tree}}");
+        let args = ["commit-tree", &tree];
+        let oid = self.call(&args).input(message.as_bytes()).text().await?;
+        self.oid(&oid)
+    }
+
     /// Makes a commit that is nothing but its message: with the parent's tree, or an empty one.
     pub(crate) async fn write_message(
         &self,

@@ -104,9 +104,9 @@ fn message(conflict: &ConflictReport, scene: &Scene) -> String {
             format!("The page of {of} was trashed in {backend} and its file was edited{since}.")
         }
         None if conflict.base.is_none() => {
-            format!("{backend} and {here} hold different versions of {what}{since}.")
+            format!("{} hold different versions of {what}{since}.", conflict.parties(here))
         }
-        None => format!("{backend} and {here} both changed {what}{since}."),
+        None => format!("{} both changed {what}{since}.", conflict.parties(here)),
     };
     let merge = match conflict.deleted {
         Some(_) => "",

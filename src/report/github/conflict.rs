@@ -65,13 +65,14 @@ pub(super) fn section(conflict: &ConflictReport, scene: &Scene) -> Section {
     place.push(format!("`{}`", digits(&conflict.fingerprint)));
     head.push_str(&place.join(" · "));
     head.push_str("\n\n");
+    let parties = markdown_text(&conflict.parties(scene.here()));
     let clash = match conflict.deleted {
         Some(Side::Local) => format!("The file was deleted, and the page in {backend} was edited"),
         Some(Side::Remote) => format!("The page in {backend} was trashed, and the file was edited"),
         None if conflict.base.is_none() => {
-            format!("{backend} and {} hold different versions", scene.here())
+            format!("{parties} hold different versions")
         }
-        None => format!("{backend} and {} both changed it", scene.here()),
+        None => format!("{parties} both changed it"),
     };
     head.push_str(&format!("{clash}{}.\n\n", markdown_text(&since(conflict))));
     let boxes = match scene.answer {

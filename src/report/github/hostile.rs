@@ -130,7 +130,7 @@ prop_compose! {
     ) -> ConflictReport {
         let text = |n: usize| texts[n].clone();
         ConflictReport {
-            label: "Notion".into(), fingerprint: "0123456789abcdef".into(), kind: names[0].clone(),
+            backend: "notion".into(), label: "Notion".into(), brought_by: None, fingerprint: "0123456789abcdef".into(), kind: names[0].clone(),
             id: names[1].clone(), message: names[2].clone(), path: text(0), line: Some(3), property: text(1),
             block: text(2), base: text(3), local: text(4), remote: text(5), url: text(6), editor: text(7),
             since: None, edited: text(8), deleted, suggestion: None,
@@ -162,7 +162,7 @@ prop_compose! {
         }).collect();
         let mut requests = Requests::default();
         requests.by_endpoint.insert(name(11), 1);
-        report.backends.push(BackendReport { name: name(0), requests });
+        report.backends.push(BackendReport::new(&name(0), "Notion", requests));
         report.log.push(super::super::LogLine {
             commit: name(0), time: name(1), summary: name(2), run: Some(name(3)), actor: None, link: None,
         });

@@ -18,6 +18,8 @@ fn scene(answer: Answer) -> Scene {
 
 fn conflict(n: usize) -> ConflictReport {
     ConflictReport {
+        backend: "notion".into(),
+        brought_by: None,
         label: "Notion".into(),
         fingerprint: format!("{n:016x}"),
         kind: "story".into(),
@@ -96,7 +98,7 @@ fn report() -> Report {
     let mut requests = Requests { retries: 1, waited_ms: 1500, ..Requests::default() };
     requests.by_endpoint.insert("POST /v1/data_sources/{id}/query".into(), 4);
     requests.by_endpoint.insert("GET /v1/users/me".into(), 1);
-    report.backends.push(BackendReport { name: "notion".into(), requests });
+    report.backends.push(BackendReport::new("notion", "Notion", requests));
     let mut github = Requests::default();
     github.by_endpoint.insert("GET /repos/{repo}/issues/{n}/comments".into(), 1);
     report.github = Some(github);

@@ -8,7 +8,7 @@ use crate::markdown::render::{self, View};
 use crate::rich;
 use crate::values;
 use crate::workspace::Workspace;
-use crate::workspace::objects::{CommentParent, DataSource, Page, Parent};
+use crate::workspace::objects::{CommentParent, DataSource, Page};
 
 /// A database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct DatabaseInfo {
     pub id: String,
     /// Its title.
     pub title: String,
+    /// Id of the page that holds it; `None` at the top of the workspace.
+    pub parent: Option<String>,
     /// Id of its first data source.
     pub data_source: String,
     /// Whether it is in the trash.
@@ -90,6 +92,7 @@ impl Workspace {
             .map(|database| DatabaseInfo {
                 id: database.id.clone(),
                 title: rich::plain_text(self, &database.title),
+                parent: database.parent.id(),
                 data_source: database.data_sources.first().cloned().unwrap_or_default(),
                 in_trash: database.in_trash,
             })
@@ -142,10 +145,7 @@ impl Workspace {
         Some(PageInfo {
             id: page.id.clone(),
             title: rich::plain_text(self, self.title_text(page)),
-            parent: match &page.parent {
-                Parent::Workspace => None,
-                Parent::Page(id) | Parent::DataSource(id) => Some(id.clone()),
-            },
+            parent: page.parent.id(),
             in_trash: page.in_trash,
             is_archived: page.is_archived,
             created: page.created,

@@ -18,6 +18,16 @@ pub(crate) enum Parent {
     DataSource(String),
 }
 
+impl Parent {
+    /// The id of what holds it; `None` at the top of the workspace.
+    pub(crate) fn id(&self) -> Option<String> {
+        match self {
+            Self::Workspace => None,
+            Self::Page(id) | Self::DataSource(id) => Some(id.clone()),
+        }
+    }
+}
+
 /// A page, with its body.
 #[derive(Clone, Debug)]
 pub(crate) struct Page {

@@ -1,0 +1,255 @@
+//! Several backends at once (design §8): the repository is the hub. Two Notion workspaces' worth of databases stand
+//! for any two backends here; the databases have tests of their own.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
+mod common;
+
+use common::{Lab, Repo, Run};
+use serde_json::Value;
+
+const BODY: &str = "The first paragraph.\n\nThe second one.\n\nThe third one.\n\nThe fourth one.\n";
+
+/// Two backends, `wiki` and `board`, each with databases under a page of its own.
+struct Pair {
+    lab: Lab,
+    board: String,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let lab = Lab::new();
+        let board = lab.second_parent();
+        Self { lab, board }
+    }
+
+    fn configure(&self, repo: &Repo<'_>) {
+        let backend = |name: &str, page: &str| {
+            format!(
+                "  {name}:\n    type: notion\n    parent_page: {page}\n    requests_per_minute: 10000\n    \
+                 settle_seconds: 0\n    backoff_ms: 2\n    read_timeout_ms: 4000\n    write_timeout_ms: 4000\n"
+            )
+        };
+        let (wiki, board) =
+            (backend("wiki", &self.lab.sim.parent_page()), backend("board", &self.board));
+        repo.write("agent-sync.yml", &format!("version: 1\nbackends:\n{wiki}{board}"));
+    }
+
+    /// The page of a story in one of the two.
+    #[track_caller]
+    fn page(&self, backend: &str, id: &str) -> String {
+        self.find(backend, id).unwrap_or_else(|| panic!("no page {id} in {backend}"))
+    }
+
+    fn find(&self, backend: &str, id: &str) -> Option<String> {
+        let parent = match backend {
+            "wiki" => self.lab.sim.parent_page(),
+            _ => self.board.clone(),
+        };
+        self.lab.find_page_under(&parent, "Stories", id)
+    }
+
+    #[track_caller]
+    fn edit(&self, backend: &str, id: &str, old: &str, new: &str) {
+        let page = self.page(backend, id);
+        self.lab.sim.workspace().edit_block(&page, old, new).unwrap();
+    }
+
+    #[track_caller]
+    fn set(&self, backend: &str, id: &str, property: &str, value: &str) {
+        let page = self.page(backend, id);
+        self.lab.sim.workspace().set_property(&page, property, value).unwrap();
+    }
+
+    #[track_caller]
+    fn text(&self, backend: &str, id: &str) -> String {
+        let page = self.page(backend, id);
+        self.lab.sim.workspace().markdown(&page)
+    }
+
+    #[track_caller]
+    fn property(&self, backend: &str, id: &str, property: &str) -> Option<String> {
+        let page = self.page(backend, id);
+        self.lab.sim.workspace().property_text(&page, property)
+    }
+
+    /// A repository whose stories both backends hold.
+    fn synced(&self, count: usize) -> (Repo<'_>, Vec<String>) {
+        let repo = self.lab.repo("repo");
+        self.configure(&repo);
+        let paths = (1..=count)
+            .map(|n| repo.story(&format!("INFRA-{n}"), &format!("Story {n}"), "DRAFT", BODY))
+            .collect();
+        repo.commit("stories");
+        repo.init();
+        repo.settle();
+        (repo, paths)
+    }
+
+    #[track_caller]
+    fn sync(&self, repo: &Repo<'_>, code: i32) -> Run {
+        self.lab.minutes(2);
+        self.lab.sim.reset_requests();
+        repo.run(&["sync"]).expect(code)
+    }
+}
+
+/// What a report says of one backend.
+fn part<'a>(json: &'a Value, name: &str) -> &'a Value {
+    let parts = json["backends"].as_array().unwrap();
+    parts.iter().find(|part| part["name"] == name).unwrap()
+}
+
+#[test]
+fn what_one_backend_brings_reaches_the_others_in_the_same_run() {
+    let pair = Pair::new();
+    let (repo, paths) = pair.synced(2);
+    // The one behind and the one before: each direction of the order.
+    pair.edit("wiki", "INFRA-1", "first", "First, by Ada in the wiki.");
+    pair.edit("board", "INFRA-2", "second", "Second, by Ben on the board.");
+    pair.set("board", "INFRA-1", "Status", "REVIEW");
+    let run = pair.sync(&repo, 0);
+    let json = run.json();
+    for (path, words) in paths.iter().zip(["First, by Ada", "Second, by Ben"]) {
+        assert!(repo.read(path).contains(words), "{path}: {run:?}");
+    }
+    assert!(repo.read(&paths[0]).contains("REVIEW"));
+    for backend in ["wiki", "board"] {
+        assert!(pair.text(backend, "INFRA-1").contains("First, by Ada"), "{backend}: {run:?}");
+        assert!(pair.text(backend, "INFRA-2").contains("Second, by Ben"), "{backend}: {run:?}");
+        assert_eq!(pair.property(backend, "INFRA-1", "Status").as_deref(), Some("REVIEW"));
+    }
+    assert_eq!(part(&json, "wiki")["counts"]["pulled"], 1, "{json:#}");
+    assert_eq!(part(&json, "board")["counts"]["pulled"], 2, "{json:#}");
+    repo.settle();
+}
+
+#[test]
+fn a_page_made_in_one_backend_is_a_file_and_a_page_of_the_other() {
+    let pair = Pair::new();
+    let (repo, _) = pair.synced(1);
+    {
+        let mut workspace = pair.lab.sim.workspace();
+        let database = workspace
+            .databases()
+            .into_iter()
+            .find(|database| {
+                database.title == "Stories"
+                    && database.parent.as_deref() == Some(pair.board.as_str())
+            })
+            .unwrap();
+        let page = workspace.create_page(
+            &database.id,
+            "Made by hand",
+            &[("ID", "INFRA-9".into())],
+            "Some words.",
+        );
+        page.unwrap();
+    }
+    pair.sync(&repo, 0);
+    assert!(
+        repo.read(".agent/cache/stories/INFRA/INFRA-9-made-by-hand.md").contains("Some words.")
+    );
+    assert!(pair.text("wiki", "INFRA-9").contains("Some words."));
+    repo.settle();
+    // And it goes everywhere when it goes somewhere.
+    let page = pair.page("wiki", "INFRA-9");
+    pair.lab.sim.workspace().trash(&page).unwrap();
+    pair.sync(&repo, 0);
+    assert!(!repo.has(".agent/cache/stories/INFRA/INFRA-9-made-by-hand.md"));
+    assert!(pair.find("board", "INFRA-9").is_none());
+    repo.settle();
+}
+
+#[test]
+fn two_backends_that_changed_the_same_thing_are_one_conflict_that_names_both() {
+    let pair = Pair::new();
+    let (repo, paths) = pair.synced(1);
+    pair.edit("wiki", "INFRA-1", "first", "The first one, as the wiki says.");
+    pair.edit("board", "INFRA-1", "first", "Paragraph one, thinks the board.");
+    pair.edit("board", "INFRA-1", "fourth", "The fourth one, by the board.");
+    // Whoever only looks sees it too, and nothing is written.
+    pair.lab.minutes(2);
+    pair.lab.sim.reset_requests();
+    let before = repo.files();
+    let check = repo.run(&["check"]).expect(1);
+    assert_eq!((pair.lab.writes(), repo.files()), (0, before));
+    let run = pair.sync(&repo, 1);
+    let (seen, json) = (check.json(), run.json());
+    let conflicts = json["conflicts"].as_array().unwrap();
+    assert_eq!(conflicts.len(), 1, "{json:#}");
+    assert_eq!(seen["conflicts"].as_array().unwrap().len(), 1, "{seen:#}");
+    assert_eq!(seen["conflicts"][0]["fingerprint"], conflicts[0]["fingerprint"]);
+    let message = conflicts[0]["message"].as_str().unwrap();
+    assert!(message.contains("Notion (board)") && message.contains("Notion (wiki)"), "{message}");
+    // The rest of the page is merged everywhere.
+    assert!(repo.read(&paths[0]).contains("as the wiki says"));
+    assert!(repo.read(&paths[0]).contains("by the board"));
+    assert!(pair.text("wiki", "INFRA-1").contains("by the board"));
+    assert!(pair.text("board", "INFRA-1").contains("thinks the board"));
+    // A decision settles it, for the backend that it is about.
+    let print = conflicts[0]["fingerprint"].as_str().unwrap();
+    repo.run(&["resolve", print, "--keep", "remote"]).expect(0);
+    pair.sync(&repo, 0);
+    for backend in ["wiki", "board"] {
+        assert!(pair.text(backend, "INFRA-1").contains("thinks the board"), "{backend}");
+        assert!(!pair.text(backend, "INFRA-1").contains("as the wiki says"), "{backend}");
+    }
+    repo.settle();
+}
+
+#[test]
+fn the_failure_of_one_leaves_the_others_correct() {
+    let pair = Pair::new();
+    let (repo, paths) = pair.synced(2);
+    pair.edit("wiki", "INFRA-1", "first", "First, by Ada.");
+    pair.edit("board", "INFRA-2", "first", "First, by Ben.");
+    pair.lab.sim.workspace().unshare(&pair.board.clone());
+    let run = pair.sync(&repo, 3);
+    let json = run.json();
+    assert!(repo.read(&paths[0]).contains("First, by Ada."));
+    assert_eq!(part(&json, "board")["outcome"], "refused", "{json:#}");
+    assert!(part(&json, "wiki")["error"].is_null(), "{json:#}");
+    assert!(json["error"].as_str().unwrap().contains("board"), "{json:#}");
+    pair.lab.sim.workspace().share(&pair.board.clone());
+    pair.sync(&repo, 0);
+    assert!(repo.read(&paths[1]).contains("First, by Ben."));
+    assert!(pair.text("board", "INFRA-1").contains("First, by Ada."));
+    assert!(pair.text("wiki", "INFRA-2").contains("First, by Ben."));
+    repo.settle();
+}
+
+#[test]
+fn one_backend_is_named_where_several_could_be_meant() {
+    let pair = Pair::new();
+    let (repo, paths) = pair.synced(1);
+    for args in [
+        &["pull", "--force"][..],
+        &["sync", "--force=remote"],
+        &["restore", "INFRA-1", "--side", "local"],
+        &["resolve", "INFRA-1", "--keep", "remote"],
+    ] {
+        let run = repo.run(args).expect(2);
+        let error = run.json()["error"].as_str().unwrap().to_owned();
+        assert!(error.contains("--backend wiki") && error.contains("--backend board"), "{error}");
+    }
+    // A push may have many.
+    repo.replace(&paths[0], "The first paragraph.", "By a commit.");
+    pair.edit("board", "INFRA-1", "first", "By Ben.");
+    pair.edit("wiki", "INFRA-1", "first", "By Ada.");
+    pair.lab.minutes(2);
+    repo.run(&["push", "--force"]).expect(0);
+    for backend in ["wiki", "board"] {
+        assert!(pair.text(backend, "INFRA-1").contains("By a commit."), "{backend}");
+    }
+    repo.settle();
+    // And a pull one that is named.
+    repo.replace(&paths[0], "By a commit.", "By another commit.");
+    pair.edit("board", "INFRA-1", "By a commit", "By Ben again.");
+    pair.lab.minutes(2);
+    repo.run(&["pull", "--force", "--backend", "board"]).expect(0);
+    assert!(repo.read(&paths[0]).contains("By Ben again."));
+    pair.sync(&repo, 0);
+    assert!(pair.text("wiki", "INFRA-1").contains("By Ben again."));
+    repo.settle();
+}
