@@ -3,5 +3,9 @@
 
 mod common;
 
+#[path = "database/costs.rs"]
+mod costs;
+#[path = "database/faults.rs"]
+mod faults;
 #[path = "database/scenario.rs"]
 mod scenario;

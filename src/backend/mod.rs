@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::BackendConfig;
 use crate::state::{DatabaseStore, Store};
 
+#[cfg(test)]
+mod contract;
 pub mod database;
 pub mod notion;
 

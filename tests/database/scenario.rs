@@ -4,7 +4,7 @@ use crate::common::Lab;
 use crate::common::database::{Make, postgres, sqlite};
 
 const BODY: &str = "## Problem\n\nThe first paragraph,\nhard  wrapped.\n\nThe second paragraph.\n\n* one\n* two\n\n\
-    [ref]: https://example.org\n<!-- a note -->\n\nSee [the ref][ref] and [the plan](../../plans/P.md).\n";
+    [ref]: https://example.org\n<!-- a note -->\n\nSee [the ref][ref] and [itself](#problem).\n";
 
 fn init_fills_and_a_second_run_writes_nothing(make: Make) {
     let lab = Lab::new();
@@ -203,19 +203,16 @@ fn references_are_links_that_can_be_asked_for(make: Make) {
     let bench = make(&lab);
     let (repo, db) = (&bench.repo, &bench.database);
     repo.write(
-        ".agent/adr/ADR-001-sql.md",
-        "# ADR-001: Use SQL\n\n## Status\n\nAccepted\n\n## Context\n\nRows.\n",
+        ".agent/cache/plans/PLAN/PLAN-7-use-sql.md",
+        "# PLAN-7: Use SQL\n\n## Why\n\nRows.\n",
     );
-    repo.story(
-        "INFRA-1",
-        "First",
-        "DRAFT",
-        "## Problem\n\nx\n\n## Linked ADRs\n\n- [ADR-001](../../../adr/ADR-001-sql.md)\n",
-    );
+    let body =
+        "## Problem\n\nx\n\n## Linked Plans\n\n- [PLAN-7](../../plans/PLAN/PLAN-7-use-sql.md)\n";
+    repo.story("INFRA-1", "First", "DRAFT", body);
     repo.run_init_and_sync();
     assert_eq!(
         db.sql("SELECT from_kind, from_id, to_kind, to_id FROM links"),
-        "story|INFRA-1|adr|ADR-001",
+        "story|INFRA-1|plan|PLAN-7",
         "{:?}",
         db.sql("SELECT id, properties FROM artifacts")
     );
