@@ -51,7 +51,14 @@ pub enum Format {
 #[derive(Debug, Subcommand)]
 pub enum Sub {
     /// Find or create the databases of each kind
-    Init(Common),
+    Init {
+        /// What every command takes.
+        #[command(flatten)]
+        common: Common,
+        /// Take over a table of the older system: id, type, content, version, state, author
+        #[arg(long, value_name = "NAME")]
+        from_table: Option<String>,
+    },
     /// What differs, per artifact
     Status(Common),
     /// Three-way difference of one or more artifacts
@@ -242,7 +249,7 @@ impl Cli {
     /// Arguments that fit each other badly.
     pub fn request(&self, env: BTreeMap<String, String>) -> Result<Option<Request>, UsageError> {
         let (command, common) = match &self.command {
-            Sub::Init(common) => (Command::Init, Some(common)),
+            Sub::Init { common, .. } => (Command::Init, Some(common)),
             // What an event asks for begins with knowing what differs.
             Sub::Status(common) | Sub::Auto(common) => (Command::Status, Some(common)),
             Sub::Diff(common) => (Command::Diff, Some(common)),
@@ -293,6 +300,7 @@ impl Cli {
             artifacts: Vec::new(),
             allow: Allow::default(),
             any_branch: false,
+            from_table: None,
             dry_run: false,
             full: false,
             state_ref: self.state_ref.clone(),
@@ -306,6 +314,9 @@ impl Cli {
         if let Sub::Resolve { place, .. } | Sub::Relabel { place, .. } = &self.command {
             request.backends.clone_from(&place.backend);
             request.dry_run = place.dry_run;
+        }
+        if let Sub::Init { from_table, .. } = &self.command {
+            request.from_table.clone_from(from_table);
         }
         if let Some(common) = common {
             request.backends.clone_from(&common.backend);
@@ -335,7 +346,7 @@ impl Cli {
             Sub::Check(common) | Sub::Auto(common) => {
                 return Ok(Some(common.fail_on.map_or(FailOn::default(), Into::into)));
             }
-            Sub::Init(common)
+            Sub::Init { common, .. }
             | Sub::Status(common)
             | Sub::Diff(common)
             | Sub::Pull(common)

@@ -49,13 +49,9 @@ impl View {
     }
 
     async fn make(&self, bench: &Bench, id: &str, title: &str, body: &str) -> String {
-        let page = self.backend.create(
-            &bench.kind,
-            &bench.place,
-            &properties(id, title),
-            &self.sent(body),
-        );
-        page.await.unwrap().page
+        let (properties, body) = (properties(id, title), self.sent(body));
+        let made = self.backend.create(&bench.kind, &bench.place, &properties, &body).await;
+        made.unwrap().page
     }
 
     /// A file's body as it is sent.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use agent_sync_core::kind::Kind;
 use agent_sync_core::markdown::{Dialect, Hunk};
-use agent_sync_core::model::{Properties, Value};
+use agent_sync_core::model::{Key, Properties, Value};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -368,6 +368,14 @@ pub trait Backend: Send + Sync {
         place: &Place,
         page: &str,
     ) -> Result<RemotePage, BackendError>;
+
+    /// Makes a page for each artifact in a table of the older system that has none yet. Gives these artifacts.
+    async fn adopt(&self, _kinds: &[&Kind], table: &str) -> Result<Vec<Key>, BackendError> {
+        Err(BackendError::Refused {
+            message: format!("{} has no table {table:?} to be taken over.", self.label()),
+            remedy: "Name a database with `--backend`.".to_owned(),
+        })
+    }
 
     /// Requests so far.
     fn requests(&self) -> Requests;

@@ -15,7 +15,25 @@ use crate::report::ArtifactReport;
 /// What the backend says; a schema that cannot be repaired without losing a value.
 pub(super) async fn init(turn: &mut Turn<'_>) -> Result<(), RunError> {
     turn.backend.identity().await?;
-    databases(turn).await
+    databases(turn).await?;
+    adopt(turn).await
+}
+
+/// Takes over a table of the older system, where one is named.
+async fn adopt(turn: &mut Turn<'_>) -> Result<(), RunError> {
+    let request = turn.session.request;
+    let Some(table) = request.from_table.as_deref().filter(|_| !request.dry_run) else {
+        return Ok(());
+    };
+    let kinds: Vec<&Kind> = turn.kinds.values().collect();
+    let name = turn.backend.name().to_owned();
+    for key in turn.backend.adopt(&kinds, table).await? {
+        let new = entry(&name, &key.kind, &key.id, "adopt-row");
+        turn.report.artifacts.push(new);
+    }
+    let message = turn.message(&format!("init: took over the table {table:?}"));
+    turn.commit(&message).await?;
+    Ok(())
 }
 
 /// Makes and repairs the databases; who we are is known.

@@ -75,6 +75,8 @@ pub struct Request {
     pub allow: Allow,
     /// Whether push and sync may run off the default branch.
     pub any_branch: bool,
+    /// A table of the older system that `init` takes over.
+    pub from_table: Option<String>,
     /// Plan, print, write nothing.
     pub dry_run: bool,
     /// Compare everything.

@@ -17,28 +17,34 @@ fn stories(bench: &Bench<'_>, count: usize) {
 }
 
 /// Another program begins to write and does not end; gives it, to be ended.
-fn writer_that_waits(url: &str) -> std::process::Child {
+fn writer_that_waits(server: &Server, url: &str) -> std::process::Child {
     let sql = "BEGIN; INSERT INTO agent_sync.artifacts (kind, id) VALUES ('other', 'x'); SELECT pg_sleep(60)";
-    Command::new("psql")
+    let child = Command::new("psql")
         .args(["-Xq", "-d", url, "-c", sql])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap()
+        .unwrap();
+    until(server, "wait_event = 'PgSleep'");
+    child
 }
 
 /// Waits until a run of ours waits for that program.
 fn until_it_waits(server: &Server) {
+    until(server, "application_name = 'agent-sync' AND wait_event_type = 'Lock'");
+}
+
+/// Waits for a process of the server.
+fn until(server: &Server, condition: &str) {
+    let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE {condition}");
     for _ in 0..600 {
-        let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'agent-sync' \
-            AND wait_event_type = 'Lock'";
-        if server.try_sql("postgres", sql).is_ok_and(|count| count != "0") {
+        if server.try_sql("postgres", &sql).is_ok_and(|count| count != "0") {
             return;
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    panic!("no run waits");
+    panic!("{condition}: {:?}", server.try_sql("postgres", "SELECT application_name, state, wait_event_type, wait_event, query FROM pg_stat_activity"));
 }
 
 #[test]
@@ -49,8 +55,7 @@ fn a_server_that_dies_in_the_middle_has_all_or_nothing() {
     let bench = at_url(&lab, &url, &url);
     stories(&bench, 30);
     bench.repo.init();
-    let mut other = writer_that_waits(&url);
-    std::thread::sleep(Duration::from_millis(500));
+    let mut other = writer_that_waits(&server, &url);
     let run = bench.repo.spawn(&["sync", "--format", "json"]);
     until_it_waits(&server);
     server.kill();
@@ -75,8 +80,7 @@ fn a_connection_that_is_dropped_in_the_middle_leaves_nothing() {
     let path = ".agent/cache/stories/INFRA/INFRA-3-story-3.md";
     bench.repo.replace(path, "Story number 3.", "Story number three.");
     let counts = bench.database.counts();
-    let mut other = writer_that_waits(&url);
-    std::thread::sleep(Duration::from_millis(500));
+    let mut other = writer_that_waits(&server, &url);
     let run = bench.repo.spawn(&["sync", "--format", "json"]);
     until_it_waits(&server);
     let drop = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name IN ('agent-sync', 'psql') \
@@ -147,7 +151,7 @@ fn a_file_that_another_process_holds_locked_is_exit_4() {
     std::thread::sleep(Duration::from_millis(500));
     let run = bench.repo.run(&["sync"]);
     assert_eq!(run.code, 4, "{run:?}");
-    assert!(run.json()["message"].to_string().contains("locked"), "{run:?}");
+    assert!(run.stdout.contains("holds the database locked"), "{run:?}");
     stdin.write_all(b"ROLLBACK;\n").unwrap();
     drop(holder.stdin.take());
     holder.wait().unwrap();
@@ -237,4 +241,32 @@ fn two_processes_and_a_program_at_once_lose_and_double_nothing() {
         assert!(bench.repo.read(&path).contains(&format!("Line {n}.")), "{path}");
         assert!(bench.database.body(&format!("INFRA-{old}")).contains(&format!("Line {n}.")));
     }
+}
+
+#[test]
+fn the_documented_role_is_enough() {
+    let lab = Lab::new();
+    let server = Server::shared();
+    let database = server.database();
+    let owner = server.url(&database);
+    let mut bench = at_url(&lab, &owner, &owner);
+    stories(&bench, 3);
+    bench.repo.init();
+    let docs =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/backends.md")).unwrap();
+    let sql = docs.split("```sql\n").nth(1).unwrap().split("```").next().unwrap();
+    server.try_sql(&database, "CREATE ROLE dashboard LOGIN PASSWORD 'dashes'").unwrap();
+    server.try_sql(&database, &sql.replace('…', "words")).unwrap();
+    let of = |role: &str| owner.replace("postgres:pg_4711_secret@", role);
+    bench.repo.env.insert("TEAM_URL".to_owned(), of("agent_sync:words@"));
+    bench.repo.run(&["sync"]).expect(0);
+    let dashboard = Database::Postgres(of("dashboard:dashes@"));
+    dashboard
+        .sql("UPDATE artifacts SET body = body || E'\\n\\nBy a dashboard.' WHERE id = 'INFRA-1'");
+    assert_eq!(dashboard.sql("SELECT author FROM artifacts WHERE id = 'INFRA-1'"), "dashboard");
+    assert_eq!(bench.repo.run(&["sync"]).expect(0).actions(), ["story/INFRA-1 pull"]);
+    let path = ".agent/cache/stories/INFRA/INFRA-1-story-1.md";
+    bench.repo.replace(path, "By a dashboard.", "By a person.");
+    assert_eq!(bench.repo.run(&["sync"]).expect(0).actions(), ["story/INFRA-1 push"]);
+    assert_eq!(bench.repo.run(&["sync"]).expect(0).json()["outcome"], "clean");
 }

@@ -221,6 +221,70 @@ fn references_are_links_that_can_be_asked_for(make: Make) {
     assert_eq!(db.counts(), counts);
 }
 
+fn a_table_of_the_older_system_is_taken_over_without_losing_a_row(make: Make) {
+    let lab = Lab::new();
+    let bench = make(&lab);
+    let (repo, db) = (&bench.repo, &bench.database);
+    repo.init();
+    db.sql(
+        "CREATE TABLE old_artifacts (id text, type text, content text, version int, state text, author text);
+         INSERT INTO old_artifacts VALUES
+         ('INFRA-1', 'story', '# INFRA-1: First
+
+## State
+
+DRAFT
+
+## Why
+
+An older text.
+', 1, 'DRAFT', 'ada'),
+         ('INFRA-1', 'story', '# INFRA-1: First
+
+## State
+
+TO_DO
+
+## Why
+
+The newest   text.
+', 2, 'TO_DO', 'bob'),
+         ('INFRA-2', 'Stories', 'Only a text.', 1, 'DONE', 'ada'),
+         ('X-1', 'memo', 'Of no kind.', 1, NULL, 'ada'), (NULL, 'story', 'Of no id.', 1, NULL, NULL)",
+    );
+    let table = if matches!(db, crate::common::database::Database::Sqlite(_)) {
+        "old_artifacts"
+    } else {
+        "agent_sync.old_artifacts"
+    };
+    let run = repo.run(&["init", "--from-table", table]).expect(0);
+    assert_eq!(run.actions().len(), 4, "{run:?}");
+    let rows = db.sql("SELECT kind, id, title, status, author FROM artifacts");
+    for row in [
+        "story|INFRA-1|First|TO_DO|bob",
+        "story|INFRA-2|INFRA-2|DONE|ada",
+        "memo|X-1|||ada",
+        "story||",
+    ] {
+        assert!(rows.contains(row), "{row} in {rows}");
+    }
+    let run = repo.run(&["pull"]);
+    assert_eq!(
+        run.actions(),
+        ["story/INFRA-1 create-file", "story/INFRA-2 create-file"],
+        "{run:?}"
+    );
+    assert_eq!(
+        repo.read(".agent/cache/stories/INFRA/INFRA-1-first.md"),
+        "# INFRA-1: First\n\n## State\n\nTO_DO\n\n## Why\n\nThe newest   text.\n"
+    );
+    assert_eq!(db.sql(&format!("SELECT count(*) FROM {table}")), "5", "the table stays");
+    // Again: only what has no id can come twice.
+    let run = repo.run(&["init", "--from-table", table]).expect(0);
+    assert_eq!(run.actions().len(), 1, "{run:?}");
+    repo.run(&["init", "--from-table", "no_such_table"]).expect(3);
+}
+
 macro_rules! engines {
     ($($test:ident),* $(,)?) => {
         mod with_postgres { $(#[test] fn $test() { super::$test(super::postgres); })* }
@@ -236,4 +300,5 @@ engines!(
     rows_of_other_programs_come_and_bad_ones_are_findings,
     a_repository_that_has_only_a_database_is_pulled_into_files,
     references_are_links_that_can_be_asked_for,
+    a_table_of_the_older_system_is_taken_over_without_losing_a_row,
 );

@@ -5,12 +5,12 @@ use std::sync::{Arc, PoisonError};
 
 use agent_sync_core::kind::{Kind, PropertyType, Source};
 use agent_sync_core::markdown::{Dialect, Hunk};
-use agent_sync_core::model::{Properties, Value};
+use agent_sync_core::model::{Key, Properties, Value};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::engine::{Relation, Row, Want};
-use super::row::{self, AUTHOR, Targets, time};
+use super::row::{self, AUTHOR, Targets, moment, time};
 use super::{Data, Database, new_uid};
 use crate::backend::{
     Backend, BackendError, BodyRead, Drift, Identity, Life, Listing, Place, Presence, RemotePage,
@@ -45,7 +45,7 @@ fn no_row(uid: &str) -> BackendError {
 }
 
 /// A text that a database cannot hold.
-fn check_text<'t>(texts: impl IntoIterator<Item = &'t str>) -> Result<(), BackendError> {
+pub(super) fn check_text<'t>(texts: impl IntoIterator<Item = &'t str>) -> Result<(), BackendError> {
     match texts.into_iter().any(|text| text.contains('\0')) {
         true => Err(BackendError::Rejected {
             message: "A database cannot hold the character NUL.".to_owned(),
@@ -135,7 +135,7 @@ impl Backend for Database {
     }
 
     fn now(&self) -> Option<Timestamp> {
-        self.data().opened.as_ref().map(|opened| time(opened.newest))
+        self.data().opened.as_ref().map(|opened| moment(opened.newest))
     }
 
     fn set_gate(&self, gate: Arc<dyn WriteGate>) {
@@ -217,7 +217,7 @@ impl Backend for Database {
         since: Option<Timestamp>,
         page_limit: Option<usize>,
     ) -> Result<Listing, BackendError> {
-        let from = since.map_or(-1, row::number);
+        let from = since.map_or(-1, row::before);
         Self::list(self, &kind.name, from).await?;
         let data = self.data();
         let made = data.queue.made().map(|row| &row.uid);
@@ -230,7 +230,7 @@ impl Backend for Database {
         let mut pages: Vec<RemotePage> = rows.map(|row| self.page_of(&data, kind, row)).collect();
         let cut = page_limit.is_some_and(|limit| pages.len() > limit);
         pages.truncate(page_limit.unwrap_or(usize::MAX));
-        let began = time(data.newest.unwrap_or_default());
+        let began = moment(data.newest.unwrap_or_default());
         Ok(Listing { pages, whole: since.is_none() && !cut, began })
     }
 
@@ -370,6 +370,13 @@ impl Backend for Database {
         page: &str,
     ) -> Result<RemotePage, BackendError> {
         self.change(kind, page, |row, _| row.deleted = false).await
+    }
+
+    async fn adopt(&self, kinds: &[&Kind], table: &str) -> Result<Vec<Key>, BackendError> {
+        if let Some(reason) = Self::closed(self) {
+            return Err(BackendError::Closed(reason));
+        }
+        self.take_over(kinds, table).await
     }
 
     fn requests(&self) -> Requests {

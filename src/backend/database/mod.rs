@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::backend::{Requests, WriteGate};
 
+mod adopt;
 mod backend;
 pub(crate) mod engine;
 mod postgres;

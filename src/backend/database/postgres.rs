@@ -38,6 +38,8 @@ pub(crate) struct Postgres {
     /// The schema, quoted.
     schema: String,
     client: tokio::sync::Mutex<Option<std::sync::Arc<Client>>>,
+    /// Held by whoever asks: what two ask at once on one connection would be one transaction.
+    alone: tokio::sync::Mutex<()>,
 }
 
 impl Postgres {
@@ -73,7 +75,13 @@ impl Postgres {
         };
         config.ssl_mode(ssl).connect_timeout(CONNECT).application_name("agent-sync");
         let schema = format!("\"{}\"", schema.replace('"', "\"\""));
-        Ok(Self { config, trust, schema, client: tokio::sync::Mutex::default() })
+        Ok(Self {
+            config,
+            trust,
+            schema,
+            client: tokio::sync::Mutex::default(),
+            alone: tokio::sync::Mutex::default(),
+        })
     }
 
     async fn connect(&self) -> Result<Client, Trouble> {
@@ -115,6 +123,7 @@ impl Postgres {
     /// Asks one question that changes nothing; again on a new connection where the old one had ended.
     async fn ask(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Found>, Trouble> {
         let sql = self.sql(sql);
+        let _alone = self.alone.lock().await;
         let client = self.client().await?;
         match answer(client.query_typed(&sql, params)).await {
             Err(Failure::Sql(error)) if error.is_closed() => {
@@ -357,6 +366,7 @@ async fn send_files(
 #[async_trait]
 impl Engine for Postgres {
     async fn open(&self) -> Result<Opened, Trouble> {
+        let _alone = self.alone.lock().await;
         let client = self.client().await?;
         let sql = [
             "SELECT (SELECT version FROM {schema}.sync_meta), \
@@ -413,6 +423,7 @@ impl Engine for Postgres {
         kinds: &BTreeMap<String, String>,
         relations: &[Relation],
     ) -> Result<(), Trouble> {
+        let _alone = self.alone.lock().await;
         let client = self.client().await?;
         let client = client.as_ref();
         let work = async {
@@ -479,6 +490,7 @@ impl Engine for Postgres {
         };
         let params: [Param<'_>; 3] =
             [(&one, Type::TEXT_ARRAY), (&two, Type::INT8_ARRAY), (&kind, Type::TEXT)];
+        let _alone = self.alone.lock().await;
         let client = self.client().await?;
         // First, so that a row that comes between the questions is not passed over by the next run.
         let newest = self.sql("SELECT coalesce(max(change), 0) FROM {schema}.artifacts");
@@ -509,6 +521,7 @@ impl Engine for Postgres {
 
     async fn apply(&self, writes: &[Write], commit: &Commit) -> Result<i64, Trouble> {
         let moved = || Trouble::Moved("Another program wrote meanwhile.".to_owned());
+        let _alone = self.alone.lock().await;
         let client = self.client().await?;
         let client = client.as_ref();
         let work = async {
@@ -565,11 +578,10 @@ impl Engine for Postgres {
                     send_files(client, &close, &file, n, files),
                 );
                 // Each answers for itself; the first that failed is the reason of those after it.
-                let written = begun? & made? & changed?;
-                filed?;
-                if !written {
+                if !begun? || !made? || !changed? {
                     return Err(moved().into());
                 }
+                filed?;
             }
             Ok(n)
         };
@@ -608,6 +620,7 @@ impl Engine for Postgres {
     async fn write_lease(&self, expected: Option<i64>, content: &str) -> Result<i64, Trouble> {
         let n = expected.map_or(1, |n| n + 1);
         let content = content.to_owned();
+        let _alone = self.alone.lock().await;
         let client = self.client().await?;
         let client = client.as_ref();
         let work = async {

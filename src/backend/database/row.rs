@@ -14,18 +14,24 @@ use crate::backend::{Life, RemotePage};
 /// Who our writes are by.
 pub(super) const AUTHOR: &str = "agent-sync";
 
-/// Seconds that one number of a version or a change takes on the clock that the engine sees. Two minutes: what is one
-/// number later is never taken for the same minute or the next one (rule 6).
+/// Seconds that one version of a row takes on the clock that the engine sees. Two minutes: what is one version later is
+/// never taken for the same minute or the next one (rule 6).
 const STEP: i64 = 120;
 
-/// A version or a change number as a time. Numbers do not lie and are not cut, so the minutes of rule 6 hold exactly.
-pub(super) fn time(number: i64) -> Timestamp {
-    Timestamp::from_second(number.saturating_mul(STEP)).unwrap_or(Timestamp::MAX)
+/// A version of a row as a time. Versions do not lie and are not cut, so the minutes of rule 6 hold exactly.
+pub(super) fn time(version: i64) -> Timestamp {
+    Timestamp::from_second(version.saturating_mul(STEP)).unwrap_or(Timestamp::MAX)
 }
 
-/// The number that was the newest at a time, or none for a time before all.
-pub(super) fn number(time: Timestamp) -> i64 {
-    time.as_second().div_euclid(STEP)
+/// A change number as a time on the clock of listings: a second each. The engine asks again for what was two minutes
+/// before its cursor, which is a handful of rows here.
+pub(super) fn moment(change: i64) -> Timestamp {
+    Timestamp::from_second(change).unwrap_or(Timestamp::MAX)
+}
+
+/// The last change number before a time.
+pub(super) fn before(time: Timestamp) -> i64 {
+    time.as_second() - 1
 }
 
 /// Where a property's value is.
