@@ -56,7 +56,7 @@ fn a_server_that_dies_in_the_middle_has_all_or_nothing() {
     stories(&bench, 30);
     bench.repo.init();
     let mut other = writer_that_waits(&server, &url);
-    let run = bench.repo.spawn(&["sync", "--format", "json"]);
+    let run = bench.repo.spawn(&["sync"]);
     until_it_waits(&server);
     server.kill();
     let run = bench.repo.finish(run.wait_with_output().unwrap());
@@ -81,7 +81,7 @@ fn a_connection_that_is_dropped_in_the_middle_leaves_nothing() {
     bench.repo.replace(path, "Story number 3.", "Story number three.");
     let counts = bench.database.counts();
     let mut other = writer_that_waits(&server, &url);
-    let run = bench.repo.spawn(&["sync", "--format", "json"]);
+    let run = bench.repo.spawn(&["sync"]);
     until_it_waits(&server);
     let drop = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name IN ('agent-sync', 'psql') \
         AND pid <> pg_backend_pid()";

@@ -123,6 +123,8 @@ pub(crate) struct Rows {
     pub(crate) newest: i64,
     /// Live rows that the rows' references name: (kind, id, uid).
     pub(crate) targets: Vec<(String, String, String)>,
+    /// Bodies of rows that were asked for by their uids: they are about to be compared or changed.
+    pub(crate) bodies: BTreeMap<String, String>,
 }
 
 /// A row to be written whole.

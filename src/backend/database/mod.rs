@@ -59,6 +59,7 @@ struct Data {
 impl Data {
     fn take(&mut self, rows: Rows) {
         self.newest.get_or_insert(rows.newest);
+        self.bodies.extend(rows.bodies);
         for (kind, id, uid) in rows.targets {
             self.name(kind, id, uid);
         }

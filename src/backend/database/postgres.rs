@@ -261,6 +261,12 @@ fn row(found: &Found) -> Result<Row, Trouble> {
     })
 }
 
+const BODIES: &str = "SELECT uid, coalesce(body, '') FROM {schema}.artifacts WHERE uid = ANY ($1)";
+
+fn body(row: &Found) -> Result<(String, String), Trouble> {
+    Ok((get(row, 0)?, get(row, 1)?))
+}
+
 /// Holds the lock that the triggers hold, until the transaction ends.
 const LOCK: &str = "SELECT pg_advisory_xact_lock('{schema}.artifacts'::regclass::oid::bigint + (7034::bigint << 32))";
 
@@ -500,23 +506,32 @@ impl Engine for Postgres {
              ON t.kind = l.to_kind AND t.id = l.to_id WHERE t.deleted_at IS NULL \
              AND l.uid IN (SELECT a.uid FROM {from})"
         ));
-        let (newest, rows, targets) = futures::join!(
+        let bodies = self.sql(BODIES);
+        let uids = [(&one as &(dyn ToSql + Sync), Type::TEXT_ARRAY)];
+        let bodies = async {
+            match want {
+                Want::Uids(_) => answer(client.query_typed(&bodies, &uids)).await,
+                _ => Ok(Vec::new()),
+            }
+        };
+        let (newest, rows, targets, bodies) = futures::join!(
             answer(client.query_typed(&newest, &[])),
             answer(client.query_typed(&rows, &params)),
             answer(client.query_typed(&targets, &params)),
+            bodies,
         );
         let newest = newest?.first().map(|row| get(row, 0)).transpose()?.unwrap_or(0);
         let rows = rows?.iter().map(row).collect::<Result<_, _>>()?;
         let target = |row: &Found| Ok::<_, Trouble>((get(row, 0)?, get(row, 1)?, get(row, 2)?));
         let targets = targets?.iter().map(target).collect::<Result<_, _>>()?;
-        Ok(Rows { rows, newest, targets })
+        let bodies = bodies?.iter().map(body).collect::<Result<_, _>>()?;
+        Ok(Rows { rows, newest, targets, bodies })
     }
 
     async fn bodies(&self, uids: &[String]) -> Result<BTreeMap<String, String>, Trouble> {
         let uids = uids.to_vec();
-        let sql = "SELECT uid, coalesce(body, '') FROM {schema}.artifacts WHERE uid = ANY ($1)";
-        let rows = self.ask(sql, &[(&uids, Type::TEXT_ARRAY)]).await?;
-        rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?))).collect()
+        let rows = self.ask(BODIES, &[(&uids, Type::TEXT_ARRAY)]).await?;
+        rows.iter().map(body).collect()
     }
 
     async fn apply(&self, writes: &[Write], commit: &Commit) -> Result<i64, Trouble> {

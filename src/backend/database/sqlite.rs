@@ -289,6 +289,9 @@ fn rows(connection: &Connection, want: &Want) -> rusqlite::Result<Rows> {
             out.targets.push(target?);
         }
     }
+    if let Want::Uids(uids) = want {
+        out.bodies = each(connection, BODY, 0, uids)?;
+    }
     Ok(out)
 }
 
@@ -307,6 +310,9 @@ fn each<T: rusqlite::types::FromSql>(
     }
     Ok(out)
 }
+
+const BODY: &str =
+    "SELECT coalesce(CAST(body AS TEXT), '') FROM artifacts WHERE uid = ?1 AND ?2 = 0";
 
 const FILE: &str = "SELECT content FROM sync_files WHERE path = ?1 AND from_commit <= ?2 \
     AND (to_commit IS NULL OR to_commit > ?2)";
@@ -382,9 +388,7 @@ impl Engine for Sqlite {
 
     async fn bodies(&self, uids: &[String]) -> Result<BTreeMap<String, String>, Trouble> {
         let uids = uids.to_vec();
-        let sql =
-            "SELECT coalesce(CAST(body AS TEXT), '') FROM artifacts WHERE uid = ?1 AND ?2 = 0";
-        self.read(move |connection| each(connection, sql, 0, &uids)).await
+        self.read(move |connection| each(connection, BODY, 0, &uids)).await
     }
 
     async fn apply(&self, writes: &[Write], commit: &Commit) -> Result<i64, Trouble> {
