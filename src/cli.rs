@@ -71,6 +71,15 @@ pub enum Sub {
     Sync(Common),
     /// Would anything need a person? Writes nothing
     Check(Common),
+    /// Do the artifacts hang together? Repairs what it can with --fix
+    Janitor {
+        /// Repair what can be repaired without deciding anything for people
+        #[arg(long)]
+        fix: bool,
+        /// What to look at
+        #[command(flatten)]
+        common: Common,
+    },
     /// What the event of a GitHub workflow asks for; the action's default
     Auto(Common),
     /// Record a decision on open conflicts
@@ -170,7 +179,7 @@ pub struct Common {
     /// Compare everything instead of what changed since the last run
     #[arg(long)]
     pub full: bool,
-    /// What makes check fail [default: conflict]
+    /// What makes check and janitor fail [default: conflict; janitor: finding]
     #[arg(long, value_enum)]
     pub fail_on: Option<FailOnArg>,
 }
@@ -216,7 +225,7 @@ pub enum FailOnArg {
     Conflict,
     /// Anything to sync.
     Change,
-    /// Findings and conflicts.
+    /// Findings that are more than a notice, and conflicts.
     Finding,
     /// Nothing.
     Never,
@@ -257,6 +266,7 @@ impl Cli {
             Sub::Push(common) => (Command::Push, Some(common)),
             Sub::Sync(common) => (Command::Sync, Some(common)),
             Sub::Check(common) => (Command::Check, Some(common)),
+            Sub::Janitor { fix, common } => (Command::Janitor { fix: *fix }, Some(common)),
             Sub::Resolve { targets, keep, .. } => {
                 let keep = match keep {
                     KeepArg::Local => Keep::Local,
@@ -340,12 +350,22 @@ impl Cli {
         })
     }
 
+    /// What `--fail-on` says to the janitor.
+    pub fn janitor_fail_on(&self) -> FailOn {
+        let given = match &self.command {
+            Sub::Janitor { common, .. } | Sub::Auto(common) => common.fail_on,
+            _ => None,
+        };
+        given.map_or(FailOn::Finding, Into::into)
+    }
+
     /// What `--fail-on` says, for the command that knows it.
     pub fn fail_on(&self) -> Result<Option<FailOn>, UsageError> {
         let common = match &self.command {
             Sub::Check(common) | Sub::Auto(common) => {
                 return Ok(Some(common.fail_on.map_or(FailOn::default(), Into::into)));
             }
+            Sub::Janitor { .. } => return Ok(Some(self.janitor_fail_on())),
             Sub::Init { common, .. }
             | Sub::Status(common)
             | Sub::Diff(common)
@@ -359,7 +379,7 @@ impl Cli {
         };
         match common.fail_on {
             Some(_) => Err(usage(
-                "`--fail-on` belongs to check; the other commands exit 1 on conflicts only.",
+                "`--fail-on` belongs to check and janitor; the other commands exit 1 on conflicts only.",
             )),
             None => Ok(None),
         }

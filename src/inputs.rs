@@ -31,7 +31,7 @@ pub const INPUTS: [Input; 11] = [
     input(
         "command",
         "`auto`",
-        "What to do: `auto` (by the event), `init`, `status`, `diff`, `pull`, `push`, `sync`, `check`, `log` or `config`",
+        "What to do: `auto` (by the event), `init`, `status`, `diff`, `pull`, `push`, `sync`, `check`, `janitor`, `log` or `config`",
     ),
     input(
         "config",
@@ -56,8 +56,8 @@ pub const INPUTS: [Input; 11] = [
     input("dry-run", "`false`", "Plan, report, write nothing"),
     input(
         "fail-on",
-        "`conflict`",
-        "What makes a check fail: `conflict`, `change`, `finding` or `never`",
+        "`conflict`; for the janitor `finding`",
+        "What makes check and janitor fail: `conflict`, `change`, `finding` or `never`",
     ),
     input("comment", "`true`", "Whether a pull request gets the comment"),
     input(
@@ -78,8 +78,8 @@ const SECRETS: [(&str, &str); 2] =
     [("notion-token", "NOTION_TOKEN"), ("github-token", "GITHUB_TOKEN")];
 
 /// Commands that need no argument.
-const COMMANDS: [&str; 10] =
-    ["auto", "init", "status", "diff", "pull", "push", "sync", "check", "log", "config"];
+const COMMANDS: [&str; 11] =
+    ["auto", "init", "status", "diff", "pull", "push", "sync", "check", "janitor", "log", "config"];
 
 /// What the inputs say.
 #[derive(Debug, Default)]
@@ -130,7 +130,7 @@ pub fn command(env: &BTreeMap<String, String>) -> Result<Option<String>, UsageEr
         return Err(wrong(
             "command",
             name,
-            "It is one of auto, init, status, diff, pull, push, sync, check, log and config; the other \
+            "It is one of auto, init, status, diff, pull, push, sync, check, janitor, log and config; the other \
                           commands need arguments and a shell.",
         ));
     }
@@ -215,6 +215,7 @@ impl Inputs {
             | Sub::Push(common)
             | Sub::Sync(common)
             | Sub::Check(common)
+            | Sub::Janitor { common, .. }
             | Sub::Restore { common, .. } => self.complete_common(common),
             Sub::Resolve { place, .. } | Sub::Relabel { place, .. } => {
                 place.dry_run |= self.dry_run;

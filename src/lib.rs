@@ -8,6 +8,7 @@ pub mod engine;
 pub mod github;
 mod http;
 pub mod inputs;
+pub mod janitor;
 pub mod repo;
 pub mod report;
 pub mod state;

@@ -176,7 +176,8 @@ fn run(cli: &Cli, inputs: &Inputs, shell: &Shell) -> Outcome {
     };
     request.publish = inputs.publish;
     let auto = matches!(cli.command, Sub::Auto(_));
-    let surface = Surface { comment: inputs.comment.unwrap_or(true) };
+    let surface =
+        Surface { comment: inputs.comment.unwrap_or(true), janitor: cli.janitor_fail_on() };
     let call = |progress: &dyn Progress| call(&request, auto, surface, shell.scene(), progress);
     let logs = request.env.contains_key(LOG);
     let watched =
@@ -193,7 +194,8 @@ fn run(cli: &Cli, inputs: &Inputs, shell: &Shell) -> Outcome {
     match result {
         Ok(mut done) => {
             // An event may have asked for something else than a check.
-            if let Some(fail_on) = fail_on.filter(|_| done.report.command == "check") {
+            let asked = matches!(done.report.command.as_str(), "check" | "janitor");
+            if let Some(fail_on) = fail_on.filter(|_| asked) {
                 done.report.fail_on(fail_on);
             }
             shell.print(&done);

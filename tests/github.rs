@@ -18,6 +18,8 @@ mod forks;
 mod hostile;
 #[path = "github/issue.rs"]
 mod issue;
+#[path = "github/janitor.rs"]
+mod janitor;
 #[path = "github/publish.rs"]
 mod publish;
 #[path = "github/scenario.rs"]

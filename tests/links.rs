@@ -92,13 +92,17 @@ fn a_page_made_later_is_linked_once_and_nothing_else_is_sent() {
     repo.write(&path("A-1"), &text);
     repo.init();
     let run = repo.run(&["sync"]).expect(0);
-    assert_eq!(run.rules(), ["broken-link", "broken-link"]);
+    assert_eq!(run.rules(), ["broken-reference", "broken-reference"]);
     let finding = &run.json()["findings"][0];
     assert_eq!(finding["line"], 11, "{finding}");
     assert_eq!(finding["path"].as_str(), Some(path("A-1").as_str()));
     assert!(lab.body("Stories", "A-1").contains("\\[A-2 *here*\\](A-2-t.md#why)"));
     lab.minutes(2);
-    assert_eq!(repo.run(&["sync"]).expect(0).rules(), ["broken-link", "broken-link"], "rule 14");
+    assert_eq!(
+        repo.run(&["sync"]).expect(0).rules(),
+        ["broken-reference", "broken-reference"],
+        "rule 14"
+    );
     let page = lab.page("Stories", "A-1");
     let before = lab.sim.workspace().blocks(&page);
     lab.minutes(2);
@@ -129,7 +133,7 @@ fn a_page_made_later_is_linked_once_and_nothing_else_is_sent() {
     std::fs::remove_file(repo.path.join(path("A-2"))).unwrap();
     let run = repo.run(&["sync"]).expect(0);
     assert_eq!(run.actions(), ["story/A-1 push", "story/A-2 trash-page"]);
-    assert_eq!(run.rules(), ["broken-link", "broken-link"]);
+    assert_eq!(run.rules(), ["broken-reference", "broken-reference"]);
     assert!(lab.body("Stories", "A-1").contains("Last \\[two\\](A-2-t.md) words."));
     lab.sim.reset_requests();
     repo.run(&["sync"]).expect(0);
@@ -151,7 +155,7 @@ fn a_page_trashed_in_notion_takes_its_links_along_in_one_run() {
     assert!(lab.body("Stories", "A-1").contains("\\[A-2 *here*\\](A-2-t.md#why)"));
     lab.sim.reset_requests();
     let run = repo.run(&["sync"]).expect(0);
-    assert_eq!((lab.writes(), run.rules()), (0, vec!["broken-link".to_owned()]));
+    assert_eq!((lab.writes(), run.rules()), (0, vec!["broken-reference".to_owned()]));
 }
 
 #[test]
@@ -355,7 +359,7 @@ fn what_leads_nowhere_is_text_and_comes_back_as_it_was() {
     repo.write(&path("A-1"), &story("A-1", "T", "DRAFT", body));
     repo.init();
     let run = repo.run(&["sync"]).expect(0);
-    assert_eq!(run.rules(), vec!["broken-link"; 6], "{run:?}");
+    assert_eq!(run.rules(), vec!["broken-reference"; 6], "{run:?}");
     let lines: Vec<_> =
         run.json()["findings"].as_array().unwrap().iter().map(|f| f["line"].as_u64()).collect();
     assert_eq!(lines, [11, 11, 11, 13, 13, 13].map(Some));

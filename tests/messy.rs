@@ -231,7 +231,7 @@ fn a_heading_with_another_id_is_a_finding_and_the_file_name_decides() {
     );
     let files = repo.files();
     let run = sync(&lab, &repo);
-    let found = finding(&run, "heading-id");
+    let found = finding(&run, "title-mismatch");
     at(&found, &path, 5);
     assert_eq!((found["kind"].as_str(), found["id"].as_str()), (Some("story"), Some("INFRA-1")));
     assert_eq!(lab.find_page("Stories", "INFRA-7"), None);

@@ -169,6 +169,7 @@ fn large() -> Report {
             url: None,
             message: "Status \"ICEBOX\" is none of the configured options.".into(),
             fix: "Use one of DRAFT, TO_DO.".into(),
+            about: None,
         });
     }
     report.unchanged = 1200;
@@ -217,8 +218,8 @@ fn help_of_every_command_is_committed() {
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     for name in [
-        "init", "status", "diff", "pull", "push", "sync", "check", "resolve", "log", "restore",
-        "relabel", "config", "auto",
+        "init", "status", "diff", "pull", "push", "sync", "check", "janitor", "resolve", "log",
+        "restore", "relabel", "config", "auto",
     ] {
         assert!(names.contains(&name), "{name}: {names:?}");
     }

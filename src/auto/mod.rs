@@ -10,13 +10,14 @@ use crate::config::PLACES;
 use crate::engine::{self, Command, Progress, Request, RunError};
 use crate::github::event::PullRequest;
 use crate::github::{Client, Event, GithubError, Told};
-use crate::report::Report;
 use crate::report::github::{Answer, Scene};
+use crate::report::{FailOn, Report};
 
 mod check;
 mod decide;
 mod head;
 mod issue;
+mod janitor;
 mod publish;
 mod suggest;
 
@@ -25,6 +26,8 @@ mod suggest;
 pub struct Surface {
     /// Whether pull requests get comments.
     pub comment: bool,
+    /// What makes the janitor of a scheduled job fail.
+    pub janitor: FailOn,
 }
 
 /// A run and where it was told.
@@ -88,7 +91,8 @@ pub async fn run(
         return Done::plain(engine::run(&request, progress).await, scene);
     };
     let mut job = Job { request, client, surface, progress, viewer: None, scene, folder: None };
-    match (&event, &job.request.command) {
+    let scheduled = auto && event == Event::Schedule;
+    let done = match (&event, &job.request.command) {
         (Event::PullRequest(pull), Command::Check) => check::pull_request(&mut job, pull).await,
         (Event::PullRequestTarget(pull), _) => target(&mut job, pull).await,
         (Event::Comment(comment), _) if auto => decide::comment(&mut job, comment).await,
@@ -96,9 +100,10 @@ pub async fn run(
         (event, command) if publishes(command) => {
             let here = on_default_branch(event, default_branch.as_deref());
             let (report, url) = publish::run(&job).await;
-            let mut done = match here && !matches!(job.request.command, Command::Restore { .. }) {
+            let syncs = matches!(job.request.command, Command::Sync | Command::Pull);
+            let mut done = match here && syncs {
                 true => issue::after(&mut job, report).await,
-                false => Done::plain(report, job.scene),
+                false => Done::plain(report, job.scene.clone()),
             };
             done.pull_request_url = url;
             done
@@ -109,13 +114,23 @@ pub async fn run(
             let report = engine::run(&job.request, progress).await;
             issue::after(&mut job, report).await
         }
-        _ => Done::plain(engine::run(&job.request, progress).await, job.scene),
+        _ => Done::plain(engine::run(&job.request, progress).await, job.scene.clone()),
+    };
+    match scheduled {
+        true => janitor::after(&job, done).await,
+        false => done,
     }
 }
 
 /// Whether a command changes files that the default branch is to get.
 fn publishes(command: &Command) -> bool {
-    matches!(command, Command::Sync | Command::Pull | Command::Restore { side: Side::Local, .. })
+    matches!(
+        command,
+        Command::Sync
+            | Command::Pull
+            | Command::Janitor { fix: true }
+            | Command::Restore { side: Side::Local, .. }
+    )
 }
 
 /// Whether a job stands on the default branch: a scheduled one does, others say what they were started on.

@@ -29,12 +29,14 @@ pub trait WriteGate: Send + Sync {
 }
 
 /// Who we are on that backend.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Id of the user that our writes are attributed to.
     pub id: String,
     /// Whether that user is a bot (and so never a person's own edit).
     pub bot: bool,
+    /// Id of the workspace, where the backend has such a thing.
+    pub workspace: Option<String>,
 }
 
 /// Where a kind lives on a backend, as remembered in the state.
@@ -377,8 +379,52 @@ pub trait Backend: Send + Sync {
         })
     }
 
+    /// How to show the environment on a page of its own, where that is possible.
+    fn overview(&self) -> Option<&dyn Overview> {
+        None
+    }
+
+    /// How to comment on pages, where that is possible.
+    fn comments(&self) -> Option<&dyn Comments> {
+        None
+    }
+
     /// Requests so far.
     fn requests(&self) -> Requests;
+}
+
+/// A page beside the databases that shows people what is synced; its body is read and changed as any page's.
+#[async_trait]
+pub trait Overview: Send + Sync {
+    /// The live pages of this title beside the databases, oldest first: 1 request for each 100 neighbours.
+    async fn find(&self, title: &str) -> Result<Vec<String>, BackendError>;
+
+    /// Makes the page and gives its id and its address: 1 request.
+    async fn make(&self, title: &str, text: &str) -> Result<(String, String), BackendError>;
+}
+
+/// A comment on a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comment {
+    /// Its id.
+    pub id: String,
+    /// Its text, without formatting.
+    pub text: String,
+    /// Id of its author.
+    pub author: Option<String>,
+}
+
+/// Comments on pages. Errors of capabilities are [`BackendError::Refused`].
+#[async_trait]
+pub trait Comments: Send + Sync {
+    /// The comments on a page that nobody has resolved: 1 request for each 100.
+    async fn open(&self, page: &str) -> Result<Vec<Comment>, BackendError>;
+
+    /// Posts a comment of plain text and gives its id: 1 request.
+    async fn post(&self, page: &str, text: &str) -> Result<String, BackendError>;
+
+    /// Deletes a comment of ours; one that is gone or resolved is no error: 1 request.
+    async fn delete(&self, comment: &str) -> Result<(), BackendError>;
 }
 
 /// A backend that was set up.

@@ -78,7 +78,7 @@ pub(super) struct File {
     /// Where the state is kept.
     pub(super) state: Option<StateFile>,
     /// Rules of the janitor.
-    pub(super) janitor: Option<serde_json::Map<String, serde_json::Value>>,
+    pub(super) janitor: Option<super::janitor::JanitorFile>,
 }
 
 #[derive(Clone, Debug, Default, serde::Deserialize, JsonSchema)]

@@ -4,6 +4,7 @@ mod backends;
 mod check;
 mod error;
 mod file;
+mod janitor;
 mod kinds;
 mod locate;
 mod merge;
@@ -40,8 +41,8 @@ pub struct Config {
     pub publish: Publish,
     /// Where the state is kept.
     pub state: StateConfig,
-    /// The janitor's settings as they are in the file; `null` if there are none.
-    pub janitor: serde_json::Value,
+    /// Settings of the janitor.
+    pub janitor: crate::janitor::Settings,
     /// SHA-256 (hex) over what decides the meaning of the stored state: kinds, folders, formats, patterns of ids,
     /// databases and the mapping of properties. Limits, pace and the like are not in it.
     pub mapping_hash: String,

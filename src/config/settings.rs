@@ -13,8 +13,8 @@ use super::error::{ConfigError, Problem};
 use super::file::{File, LimitsFile, Ordered, Preset, RepositoryFile, StateFile};
 use super::locate::{Step, line_of};
 use super::{
-    BackendConfig, Config, Limits, Percent, Publish, Repository, StateConfig, backends, kinds,
-    source,
+    BackendConfig, Config, Limits, Percent, Publish, Repository, StateConfig, backends, janitor,
+    kinds, source,
 };
 
 pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -160,7 +160,7 @@ fn build(file: PathBuf, raw: &File, env: Env<'_>, faults: &mut Vec<Fault>) -> Op
         full_every,
         publish: raw.publish.unwrap_or(Publish::PullRequest),
         state,
-        janitor: raw.janitor.clone().map_or(Value::Null, Value::Object),
+        janitor: janitor::settings(raw.janitor.as_ref(), faults),
     })
 }
 

@@ -504,7 +504,7 @@ janitor:
     let config = parse(text).unwrap();
     let names: Vec<&str> = config.backends.iter().map(BackendConfig::name).collect();
     assert_eq!(names, ["notion", "cache", "supabase"]);
-    assert_eq!(config.janitor["rules"]["orphan-story"], "warning");
+    assert_eq!(config.janitor.rules.len(), 3);
     assert_eq!(config.repository.private, Some(false));
 }
 
@@ -585,4 +585,42 @@ fn files_keep_their_names_unless_told_otherwise() {
     let plain = parse("kinds:\n  plan: {}\n").unwrap();
     assert_eq!(plain.mapping_hash, config.mapping_hash, "it changes no meaning of the state");
     assert!(parse("kinds:\n  story: {rename: always}\n").is_err());
+}
+
+#[test]
+fn the_janitor_is_told_rules_what_to_ignore_and_when_work_is_stale() {
+    use agent_sync_core::model::Severity;
+    let config = parse(
+        "janitor:\n  rules: {orphan-story: off, missing-field: error}\n  stale_days: 7\n  ignore:\n    - \
+         {rule: diverged, artifact: story/A-1, reason: known}\n",
+    )
+    .unwrap();
+    let janitor = &config.janitor;
+    assert_eq!(janitor.rules["orphan-story"], None);
+    assert_eq!(janitor.rules["missing-field"], Some(Severity::Error));
+    assert_eq!((janitor.stale_days, janitor.ignore.len()), (7, 1));
+    assert_eq!(parse("").unwrap().janitor, crate::janitor::Settings::default());
+    for (text, want) in [
+        (
+            "janitor:\n  rules:\n    orphan-stroy: off\n",
+            ":3: Unknown key `janitor.rules.orphan-stroy`. Did you mean `orphan-story`?",
+        ),
+        (
+            "janitor:\n  rules: {diverged: loud}\n",
+            ":2: `janitor.rules.diverged` must be one of off,",
+        ),
+        (
+            "janitor:\n  ignore:\n    - {rule: divergd, artifact: x, reason: y}\n",
+            ":3: `janitor.ignore[0].rule` must be one of",
+        ),
+        ("janitor:\n  ignore:\n    - {rule: diverged, artifact: x}\n", "has no `reason`"),
+        (
+            "janitor:\n  ignore:\n    - {rule: diverged, artifact: x, reason: ' '}\n",
+            ":3: Nobody can tell why this is ignored.",
+        ),
+        ("janitor: {stale: 3}\n", ":1: Unknown key `janitor.stale`."),
+    ] {
+        let got = problem(text);
+        assert!(got.contains(want), "{got}\n{want}");
+    }
 }

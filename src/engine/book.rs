@@ -14,11 +14,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::comments::Commented;
+use super::environment::Shown;
 use super::links::Led;
 use super::publishing::Outgoing;
 use super::relabel::Relabel;
 use super::resolve::{Distinct, Gone};
-use crate::backend::Place;
+use crate::backend::{Identity, Place};
 use crate::state::{Snapshot, StateError, Store};
 
 /// Id of a text: its SHA-256 in lower-case hex.
@@ -194,6 +196,15 @@ pub(super) struct BackendMeta {
     /// Cursor of each kind.
     #[serde(default)]
     pub cursors: BTreeMap<String, Cursor>,
+    /// The page that shows what is synced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Shown>,
+    /// Comments about findings, by the finding's fingerprint.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub comments: BTreeMap<String, Commented>,
+    /// Who wrote what is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     /// Fields of a newer version.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
@@ -262,6 +273,9 @@ pub(super) struct Meta {
     /// Pages that files name and that are gone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gone: Vec<Gone>,
+    /// How often the janitor found what last, by rule.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub found: BTreeMap<String, usize>,
     /// When the state's history begins, by the clock of the machine that began it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began: Option<Timestamp>,
@@ -664,11 +678,13 @@ impl Book {
                 false => BTreeSet::from([run.to_owned()]),
             };
         }
-        // The content commit alone is no news (rule 14): it moves with the next commit that has some.
+        // The content commit alone is no news (rule 14), nor is who we are: they move with the next commit that has
+        // some.
         let mut quiet = self.meta.clone();
         quiet.content.clone_from(&self.stored_meta.content);
         for (name, backend) in &mut quiet.backends {
             if let Some(stored) = self.stored_meta.backends.get(name) {
+                backend.identity.clone_from(&stored.identity);
                 for (kind, cursor) in &mut backend.cursors {
                     if let Some(old) = stored.cursors.get(kind)
                         && old.whole == cursor.whole

@@ -146,5 +146,6 @@ fn trouble(key: &Key, artifact: Option<&Artifact>, message: String) -> Finding {
         url: artifact.and_then(|artifact| artifact.page.as_ref()).map(|page| page.url.clone()),
         message: format!("{key} could not be written: {message}"),
         fix: "Change what the message names; everything else was synced.".to_owned(),
+        about: None,
     }
 }

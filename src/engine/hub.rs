@@ -13,8 +13,8 @@ use agent_sync_core::model::{Key, Selector, Side};
 use super::book::{Book, Keep};
 use super::lease::Gate;
 use super::{
-    Command, Meter, RunError, Session, Turn, init, links, published, publishing, relabel, resolve,
-    restore, sync,
+    Command, Meter, RunError, Session, Turn, init, janitor, links, published, publishing, relabel,
+    resolve, restore, sync,
 };
 use crate::backend::{BackendError, Connected};
 use crate::config::{BackendConfig, Publish};
@@ -172,7 +172,7 @@ impl Round<'_> {
             let mut turn = Report::new(&report.command, report.dry_run);
             let result = self.turn(part, book, relay, &mut turn).await;
             let stopped = turn.stopped.take();
-            report.absorb(part.config.name(), &part.label, turn);
+            report.add_turn(part.config.name(), &part.label, turn);
             match result.map(|()| stopped) {
                 Err(RunError::Moved) => return Err(RunError::Moved),
                 Err(error) if relay.alone => return Err(error),
@@ -230,6 +230,7 @@ impl Round<'_> {
         };
         match &session.request.command {
             Command::Init => init::init(&mut turn).await,
+            Command::Janitor { fix } => janitor::janitor(&mut turn, *fix).await,
             Command::Restore { side, at } => {
                 restore::restore(&mut turn, *side, at.as_deref()).await
             }
@@ -345,6 +346,7 @@ fn check_named(session: &Session<'_>, relay: &Relay, parts: &[Part<'_>]) -> Resu
             | Command::Pull
             | Command::Push
             | Command::Sync
+            | Command::Janitor { .. }
     ) || parts.iter().any(|part| part.failed.is_some())
     {
         return Ok(());

@@ -146,11 +146,12 @@ pub(super) fn findings(key: &Key, path: &str, local: &Local<'_>) -> Vec<Finding>
         url: None,
         message,
         fix: fix.to_owned(),
+        about: None,
     };
     let of = |link: FileLink| match links.fate(&link.target, link.image) {
         Fate::Missing(at) => Some(finding(
             &link,
-            "broken-link",
+            "broken-reference",
             format!(
                 "The link to `{}` leads nowhere: there is no `{at}`. It is sent as text.",
                 link.target
@@ -159,7 +160,7 @@ pub(super) fn findings(key: &Key, path: &str, local: &Local<'_>) -> Vec<Finding>
         )),
         Fate::Outside => Some(finding(
             &link,
-            "broken-link",
+            "broken-reference",
             format!(
                 "The link to `{}` leads out of the repository. It is sent as text.",
                 link.target

@@ -19,12 +19,15 @@ use crate::state::{StateError, Store};
 
 mod assign;
 mod book;
+mod comments;
 mod damage;
+mod environment;
 mod execute;
 mod finish;
 mod history;
 mod hub;
 mod init;
+mod janitor;
 pub mod lease;
 mod links;
 mod log;
@@ -137,6 +140,11 @@ pub enum Command {
     Sync,
     /// Would anything need a person?
     Check,
+    /// Do the artifacts hang together?
+    Janitor {
+        /// Whether what can be repaired is.
+        fix: bool,
+    },
     /// Answer conflicts.
     Resolve {
         /// Artifacts, or fingerprints of conflicts, each with whose content stays.
@@ -177,6 +185,7 @@ impl Command {
             Self::Push => "push",
             Self::Sync => "sync",
             Self::Check => "check",
+            Self::Janitor { .. } => "janitor",
             Self::Resolve { .. } => "resolve",
             Self::Relabel { .. } => "relabel",
             Self::Restore { .. } => "restore",
@@ -186,7 +195,15 @@ impl Command {
 
     /// Whether it may write anything but the report.
     fn writes(&self) -> bool {
-        !matches!(self, Self::Status | Self::Diff | Self::Check | Self::Log { .. })
+        let reads = matches!(
+            self,
+            Self::Status
+                | Self::Diff
+                | Self::Check
+                | Self::Janitor { fix: false }
+                | Self::Log { .. }
+        );
+        !reads
     }
 }
 
@@ -546,7 +563,8 @@ async fn check_branch(session: &Session<'_>, branch: &str) -> Result<(), RunErro
             }
         });
     }
-    let guarded = matches!(session.request.command, Command::Push | Command::Sync);
+    let command = &session.request.command;
+    let guarded = matches!(command, Command::Push | Command::Sync | Command::Janitor { .. });
     if guarded && !session.request.any_branch {
         let current = session.git.branch().await?;
         let on_it = match &current {

@@ -31,7 +31,7 @@ mod stretches;
 mod trace;
 
 pub(super) use compare::body_content;
-pub(super) use stretches::{local_contents, nameless};
+pub(super) use stretches::{local_contents, nameless, synced_properties};
 
 /// A body of a page as known now.
 #[derive(Clone, Debug)]
@@ -152,6 +152,19 @@ pub(super) struct Listed {
     pub count: usize,
 }
 
+/// A page that no artifact has.
+#[derive(Clone, Debug)]
+pub(super) struct Unnamed {
+    /// Backend id of the page.
+    pub page: String,
+    /// Address for people.
+    pub url: String,
+    /// What stands in its ID property: nothing, or the scope alone.
+    pub id: Option<String>,
+    /// Pages that its relations name.
+    pub related: BTreeSet<String>,
+}
+
 /// Everything observed of one backend.
 pub(super) struct World {
     /// Kinds that take part, by name.
@@ -176,8 +189,8 @@ pub(super) struct World {
     pub identity: Identity,
     /// Titles of pages without an id, by kind: (title in lower case, address).
     pub loose_titles: BTreeMap<String, Vec<(String, String)>>,
-    /// Pages without an id that are no artifact's, by kind: (page, address).
-    pub unnamed: BTreeMap<String, Vec<(String, String)>>,
+    /// Pages without an id that are no artifact's, by kind.
+    pub unnamed: BTreeMap<String, Vec<Unnamed>>,
     /// Pages that have to get the id of their artifact.
     pub claims: BTreeMap<Key, Claim>,
     /// Relabels that are not applied yet.
@@ -192,6 +205,8 @@ pub(super) struct World {
     pub paths: Paths,
     /// Whether the backend computes properties; see [`Backend::computes`].
     pub computes: bool,
+    /// Pages whose body is another one than their time stamps say; found where every body is read.
+    pub hidden: BTreeSet<Key>,
 }
 
 /// What [`observe`] needs.
@@ -210,6 +225,10 @@ pub(super) struct Eyes<'a> {
     pub selected: &'a (dyn Fn(&Key) -> bool + Sync),
     /// Compare everything.
     pub full: bool,
+    /// Look at every file, and keep every artifact, whether it changed or not.
+    pub every: bool,
+    /// Read every body, whatever the time stamps say.
+    pub reread: bool,
     /// Age at which a large database is listed whole again.
     pub full_every: std::time::Duration,
     /// Our own user.
@@ -271,6 +290,7 @@ fn finding(
         url: url.map(str::to_owned),
         message,
         fix: fix.to_owned(),
+        about: None,
     }
 }
 
@@ -310,6 +330,7 @@ pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
         named: Named::default(),
         questions: BTreeMap::new(),
         made: BTreeMap::new(),
+        hidden: BTreeSet::new(),
         paths: Paths::new(eyes.tree, eyes.web, eyes.book, eyes.backend, |key| {
             eyes.kinds.contains_key(&key.kind)
         }),

@@ -99,7 +99,10 @@ pub trait Publisher {
 /// How this run publishes what it changes in the files; `None` where it does not.
 pub(super) async fn how(session: &Session<'_>, leased: bool) -> Result<Option<Publish>, RunError> {
     let request = session.request;
-    let asked = matches!(request.command, Command::Restore { .. } | Command::Sync | Command::Pull);
+    let asked = matches!(
+        request.command,
+        Command::Restore { .. } | Command::Janitor { fix: true } | Command::Sync | Command::Pull
+    );
     let how = request.publish.unwrap_or(session.config.publish);
     let can = asked && leased && session.publisher.is_some() && session.refs.default_head.is_some();
     let does = can && how != Publish::None && on_default_branch(session).await?;
@@ -118,6 +121,7 @@ pub(super) async fn publish(
 ) -> Result<bool, RunError> {
     let request = session.request;
     let restored = matches!(request.command, Command::Restore { .. });
+    let repaired = matches!(request.command, Command::Janitor { .. });
     let (Some(how), Some(publisher), Some(gate), Some(head)) =
         (how, session.publisher, gate, &session.refs.default_head)
     else {
@@ -145,6 +149,7 @@ pub(super) async fn publish(
         whole: whole
             && session.first
             && !restored
+            && !repaired
             && request.artifacts.is_empty()
             && request.kinds.is_empty(),
         restored,

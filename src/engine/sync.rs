@@ -39,6 +39,7 @@ pub(super) async fn sync(turn: &mut Turn<'_>) -> Result<(), RunError> {
     }
     let name = turn.backend.name().to_owned();
     turn.book.backend(&name).places.extend(places.clone());
+    turn.book.backend(&name).identity = Some(identity.clone());
     let mut world = look(turn, &identity, &places).await?;
     let request = &turn.session.request;
     let pulls = matches!(request.command, Command::Pull | Command::Sync) && !request.dry_run;
@@ -171,12 +172,18 @@ async fn foresee(
 }
 
 /// One observation of the repository and the backend.
-async fn look(
+pub(super) async fn look(
     turn: &mut Turn<'_>,
     identity: &Identity,
     places: &BTreeMap<String, Place>,
 ) -> Result<World, RunError> {
-    let artifacts = turn.session.request.artifacts.clone();
+    let full = turn.session.request.full;
+    // Rules are about how artifacts hang together: all of them are looked at.
+    let janitor = matches!(turn.session.request.command, Command::Janitor { .. });
+    let artifacts = match janitor {
+        true => Vec::new(),
+        false => turn.session.request.artifacts.clone(),
+    };
     let selected = move |key: &Key| {
         artifacts.is_empty() || artifacts.iter().any(|selector: &Selector| selector.matches(key))
     };
@@ -187,7 +194,9 @@ async fn look(
         kinds: turn.kinds.clone(),
         places: places.clone(),
         selected: &selected,
-        full: turn.session.request.full,
+        full: full || janitor,
+        every: janitor,
+        reread: full && janitor,
         full_every: turn.session.config.full_every,
         identity: identity.clone(),
         git: turn.session.git.as_ref(),
@@ -218,7 +227,7 @@ fn mode(command: &Command, force: Option<Side>) -> Mode {
     }
 }
 
-fn not_initialised(
+pub(super) fn not_initialised(
     turn: &mut Turn<'_>,
     places: &BTreeMap<String, Place>,
     missing: &[String],
@@ -245,7 +254,7 @@ fn not_initialised(
 }
 
 /// An artifact that was named must exist somewhere.
-fn note_selected(turn: &mut Turn<'_>, world: &World) {
+pub(super) fn note_selected(turn: &mut Turn<'_>, world: &World) {
     for selector in &turn.session.request.artifacts {
         let known = world.scan.files.keys().any(|key| selector.matches(key))
             || world.page_of.keys().any(|key| selector.matches(key));
@@ -256,7 +265,7 @@ fn note_selected(turn: &mut Turn<'_>, world: &World) {
 }
 
 /// Rule 9, before the first write.
-async fn guard(
+pub(super) async fn guard(
     turn: &mut Turn<'_>,
     world: &World,
     tasks: &BTreeMap<Key, Task>,
@@ -290,7 +299,7 @@ async fn guard(
 }
 
 /// Reads the schema of every database that will be written to: what is mapped must be there.
-async fn check_schema(
+pub(super) async fn check_schema(
     turn: &mut Turn<'_>,
     world: &mut World,
     tasks: &BTreeMap<Key, Task>,

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::client::{Call, Client, Meaning};
@@ -13,6 +14,10 @@ use super::talk::Pull;
 
 /// The line of `permissions:` for all of it.
 const PULLS: &str = "pull-requests: write";
+
+/// Entries of one answer, and answers of one list.
+const PAGE: usize = 100;
+const PAGES: usize = 100;
 
 /// Files, and bytes of text, that go into one request.
 const FILES: usize = 1_000;
@@ -44,6 +49,64 @@ impl Client {
         let home = |pull: &Pull| pull.head.repo.as_ref().map(|repo| repo.full_name.to_lowercase());
         let own = Some(self.repository().to_lowercase());
         Ok(pulls.into_iter().find(|pull| pull.head.r#ref == head && home(pull) == own))
+    }
+
+    /// Paths of the files that open pull requests add or change, those of forks among them. One request for each
+    /// hundred pull requests, and one for each hundred files of each.
+    ///
+    /// # Errors
+    /// [`GithubError`].
+    pub async fn open_paths(&self) -> Result<BTreeSet<String>, GithubError> {
+        #[derive(Deserialize)]
+        struct Number {
+            number: u64,
+        }
+        #[derive(Deserialize)]
+        struct File {
+            filename: String,
+        }
+        let open: Vec<Number> = self.pages("GET /pulls", &["pulls"], &[("state", "open")]).await?;
+        let mut paths = BTreeSet::new();
+        for pull in open {
+            let number = pull.number.to_string();
+            let path = ["pulls", number.as_str(), "files"];
+            let files: Vec<File> = self.pages("GET /pulls/{number}/files", &path, &[]).await?;
+            paths.extend(files.into_iter().map(|file| file.filename));
+        }
+        Ok(paths)
+    }
+
+    /// A list of which an answer holds at most a hundred.
+    async fn pages<T: serde::de::DeserializeOwned>(
+        &self,
+        what: &'static str,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Vec<T>, GithubError> {
+        let mut all = Vec::new();
+        let size = PAGE.to_string();
+        for page in 1..=PAGES {
+            let page = page.to_string();
+            let mut query = query.to_vec();
+            query.extend([("per_page", size.as_str()), ("page", page.as_str())]);
+            let some: Vec<T> = self
+                .json(Call {
+                    what,
+                    method: Method::GET,
+                    path,
+                    query: &query,
+                    body: None,
+                    meaning: Meaning::Read,
+                    permission: "pull-requests: read",
+                })
+                .await?;
+            let last = some.len() < PAGE;
+            all.extend(some);
+            if last {
+                break;
+            }
+        }
+        Ok(all)
     }
 
     /// Opens a pull request between two branches of this repository. One request. After an answer that is not clear

@@ -265,6 +265,11 @@ impl Vcs for Hosted {
         Ok(files.iter().filter(|(path, _)| below(path, folders)).cloned().collect())
     }
 
+    async fn coming_paths(&self, folders: &[String]) -> Result<BTreeSet<String>, VcsError> {
+        let paths = self.client.open_paths().await?;
+        Ok(paths.into_iter().filter(|path| below(path, folders)).collect())
+    }
+
     /// Reads the tree of every commit in between, so that merges need no care: a request each. A removal counts
     /// where a parent that was read too holds the file.
     async fn versions_since(

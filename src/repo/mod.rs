@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 pub use hosted::{Checkout, Hosted, checked_out_commit};
 pub(crate) use paths::is_ordinary;
-pub use paths::{PathError, is_id, new_path};
+pub use paths::{PathError, id_of, is_id, new_path};
 pub use scan::{FileEntry, FolderState, Scan};
 pub use vcs::{Vcs, VcsError};
 pub use write::WriteError;

@@ -91,7 +91,7 @@ pub fn is_id(kind: &Kind, id: &str) -> bool {
 }
 
 /// The id that a file name begins with.
-pub(super) fn id_of<'n>(kind: &Kind, name: &'n str) -> Option<&'n str> {
+pub fn id_of<'n>(kind: &Kind, name: &'n str) -> Option<&'n str> {
     kind.file_id.captures(name)?.get(1).map(|id| id.as_str())
 }
 

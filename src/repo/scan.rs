@@ -343,6 +343,7 @@ impl Walk<'_> {
             url: None,
             message: format!("{message} (kind {})", kind.name),
             fix: fix.to_owned(),
+            about: None,
         });
     }
 }
@@ -373,6 +374,7 @@ fn take_duplicates(scan: &mut Scan, found: Vec<Candidate>) -> Vec<Candidate> {
                 paths.join(", ")
             ),
             fix: "Give all but one another id, or remove them.".to_owned(),
+            about: None,
         });
         scan.duplicates.insert(key);
     }
@@ -400,5 +402,6 @@ fn unreadable(candidate: &Candidate, error: &ReadError) -> Finding {
         url: None,
         message: format!("{error}; it is not synced."),
         fix: fix.to_owned(),
+        about: None,
     }
 }

@@ -1,6 +1,6 @@
 //! What the engine asks of the repository's history, whoever answers: the `git` command, or GitHub.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -59,6 +59,10 @@ pub trait Vcs: Send + Sync {
         folders: &[String],
     ) -> Result<Vec<(String, Oid)>, VcsError>;
 
+    /// Paths below these folders that may come to the default branch: those of open pull requests, or, where nobody
+    /// knows of pull requests, of the branches that this clone knows and that are not merged here.
+    async fn coming_paths(&self, folders: &[String]) -> Result<BTreeSet<String>, VcsError>;
+
     /// Every version of the files below these folders that a commit in `from..to` introduced.
     async fn versions_since(
         &self,
@@ -115,6 +119,10 @@ impl Vcs for Git {
         folders: &[String],
     ) -> Result<Vec<(String, Oid)>, VcsError> {
         Ok(Self::tree_files(self, commit, folders).await?)
+    }
+
+    async fn coming_paths(&self, folders: &[String]) -> Result<BTreeSet<String>, VcsError> {
+        Ok(Self::coming_paths(self, folders).await?)
     }
 
     async fn versions_since(

@@ -113,6 +113,8 @@ fn title(report: &Report, action: &str) -> &'static str {
         ("restore-page", false) => "pages to take out of the trash",
         ("relabel", true) => "relabelled",
         ("relabel", false) => "to relabel",
+        ("repair", true) => "repaired",
+        ("repair", false) => "to repair",
         ("conflict", _) => "in conflict",
         ("changed-meanwhile", _) => "changed during the run, left for the next one",
         ("waiting", _) => "waiting for the other direction",

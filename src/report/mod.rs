@@ -1,22 +1,27 @@
 //! What a run has to say. Every text that a person sees is made in this module.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use agent_sync_core::markdown::{self, Clash};
 use agent_sync_core::model::{Finding, Key, Severity, Side, Stretch};
 use agent_sync_core::plan::Conflict;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::backend::Requests;
 use crate::engine::{Action, Artifact, Decision, Keep, RunError};
+use crate::janitor::Neighbourhood;
 
 mod diff;
+mod environment;
 mod escape;
 pub mod github;
 mod human;
 mod progress;
 
 pub use diff::unified;
+pub use environment::{
+    ENVIRONMENT_TITLE, Environment, environment, environment_date, environment_mark,
+};
 pub use escape::{cut, inert, markdown_text, one_line};
 pub use human::human;
 pub use progress::progress;
@@ -470,8 +475,12 @@ pub struct Report {
     /// Conflicts that are answered, and whose answers wait for being applied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub decided: Vec<DecisionReport>,
-    /// Findings.
+    /// Findings; in JSON each with its fingerprint.
+    #[serde(serialize_with = "printed")]
     pub findings: Vec<Finding>,
+    /// What is around the artifacts with findings (`janitor`).
+    #[serde(rename = "graph", skip_serializing_if = "Option::is_none")]
+    pub neighbourhood: Option<Neighbourhood>,
     /// Counts by what was or would be done.
     pub counts: Counts,
     /// Requests over all backends.
@@ -533,6 +542,7 @@ impl Report {
             conflicts: Vec::new(),
             decided: Vec::new(),
             findings: Vec::new(),
+            neighbourhood: None,
             counts: Counts::default(),
             requests: Requests::default(),
             github: None,
@@ -594,7 +604,7 @@ impl Report {
     }
 
     /// Takes up what a turn of a backend has to say. What a first turn left open is as a second one says.
-    pub fn absorb(&mut self, backend: &str, label: &str, turn: Self) {
+    pub fn add_turn(&mut self, backend: &str, label: &str, turn: Self) {
         self.conflicts.retain(|conflict| conflict.backend != backend);
         let mut added = 0;
         for entry in turn.artifacts {
@@ -627,6 +637,7 @@ impl Report {
         self.findings.sort();
         self.findings.dedup();
         self.diffs.extend(turn.diffs);
+        self.neighbourhood = turn.neighbourhood.or(self.neighbourhood.take());
         for notice in turn.notices {
             if !self.notices.contains(&notice) {
                 self.notices.push(notice);
@@ -684,20 +695,50 @@ impl Report {
             .any(|artifact| !matches!(artifact.action.as_str(), "conflict" | "waiting"))
     }
 
-    /// Applies `--fail-on` (check): what counts as needing a person.
+    /// Applies `--fail-on` (check and janitor): what counts as needing a person. Of findings those do that are more
+    /// than a notice.
     pub fn fail_on(&mut self, fail_on: FailOn) {
         if self.stopped.is_some() {
             return;
         }
         let conflicts = !self.conflicts.is_empty();
         let findings = self.findings.iter().any(|finding| finding.severity >= Severity::Warning);
-        self.outcome = match fail_on {
-            FailOn::Never => Outcome::Clean,
-            _ if conflicts => Outcome::Conflicts,
-            FailOn::Change if !self.artifacts.is_empty() => Outcome::Changes,
-            FailOn::Finding if findings => Outcome::Findings,
-            _ => Outcome::Clean,
+        // What was done is no change that is left to do.
+        let (calm, open) = match self.outcome {
+            Outcome::Synced => (Outcome::Synced, false),
+            _ => (Outcome::Clean, !self.artifacts.is_empty()),
         };
+        self.outcome = match fail_on {
+            FailOn::Never => calm,
+            _ if conflicts => Outcome::Conflicts,
+            FailOn::Change if open => Outcome::Changes,
+            FailOn::Finding if findings => Outcome::Findings,
+            _ => calm,
+        };
+    }
+
+    /// Takes over what a later run of the same job found. The worse of both outcomes counts.
+    pub fn absorb(&mut self, other: Self) {
+        let own: BTreeSet<String> = other.findings.iter().map(Finding::fingerprint).collect();
+        self.findings.retain(|finding| !own.contains(&finding.fingerprint()));
+        self.findings.extend(other.findings);
+        self.notices.extend(other.notices);
+        self.neighbourhood = other.neighbourhood.or(self.neighbourhood.take());
+        for backend in other.backends {
+            match self.backends.iter_mut().find(|own| own.name == backend.name) {
+                Some(own) => own.requests.add(&backend.requests),
+                None => self.backends.push(backend),
+            }
+        }
+        self.github = other.github.or(self.github.take());
+        self.duration_ms += other.duration_ms;
+        let outcome = match other.outcome.code() > self.outcome.code() {
+            true => other.outcome,
+            false => self.outcome,
+        };
+        self.stopped = self.stopped.take().or(other.stopped);
+        self.settle();
+        self.outcome = outcome;
     }
 
     /// One line for the log of the state.
@@ -743,6 +784,19 @@ impl Report {
         }
         actions
     }
+}
+
+/// Findings with their fingerprints.
+fn printed<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Printed<'a> {
+        fingerprint: String,
+        #[serde(flatten)]
+        finding: &'a Finding,
+    }
+    serializer.collect_seq(
+        findings.iter().map(|finding| Printed { fingerprint: finding.fingerprint(), finding }),
+    )
 }
 
 /// Endpoints by their requests, most first.

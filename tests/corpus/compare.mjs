@@ -13,9 +13,9 @@ md.use(footnote.default ?? footnote);
 
 const BREAK = '\u{1}';
 
-// Loss "Targets": brackets and backslashes are percent-encoded, the slash after a bare host may go.
+// Loss "Targets": brackets, bars and backslashes are percent-encoded, the slash after a bare host may go.
 function target(href) {
-  const encoded = href.replace(/[\\()[\]]/g, (c) => '%' + c.charCodeAt(0).toString(16).toUpperCase());
+  const encoded = href.replace(/[\\()[\]|]/g, (c) => '%' + c.charCodeAt(0).toString(16).toUpperCase());
   return encoded.replace(/^(\w+:\/\/[^/]+)\/$/, '$1');
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// Identity of an artifact. Two kinds may share an id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -185,4 +186,59 @@ pub struct Finding {
     pub message: String,
     /// What to do: one sentence with a period.
     pub fix: String,
+    /// What of the artifact it is about, where the message says more than that or may say it otherwise tomorrow.
+    #[serde(skip)]
+    pub about: Option<String>,
+}
+
+impl Finding {
+    /// The same as long as the same rule finds the same thing at the same artifact, wherever in its file; 16 hex
+    /// digits.
+    pub fn fingerprint(&self) -> String {
+        let place = match &self.key {
+            Some(key) => key.to_string(),
+            None => self.path.clone().or_else(|| self.url.clone()).unwrap_or_default(),
+        };
+        let mut hash = Sha256::new();
+        for text in [&self.rule, &place, self.about.as_ref().unwrap_or(&self.message)] {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text.as_bytes());
+        }
+        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_about_what_was_found_and_not_where() {
+        let one = Finding {
+            rule: "unlinked-mention".to_owned(),
+            severity: Severity::Notice,
+            key: Some(Key::new("story", "A-1")),
+            path: Some("a.md".to_owned()),
+            line: Some(1),
+            url: None,
+            message: "The text names A-2.".to_owned(),
+            fix: String::new(),
+            about: Some("A-2".to_owned()),
+        };
+        let moved = Finding {
+            severity: Severity::Error,
+            path: Some("b.md".to_owned()),
+            line: Some(7),
+            message: "The text mentions A-2.".to_owned(),
+            ..one.clone()
+        };
+        assert_eq!(one.fingerprint(), moved.fingerprint());
+        let others = [
+            Finding { rule: "x".to_owned(), ..one.clone() },
+            Finding { key: Some(Key::new("plan", "A-1")), ..one.clone() },
+            Finding { about: Some("A-3".to_owned()), ..one.clone() },
+            Finding { key: None, ..one.clone() },
+        ];
+        assert!(others.iter().all(|other| other.fingerprint() != one.fingerprint()));
+    }
 }

@@ -43,7 +43,7 @@ const LOSSES: &[(&str, &str)] = &[
     ),
     (
         "Targets",
-        "brackets and backslashes in a link's target are percent-encoded; the slash after a bare host may go",
+        "brackets, bars and backslashes in a link's target are percent-encoded; the slash after a bare host may go",
     ),
     ("Link titles", "go"),
     ("Image inside of text", "is a link named by its caption"),
@@ -168,7 +168,23 @@ const REMOTE: &[(&str, &str, &str)] = &[
     ),
     ("Synced block", "<synced_block url=\"u\">\n\tx\n</synced_block>", "a marker line"),
     ("Child page", "<page url=\"u\">Sub</page>", "a marker line"),
-    ("Columns", "<columns>\n\t<column>\n\t\tx\n\t</column>\n</columns>", "a marker line"),
+    (
+        "Columns",
+        "<columns>\n\t<column>\n\t\tx\n\t</column>\n</columns>",
+        "one marker line for all of it: what stands in the columns is not in the file",
+    ),
+    ("Audio, video, file, PDF", "<video src=\"https://a.b/c.mp4\">c</video>", "a marker line"),
+    ("Table of contents", "<table_of_contents/>", "a marker line"),
+    (
+        "Colour inside of a callout",
+        "<callout>\n\ta {color=\"red\"}\n\tb\n</callout>",
+        "kept in Notion alone; goes with the block that it is on where only that one can be written anew",
+    ),
+    (
+        "Such a block inside of a callout",
+        "<callout>\n\ta\n\t<unknown url=\"u\" alt=\"embed\"/>\n</callout>",
+        "a marker line inside of it; see below",
+    ),
 ];
 
 fn md(text: &str) -> Local<'_> {
@@ -263,6 +279,16 @@ fn the_mapping_is_as_the_page_says() {
         assert_eq!(plan_push(DIALECT, base, &md(&file), remote), Push::Nothing, "{remote}");
         let _ = writeln!(page, "| {name} | {} | {} | {said} |", shown(remote), shown(&file));
     }
+    page.push_str(
+        "\nA marker line stands for the whole block with all that is inside: columns, tabs, synced blocks and meeting \
+         notes are edited in Notion alone, and their texts are no part of the file. A line of theirs that is moved \
+         in the file moves nothing in Notion, and one that is taken away removes nothing. All around them is synced.\n\n\
+         A quote, callout or toggle is written as one. While such a block or a file of Notion's own is inside of it, \
+         what changes in it in the file cannot be written without replacing that block too: the run says so and \
+         leaves the page's body as it is, until the change is made in Notion. Removed in the file, it stays in \
+         Notion. A change in Notion comes into the file as ever.\n\n\
+         In v2 bookmarks, embeds, media and tabs have tags of their own; they are the same marker lines.\n",
+    );
     page.push_str(
         "\n## Losses\n\n\
          `tests/corpus.rs` sends the Markdown of all our dependencies through Notion into a new file and compares \

@@ -154,7 +154,7 @@ impl Backend for Database {
     }
 
     async fn identity(&self) -> Result<Identity, BackendError> {
-        Ok(Identity { id: AUTHOR.to_owned(), bot: true })
+        Ok(Identity { id: AUTHOR.to_owned(), bot: true, workspace: None })
     }
 
     async fn locate(

@@ -21,6 +21,9 @@ pub(super) enum Endpoint<'a> {
     PropertyItem(&'a ObjectId, &'a PropertyId),
     Body(&'a ObjectId),
     EditBody(&'a ObjectId),
+    Comments,
+    CreateComment,
+    DeleteComment(&'a ObjectId),
 }
 
 /// Whether sending again can do harm (rule 13).
@@ -42,8 +45,12 @@ impl Endpoint<'_> {
             | Self::DataSource(_)
             | Self::Page(_)
             | Self::PropertyItem(..)
-            | Self::Body(_) => Method::GET,
-            Self::CreateDatabase | Self::Query(_) | Self::CreatePage => Method::POST,
+            | Self::Body(_)
+            | Self::Comments => Method::GET,
+            Self::CreateDatabase | Self::Query(_) | Self::CreatePage | Self::CreateComment => {
+                Method::POST
+            }
+            Self::DeleteComment(_) => Method::DELETE,
             Self::UpdateDataSource(_) | Self::UpdatePage(_) | Self::EditBody(_) => Method::PATCH,
         }
     }
@@ -70,6 +77,8 @@ impl Endpoint<'_> {
             Self::Page(id) | Self::UpdatePage(id) => format!("/v1/pages/{id}"),
             Self::PropertyItem(id, property) => format!("/v1/pages/{id}/properties/{property}"),
             Self::Body(id) | Self::EditBody(id) => format!("/v1/pages/{id}/markdown"),
+            Self::Comments | Self::CreateComment => "/v1/comments".to_owned(),
+            Self::DeleteComment(id) => format!("/v1/comments/{id}"),
         }
     }
 
@@ -90,6 +99,9 @@ impl Endpoint<'_> {
             Self::PropertyItem(..) => "GET /v1/pages/{id}/properties/{id}",
             Self::Body(_) => "GET /v1/pages/{id}/markdown",
             Self::EditBody(_) => "PATCH /v1/pages/{id}/markdown",
+            Self::Comments => "GET /v1/comments",
+            Self::CreateComment => "POST /v1/comments",
+            Self::DeleteComment(_) => "DELETE /v1/comments/{id}",
         }
     }
 
@@ -110,6 +122,8 @@ impl Endpoint<'_> {
             | Self::PropertyItem(id, _)
             | Self::Body(id)
             | Self::EditBody(id) => format!("page {id}"),
+            Self::Comments | Self::CreateComment => "the comments of a page".to_owned(),
+            Self::DeleteComment(id) => format!("comment {id}"),
         }
     }
 
@@ -118,6 +132,8 @@ impl Endpoint<'_> {
         match self {
             Self::CreateDatabase | Self::CreatePage => "Insert content",
             Self::UpdateDataSource(_) | Self::UpdatePage(_) | Self::EditBody(_) => "Update content",
+            Self::Comments => "Read comments",
+            Self::CreateComment | Self::DeleteComment(_) => "Insert comments",
             Self::Users => "Read user information including email addresses",
             _ => "Read content",
         }
@@ -142,6 +158,7 @@ mod tests {
             Endpoint::Page(&id),
             Endpoint::PropertyItem(&id, &property),
             Endpoint::Body(&id),
+            Endpoint::Comments,
         ];
         let writes = [
             Endpoint::CreateDatabase,
@@ -149,6 +166,8 @@ mod tests {
             Endpoint::CreatePage,
             Endpoint::UpdatePage(&id),
             Endpoint::EditBody(&id),
+            Endpoint::CreateComment,
+            Endpoint::DeleteComment(&id),
         ];
         assert!(reads.iter().all(|e| e.meaning() == Meaning::Read));
         assert!(writes.iter().all(|e| e.meaning() == Meaning::Write));

@@ -18,8 +18,8 @@ use secrecy::SecretString;
 use serde_json::Value as Json;
 
 use super::{
-    Backend, BackendError, BodyRead, Identity, Listing, Place, Presence, RemotePage, Requests,
-    Schema, WriteGate,
+    Backend, BackendError, BodyRead, Comments, Identity, Listing, Overview, Place, Presence,
+    RemotePage, Requests, Schema, WriteGate,
 };
 use client::Client;
 use endpoint::Endpoint;
@@ -28,10 +28,12 @@ use id::ObjectId;
 mod answer;
 mod body;
 mod client;
+mod comments;
 mod endpoint;
 mod id;
 mod limiter;
 mod memory;
+mod overview;
 mod pages;
 mod paging;
 mod places;
@@ -181,7 +183,12 @@ impl Backend for Notion {
         let id = text("id").ok_or_else(|| BackendError::Unavailable {
             message: "Notion does not say whose token this is.".to_owned(),
         })?;
-        Ok(Identity { id: id.to_owned(), bot: text("type") == Some("bot") })
+        let workspace = user.get("bot").and_then(|bot| bot.get("workspace_id")?.as_str());
+        Ok(Identity {
+            id: id.to_owned(),
+            bot: text("type") == Some("bot"),
+            workspace: workspace.map(str::to_owned),
+        })
     }
 
     async fn locate(
@@ -284,6 +291,14 @@ impl Backend for Notion {
         page: &str,
     ) -> Result<RemotePage, BackendError> {
         self.set_trashed(kind, place, &page_id(page)?, false).await
+    }
+
+    fn overview(&self) -> Option<&dyn Overview> {
+        self.parent_page.is_some().then_some(self)
+    }
+
+    fn comments(&self) -> Option<&dyn Comments> {
+        Some(self)
     }
 
     fn requests(&self) -> Requests {

@@ -27,6 +27,7 @@ pub(super) async fn compare(
 ) -> Result<(), RunError> {
     let name = eyes.backend.name().to_owned();
     let mut reads = Vec::new();
+    let mut trusted: BTreeMap<Key, String> = BTreeMap::new();
     for artifact in artifacts.values_mut().filter(|artifact| !artifact.blocked) {
         if artifact.presence != RemotePresence::Present {
             continue;
@@ -43,8 +44,11 @@ pub(super) async fn compare(
                 && eyes.book.intents(&name, &artifact.key).is_empty()
         });
         match known.and_then(known_body) {
-            Some(body) => artifact.body = Some(body),
-            None => reads.push((artifact.key.clone(), page.page.clone())),
+            Some(body) if !eyes.reread => artifact.body = Some(body),
+            known => {
+                trusted.extend(known.map(|body| (artifact.key.clone(), body.digest)));
+                reads.push((artifact.key.clone(), page.page.clone()));
+            }
         }
     }
     let dialect = eyes.backend.dialect();
@@ -102,9 +106,13 @@ pub(super) async fn compare(
         }
         let Some(artifact) = artifacts.get_mut(&key) else { continue };
         artifact.blocked |= !read.complete;
+        let digest = markdown::remote_digest(dialect, &read.text);
+        if read.complete && trusted.get(&key).is_some_and(|known| *known != digest) {
+            world.hidden.insert(key);
+        }
         artifact.body = Some(RemoteBody {
             id: text_id(read.text.as_bytes()),
-            digest: markdown::remote_digest(dialect, &read.text),
+            digest,
             text: Some(read.text),
             complete: read.complete,
             began: Some(read.began),
@@ -229,7 +237,7 @@ async fn decide(
             && remote_unchanged(record, kind, artifact, world)
             && links::unmoved(&record.links, &links_of(world, artifact).planned())
     });
-    if calm {
+    if calm && !eyes.every {
         artifact.existence = Existence::Both;
         return Ok(());
     }

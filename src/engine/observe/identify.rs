@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use agent_sync_core::kind::Kind;
+use agent_sync_core::kind::{Kind, PropertyType};
 use agent_sync_core::model::{Finding, Key, Severity, Side, Stretch, Value};
 use agent_sync_core::plan::{self, Content, Existence, RemotePresence};
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use regex::Regex;
 
 use super::named::away;
-use super::{Artifact, Eyes, Listed, World, finding};
+use super::{Artifact, Eyes, Listed, Unnamed, World, finding};
 use crate::backend::{BackendError, Life, Presence, RemotePage};
 use crate::engine::resolve::Question;
 use crate::engine::{Phase, RunError};
@@ -111,6 +111,15 @@ pub(super) async fn identify(
                 Some(id) if whole_id.as_ref().is_some_and(|pattern| pattern.is_match(&id)) => {
                     by_id.entry(id).or_default().push(page);
                 }
+                Some(id) if is_scope(whole_id.as_ref(), &id) => {
+                    without_id(
+                        world,
+                        kind,
+                        known.get(page.page.as_str()).copied(),
+                        &page,
+                        &mut blocked,
+                    );
+                }
                 Some(id) => world.findings.push(finding(
                     "malformed-id",
                     Severity::Warning,
@@ -208,6 +217,12 @@ pub(super) async fn identify(
     Ok(artifacts)
 }
 
+/// Whether a text is what stands before the number of ids of this form: `INFRA`, or `INFRA-`.
+fn is_scope(whole_id: Option<&Regex>, text: &str) -> bool {
+    let scope = text.trim().trim_end_matches('-');
+    !scope.is_empty() && whole_id.is_some_and(|id| id.is_match(&format!("{scope}-1")))
+}
+
 fn without_id(
     world: &mut World,
     kind: &Kind,
@@ -229,7 +244,17 @@ fn without_id(
         blocked.insert(key.clone());
         return;
     }
-    world.unnamed.entry(kind.name.clone()).or_default().push((page.page.clone(), page.url.clone()));
+    let relations = kind.properties.iter().filter(|one| one.r#type == PropertyType::Relation);
+    let related = relations.filter_map(|relation| match page.properties.get(&relation.name) {
+        Some(Value::Set(pages)) => Some(pages.iter().cloned()),
+        _ => None,
+    });
+    world.unnamed.entry(kind.name.clone()).or_default().push(Unnamed {
+        page: page.page.clone(),
+        url: page.url.clone(),
+        id: page.id.clone(),
+        related: related.flatten().collect(),
+    });
     let title = kind.title().and_then(|title| page.properties.get(&title.name));
     world.findings.push(finding(
         "page-without-id",

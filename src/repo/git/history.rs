@@ -169,6 +169,27 @@ impl Git {
         }
         Ok(files)
     }
+
+    /// The files below these folders on branches that are not merged into what is checked out.
+    ///
+    /// # Errors
+    /// As git says.
+    pub async fn coming_paths(&self, folders: &[String]) -> Result<BTreeSet<String>, GitError> {
+        if self.head().await?.is_none() {
+            return Ok(BTreeSet::new());
+        }
+        let format = "--format=%(objectname)";
+        let args = ["for-each-ref", "--no-merged=HEAD", format, "refs/heads", "refs/remotes"];
+        let output = self.call(&args).stdout().await?;
+        let heads: BTreeSet<&str> =
+            std::str::from_utf8(&output).unwrap_or_default().lines().collect();
+        let mut paths = BTreeSet::new();
+        for head in heads {
+            let files = self.tree_files(&self.oid(head)?, folders).await?;
+            paths.extend(files.into_iter().map(|(path, _)| path));
+        }
+        Ok(paths)
+    }
 }
 
 /// The folders as path arguments; none at all when one of them is the root.

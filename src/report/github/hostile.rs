@@ -157,7 +157,7 @@ prop_compose! {
         report.notices = notices;
         report.findings = severities.iter().map(|severity| Finding {
             rule: name(6), key: Some(Key::new(name(1), name(2))), path: Some(name(7)), line: None, url: Some(name(8)),
-            message: name(9), fix: name(10),
+            message: name(9), fix: name(10), about: None,
             severity: [Severity::Notice, Severity::Warning, Severity::Error][usize::from(*severity)],
         }).collect();
         let mut requests = Requests::default();

@@ -5,6 +5,7 @@ mod annotations;
 mod answer;
 mod comment;
 mod conflict;
+mod graph;
 #[cfg(test)]
 mod hostile;
 mod log;

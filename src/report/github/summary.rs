@@ -6,6 +6,7 @@ use super::super::escape::{link, path_address};
 use super::super::{Report, cut, markdown_text, most_first};
 use super::Scene;
 use super::conflict::{NAME, section};
+use super::graph;
 use super::plan::{counts, table};
 use super::sections::{Section, fit, rows};
 
@@ -78,7 +79,8 @@ fn findings(report: &Report, scene: &Scene, budget: usize) -> String {
         0 => String::new(),
         count => format!("\n… and {count} more, which the JSON report lists.\n"),
     };
-    format!("{head}{text}{more}\n")
+    let picture = report.neighbourhood.as_ref().map(|graph| graph::picture(graph, budget));
+    format!("{head}{text}{more}\n{}", picture.unwrap_or_default())
 }
 
 fn finding(one: &Finding, scene: &Scene) -> String {

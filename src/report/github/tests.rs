@@ -93,6 +93,7 @@ fn report() -> Report {
         url: None,
         message: "Status \"ICEBOX\" is none of the configured options.".into(),
         fix: "Use one of DRAFT, TO_DO.".into(),
+        about: None,
     });
     report.notices.push("The backend `cache` was left out.".into());
     let mut requests = Requests { retries: 1, waited_ms: 1500, ..Requests::default() };

@@ -22,6 +22,7 @@
 
 mod keys;
 mod meaning;
+mod mentions;
 mod outline;
 mod read;
 mod references;
@@ -35,6 +36,7 @@ use crate::kind::{Format, Kind, Property, PropertyType, Source};
 use crate::markdown::apply_edits;
 use crate::model::{Finding, Properties, Value};
 
+pub use mentions::{Allowed, Mention, Role, allowed, mentions};
 pub use set::set;
 
 /// A value and where it stands.
@@ -55,6 +57,9 @@ pub struct Document {
     pub values: BTreeMap<String, Located>,
     /// Properties that are left alone on both sides, because the file's value cannot be taken as it is.
     pub unsynced: BTreeSet<String>,
+    /// Properties for which the file has a place and no value, with the line of that place; the title, where the file
+    /// has none of its own.
+    pub blank: BTreeMap<String, usize>,
     /// Byte ranges that are not body: sorted, disjoint, whole lines. Lines before and after such a range are not
     /// neighbours: a reader of the body treats a range as a blank line.
     pub excluded: Vec<Range<usize>>,

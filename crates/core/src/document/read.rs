@@ -240,6 +240,7 @@ pub(super) fn document(kind: &Kind, id: &str, path: &str, text: &str) -> Documen
         url: None,
         message,
         fix,
+        about: None,
     };
     if kind.format == Format::Markdown {
         excluded.push(0..page.outline.start);
@@ -258,7 +259,17 @@ pub(super) fn document(kind: &Kind, id: &str, path: &str, text: &str) -> Documen
                 let line = line_number(text, at);
                 document.values.insert(property.name.clone(), Located { value, line });
             }
-            Ok(None) => {}
+            Ok(None) => {
+                let at = match &spot {
+                    Spot::EmptySection { heading } => Some(heading.start),
+                    Spot::Heading { block, .. } => Some(block.start),
+                    Spot::Key(key) => Some(key.lines.start),
+                    Spot::Missing if property.r#type == PropertyType::Title => Some(0),
+                    _ => None,
+                };
+                let line = at.map(|at| line_number(text, at));
+                document.blank.extend(line.map(|line| (property.name.clone(), line)));
+            }
             Err(problem) => {
                 document.unsynced.insert(property.name.clone());
                 document.findings.extend(problem.map(|problem| {
@@ -276,7 +287,7 @@ pub(super) fn document(kind: &Kind, id: &str, path: &str, text: &str) -> Documen
             && let Some(other) = other_id(kind, id, &text[content.clone()])
         {
             document.findings.push(finding(
-                "heading-id",
+                "title-mismatch",
                 Severity::Warning,
                 content.start,
                 format!("The heading says {other}, the file name says {id}."),

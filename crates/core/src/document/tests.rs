@@ -175,7 +175,7 @@ fn titles_with_and_without_id() {
 #[test]
 fn heading_with_another_id_is_a_finding() {
     let document = read("# INFRA-2: T\n");
-    assert_eq!(document.findings[0].rule, "heading-id");
+    assert_eq!(document.findings[0].rule, "title-mismatch");
     assert_eq!(document.title.as_deref(), Some("INFRA-2: T"));
     assert_eq!(read("# UTF-8 is not an id: T\n").findings.len(), 1);
     assert_eq!(read("# UTF-8-ish: T\n").findings.len(), 0);

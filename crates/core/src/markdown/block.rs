@@ -193,6 +193,17 @@ impl Node {
         !matches!(self.block, Block::Opaque(..) | Block::Empty)
     }
 
+    /// Whether the block is one that only the backend has, or has such a one inside.
+    pub(super) fn holds_opaque(&self) -> bool {
+        match &self.block {
+            Block::Opaque(..) => true,
+            Block::Quote(content) | Block::Callout(_, content) | Block::Toggle(_, content) => {
+                content.iter().any(Self::holds_opaque)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the block's kind (not its text) is that of another one, so that one can become the other in place.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.depth == other.depth
@@ -282,7 +293,7 @@ pub(super) struct RemoteUnit {
     pub(super) indent: usize,
     /// ` {color="…"}`, with its space.
     pub(super) attributes: String,
-    /// Never part of a replaced text: opaque, or holding a signed link that rotates.
+    /// Never part of a replaced text: opaque, or with an opaque block inside, or with a signed link, which rotates.
     pub(super) frozen: bool,
 }
 

@@ -13,9 +13,15 @@ use super::{Edit, Local, local_parse, local_render, pull, words};
 use crate::kind::Format;
 
 /// A block with its canonical form.
-struct Wanted<'a> {
+pub(super) struct Wanted<'a> {
     node: &'a Node,
     key: String,
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn new(node: &'a Node) -> Self {
+        Self { node, key: node.key() }
+    }
 }
 
 impl Keyed for Wanted<'_> {
@@ -67,7 +73,7 @@ pub(super) fn change(local: &Local<'_>, unit: &LocalUnit, node: &Node) -> Option
         }
     }
     let units = local_parse::parse_text(&source, links);
-    let wanted: Vec<Wanted<'_>> = new.iter().map(|node| Wanted { node, key: node.key() }).collect();
+    let wanted: Vec<Wanted<'_>> = new.iter().map(Wanted::new).collect();
     let steps = align::steps(&units, &wanted);
     let slots = align::transfer(&steps, &Link::identity(units.len()), &wanted, units.len()).ok()?;
     let local = Local { text: &source, excluded: &[], format: Format::Markdown, links };

@@ -1,7 +1,7 @@
 //! What the grammars of the backends have in common: one way in for all that reads or writes a body.
 
 use super::block::{Block, Marker, Node, RemoteUnit};
-use super::{keep, local_render, plain, v1_parse, v1_render, v2_parse, v2_render};
+use super::{inside, keep, local_render, plain, v1_parse, v1_render, v2_parse, v2_render};
 
 /// Grammar of a backend's bodies.
 ///
@@ -55,6 +55,11 @@ impl Dialect {
         like: Option<(&RemoteUnit, &str)>,
         form: Form,
     ) -> String {
+        if let Some((unit, source)) = like.filter(|(unit, _)| unit.indent == indent)
+            && let Some(out) = inside::change(self, unit, source, node)
+        {
+            return keep::over_blocks(out, source, self);
+        }
         let mut out = String::new();
         match self {
             Self::NotionV1 => v1_render::unit(node, indent, like, &mut out),

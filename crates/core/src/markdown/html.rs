@@ -45,6 +45,22 @@ impl<'a> Tag<'a> {
         self.pairs().find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
+    /// Whether the attributes are such that every reader of HTML sees the same ones.
+    fn is_plain(&self) -> bool {
+        let mut rest = self.attributes;
+        while !rest.is_empty() {
+            let Some((name, value)) = rest.split_once("=\"") else { return false };
+            let Some((_, tail)) = value.split_once('"') else { return false };
+            let named = name.starts_with(|c: char| c.is_ascii_alphabetic())
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+            if !named || !(tail.is_empty() || tail.starts_with(char::is_whitespace)) {
+                return false;
+            }
+            rest = tail.trim_start();
+        }
+        true
+    }
+
     fn pairs(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         let mut rest = self.attributes;
         std::iter::from_fn(move || {
@@ -83,7 +99,8 @@ impl TagMarks {
             return Effect::Break;
         }
         let date = tag.name == "date" && tag.attribute("start").is_some();
-        if (tag.name.starts_with("mention-") || tag.name == "mention" || date) && !tag.closing {
+        let named = tag.name.starts_with("mention-") || tag.name == "mention" || date;
+        if named && !tag.closing && tag.is_plain() {
             return if tag.self_closing {
                 Effect::Atom(Run { piece: mention(raw), marks: marks.clone() })
             } else {
@@ -124,7 +141,7 @@ impl TagMarks {
                 if tag.attribute("underline") == Some("true") {
                     marks.underline = true;
                 }
-                if let Some(color) = tag.attribute("color") {
+                if let Some(color) = tag.attribute("color").filter(|color| !color.is_empty()) {
                     marks.color = Some(color.to_owned());
                 }
             }
@@ -220,7 +237,8 @@ pub(super) fn modern(raw: &str) -> String {
 
 /// A mention from its tag; the label is not part of the key, as it follows renames (notion-api.md §7.4).
 pub(super) fn mention(raw: &str) -> Piece {
-    let raw = &classic(raw);
+    // A line of a file may end inside of a tag or a label.
+    let raw = &classic(&raw.replace("\r\n", "\n").replace(['\n', '\r'], " "));
     let key = Tag::at(raw).map_or_else(
         || raw.clone(),
         |tag| {
@@ -237,6 +255,13 @@ pub(super) fn mention(raw: &str) -> Piece {
         },
     );
     Piece::Tag { raw: raw.clone(), key }
+}
+
+/// Opening tag, label and closing tag of a mention.
+pub(super) fn parts(raw: &str) -> (&str, &str, &str) {
+    let (tag, rest) = raw.split_at(Tag::at(raw).map_or(raw.len(), |tag| tag.len));
+    let (label, close) = rest.split_at(rest.rfind("</").unwrap_or(rest.len()));
+    (tag, label, close)
 }
 
 /// Name of the block that a marker line of ours stands for: `<!-- notion: bookmark -->`.

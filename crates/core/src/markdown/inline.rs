@@ -279,7 +279,7 @@ fn regroup(parts: Vec<Marked>) -> Vec<Run> {
         let last = runs.last_mut().filter(|run| run.marks == marks).map(|run| &mut run.piece);
         let piece = match (part, last) {
             (Part::Text(more), Some(Piece::Text(text))) => {
-                text.push_str(&more);
+                join(text, &more);
                 continue;
             }
             (Part::Space, Some(Piece::Text(text))) => {
@@ -287,7 +287,7 @@ fn regroup(parts: Vec<Marked>) -> Vec<Run> {
                 continue;
             }
             (Part::Code(more), Some(Piece::Code(text))) => {
-                text.push_str(&more);
+                join(text, &more);
                 continue;
             }
             (Part::Text(text), _) => Piece::Text(text),
@@ -299,6 +299,16 @@ fn regroup(parts: Vec<Marked>) -> Vec<Run> {
         runs.push(Run { piece, marks });
     }
     runs
+}
+
+/// Appends to a text in NFC, so that it stays so.
+fn join(text: &mut String, more: &str) {
+    let seam = text.chars().next_back().into_iter().chain(more.chars().next());
+    let composes = !more.is_ascii() && is_nfc_quick(seam) != IsNormalized::Yes;
+    text.push_str(more);
+    if composes {
+        *text = composed(std::mem::take(text));
+    }
 }
 
 /// Resolves links that are plain text in the normal form.
@@ -390,5 +400,7 @@ mod tests {
     fn composed_and_decomposed_letters_are_equal() {
         assert_eq!(Inline::text("e\u{301}"), Inline::text("\u{e9}"));
         assert_eq!(Inline::text("e\0\u{301}"), Inline::text("\u{e9}"));
+        let parts = ["e", "\u{301}"].map(|part| text(part, Marks::default()));
+        assert_eq!(Inline::normal(parts.to_vec()), Inline::text("\u{e9}"));
     }
 }

@@ -29,10 +29,29 @@ enum Style {
     Tags,
 }
 
+/// How the brackets of a link are written that Notion refused, so that it is a text there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    /// As the link that it was.
+    AsWritten,
+    /// As text, where a link would not be read as this very text.
+    Escaped,
+}
+
 /// Inline Markdown; lines after a hard break have no indentation yet.
 pub(super) fn render(text: &Inline, place: Place, links: Option<&Links>) -> String {
-    for style in [Style::Bare, Style::Markdown] {
-        let markdown = write(text, place, style, links);
+    let bare = holds_address(text);
+    for (style, refused) in [
+        (Style::Bare, Refused::AsWritten),
+        (Style::Markdown, Refused::AsWritten),
+        (Style::Markdown, Refused::Escaped),
+        (Style::Tags, Refused::AsWritten),
+        (Style::Tags, Refused::Escaped),
+    ] {
+        if (style, refused) == (Style::Markdown, Refused::AsWritten) && !bare {
+            continue;
+        }
+        let markdown = write(text, place, style, refused, links);
         let read = match place {
             Place::Cell => reads_as(&markdown.replace("\\|", "|"), text, links),
             _ => reads_as(&markdown, text, links),
@@ -40,11 +59,8 @@ pub(super) fn render(text: &Inline, place: Place, links: Option<&Links>) -> Stri
         if read {
             return markdown;
         }
-        if style == Style::Bare && !holds_address(text) {
-            break;
-        }
     }
-    write(text, place, Style::Tags, links)
+    write(text, place, Style::Tags, Refused::AsWritten, links)
 }
 
 fn holds_address(text: &Inline) -> bool {
@@ -59,7 +75,9 @@ fn reads_as(markdown: &str, text: &Inline, links: Option<&Links>) -> bool {
             Block::Paragraph(found) if found == text => true,
             Block::Paragraph(_) => {
                 let wanted = Node { depth: 0, block: Block::Paragraph(text.clone()) };
-                links.is_some() && relink::is_held(&unit.node, &wanted, links)
+                // By their keys: a target may be written differently.
+                unit.key == wanted.key()
+                    || links.is_some() && relink::is_held(&unit.node, &wanted, links)
             }
             // One image alone is a block there, and a link in a text.
             Block::Image(..) | Block::Equation(_) => true,
@@ -69,8 +87,17 @@ fn reads_as(markdown: &str, text: &Inline, links: Option<&Links>) -> bool {
     }
 }
 
-fn write(text: &Inline, place: Place, style: Style, links: Option<&Links>) -> String {
-    let mut raw = raw_positions(text);
+fn write(
+    text: &Inline,
+    place: Place,
+    style: Style,
+    refused: Refused,
+    links: Option<&Links>,
+) -> String {
+    let mut raw = match refused {
+        Refused::AsWritten => raw_positions(text),
+        Refused::Escaped => Vec::new(),
+    };
     if style == Style::Bare {
         add_addresses(text, &mut raw);
     }
@@ -103,11 +130,14 @@ fn write(text: &Inline, place: Place, style: Style, links: Option<&Links>) -> St
                 at += 1;
             }
             Piece::Tag { raw, .. } => {
+                let (tag, label, close) = html::parts(raw);
                 out.push_str(&if place == Place::Cell {
-                    raw.replace('|', "\\|")
+                    tag.replace('|', "\\|")
                 } else {
-                    raw.clone()
+                    tag.to_owned()
                 });
+                escape(label, 0, &[], place, &Marks::default(), &mut out);
+                out.push_str(close);
                 at += 1;
             }
         }
@@ -197,7 +227,9 @@ fn is_image(target: &str, links: Option<&Links>) -> bool {
 
 /// What stands in the parentheses of a link or an image.
 pub(super) fn file_target(target: &str, image: bool, links: Option<&Links>) -> String {
-    links.and_then(|links| links.to_local(target, image)).unwrap_or_else(|| link_target(target))
+    links
+        .and_then(|links| links.to_local(target, image))
+        .unwrap_or_else(|| url::without_entities(&link_target(target)))
 }
 
 /// Positions (bytes of the text pieces, one for any other) of punctuation that is to be written as it is: the

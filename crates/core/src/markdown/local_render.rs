@@ -4,7 +4,7 @@ use super::block::{Block, Marker, Node};
 use super::inline::{Inline, Piece};
 use super::links::Links;
 use super::local_inline::{self, Place};
-use super::local_parse;
+use super::{html, local_parse};
 
 /// Where a run of blocks will stand.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ pub(super) fn render(nodes: &[Node], place: &Surroundings, links: Option<&Links>
 }
 
 /// Whether a block would not be inside of the list item before it: one without text ends at a blank line.
-fn ends_at_a_blank_line(item: &Node, node: &Node) -> bool {
+pub(super) fn ends_at_a_blank_line(item: &Node, node: &Node) -> bool {
     let empty = matches!(&item.block, Block::Item(_, text) if text.is_empty());
     empty && node.depth > item.depth && !matches!(node.block, Block::Item(..))
 }
@@ -249,7 +249,10 @@ pub(super) fn html_title(title: &Inline, links: Option<&Links>) -> String {
                 out.push_str("</code>");
             }
             Piece::Break => out.push_str("<br>"),
-            Piece::Tag { raw, .. } => out.push_str(raw),
+            Piece::Tag { raw, .. } => {
+                let (tag, label, close) = html::parts(raw);
+                out.push_str(&format!("{tag}{}{close}", escaped(label)));
+            }
         }
         tags.iter().rev().for_each(|(_, close)| out.push_str(close));
     }

@@ -59,6 +59,7 @@ pub(super) fn read(events: &[Spanned<'_>], links: Option<&Links>) -> Found {
                     }
                 }
                 Event::Text(text) | Event::Code(text) => raw.push_str(text),
+                Event::SoftBreak | Event::HardBreak => raw.push(' '),
                 _ => {}
             }
             continue;

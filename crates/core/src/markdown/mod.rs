@@ -23,6 +23,7 @@ mod container;
 mod dialect;
 mod html;
 mod inline;
+mod inside;
 mod keep;
 mod language;
 mod links;
@@ -311,7 +312,7 @@ pub fn plan_push(
     if steps.iter().all(|step| matches!(step, Step::Keep(..))) {
         return Push::Nothing;
     }
-    if holds_nothing(&target) {
+    if !target.iter().any(|unit| unit.node.counts()) {
         if let Some(text) = as_it_is(local, dialect).filter(|_| remote.trim().is_empty()) {
             return if text.is_empty() { Push::Nothing } else { Push::Append(text) };
         }
@@ -331,9 +332,21 @@ pub fn plan_push(
     }
 }
 
-/// Whether there is nothing that could be replaced.
-fn holds_nothing(units: &[RemoteUnit]) -> bool {
-    units.iter().all(|unit| unit.frozen || !unit.node.counts())
+/// The blocks that can only be written at the end: there is nothing that could be replaced, and nothing goes.
+fn appended<'n>(units: &[RemoteUnit], slots: &[Slot<'n>]) -> Option<Vec<&'n Node>> {
+    let is_free = |unit: &RemoteUnit| !unit.frozen && unit.node.counts();
+    let counts = |at: usize| units.get(at).is_some_and(|unit| unit.node.counts());
+    let mut out = Vec::new();
+    for slot in slots {
+        match slot {
+            Slot::Added(node) => out.push(*node),
+            Slot::Kept(at) if counts(*at) && !out.is_empty() => return None,
+            Slot::Changed(at, _) | Slot::Removed(at) if counts(*at) => return None,
+            Slot::Changed(_, node) => out.push(*node),
+            Slot::Kept(_) | Slot::Removed(_) => {}
+        }
+    }
+    (!units.iter().any(is_free)).then_some(out)
 }
 
 fn append(dialect: Dialect, nodes: &[Node]) -> Push {
@@ -352,19 +365,12 @@ fn push_slots(
     if slots.iter().all(|slot| matches!(slot, Slot::Kept(_))) {
         return Push::Nothing;
     }
-    if holds_nothing(units) {
-        let nodes: Vec<Node> = slots
-            .iter()
-            .filter_map(|slot| match slot {
-                Slot::Added(node) | Slot::Changed(_, node) => Some((*node).clone()),
-                Slot::Kept(_) | Slot::Removed(_) => None,
-            })
-            .collect();
-        return append(dialect, &nodes);
-    }
     let visible: Vec<usize> =
         (0..units.len()).filter(|at| units.get(*at).is_some_and(is_visible)).collect();
     let slots = with_hidden(slots, &visible, units.len());
+    if let Some(nodes) = appended(units, &slots) {
+        return append(dialect, &nodes.into_iter().cloned().collect::<Vec<_>>());
+    }
     let nodes = relink::pushed(&slots, units, labels);
     match push::hunks(dialect, text, units, relink::replaced(slots, &nodes, units)) {
         Ok(hunks) if hunks.is_empty() => Push::Nothing,

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::align::Slot;
 use super::block::{Block, Keyed, LocalUnit, Marker, Node};
-use super::local_render::{self, Surroundings, separator};
+use super::local_render::{self, Surroundings, ends_at_a_blank_line, separator};
 use super::relink::is_held;
 use super::splice::Grain;
 use super::{Edit, Local, apply_edits, local_parse, splice};
@@ -20,6 +20,9 @@ enum Care {
     Part(Grain),
     /// The whole block.
     Block,
+    /// The whole block, with a blank line between it and what is in the file alone: a definition right behind a
+    /// text would become a part of it.
+    Apart,
 }
 
 /// The edits that bring the slots about.
@@ -30,7 +33,7 @@ pub(super) fn edits(local: &Local<'_>, units: &[LocalUnit], slots: &[Slot<'_>]) 
     let wanted: Vec<&Node> = nodes(units, slots).filter(|node| node.counts()).collect();
     let writer = Writer { local, units };
     let parts = [Grain::Word, Grain::Link, Grain::Text].map(Care::Part);
-    let ladder = || parts.into_iter().chain([Care::Block]);
+    let ladder = || parts.into_iter().chain([Care::Block, Care::Apart]);
     let closest = writer.edits(slots, &|_| Care::Part(Grain::Word));
     if yields(local, &closest, &wanted) {
         return closest;
@@ -39,7 +42,8 @@ pub(super) fn edits(local: &Local<'_>, units: &[LocalUnit], slots: &[Slot<'_>]) 
     let changed = slots.iter().filter(|slot| matches!(slot, Slot::Changed(..))).count();
     if (2..=MOST_ALONE).contains(&changed) {
         let cares = writer.cares(slots, ladder);
-        let edits = writer.edits(slots, &|at| cares.get(&at).copied().unwrap_or(Care::Block));
+        let care_of = |at: Option<usize>| at.and_then(|at| cares.get(&at)).copied();
+        let edits = writer.edits(slots, &|at| care_of(at).unwrap_or(Care::Block));
         if yields(local, &edits, &wanted) {
             return edits;
         }
@@ -50,10 +54,45 @@ pub(super) fn edits(local: &Local<'_>, units: &[LocalUnit], slots: &[Slot<'_>]) 
             return edits;
         }
     }
-    // The blocks do not stand on their own lines or would flow together: write the body anew.
-    let whole: Vec<Slot<'_>> =
-        (0..units.len()).map(Slot::Removed).chain(nodes(units, slots).map(Slot::Added)).collect();
-    writer.edits(&whole, &|_| Care::Block)
+    // The blocks do not stand on their own lines or would flow together: write all anew that is around a change.
+    for reach in [0, 1] {
+        let edits = writer.edits(&anew(units, slots, reach), &|_| Care::Apart);
+        if yields(local, &edits, &wanted) {
+            return edits;
+        }
+    }
+    writer.edits(&anew(units, slots, slots.len()), &|_| Care::Apart)
+}
+
+/// The slots with every top-level block written anew that holds a change or is at most `reach` away from one that
+/// does.
+fn anew<'n>(units: &'n [LocalUnit], slots: &[Slot<'n>], reach: usize) -> Vec<Slot<'n>> {
+    let node = |slot: &Slot<'n>| match slot {
+        Slot::Kept(at) | Slot::Removed(at) => units.get(*at).map(Keyed::node),
+        Slot::Changed(_, node) | Slot::Added(node) => Some(*node),
+    };
+    let begins = |slot: &Slot<'n>| {
+        node(slot).is_some_and(|node| {
+            node.depth == 0 && !matches!(node.block, Block::Row(_) | Block::TableEnd)
+        })
+    };
+    let groups: Vec<&[Slot<'n>]> = slots.chunk_by(|_, next| !begins(next)).collect();
+    let is_changed = |group: &&[Slot<'n>]| !group.iter().all(|slot| matches!(slot, Slot::Kept(_)));
+    let mut out = Vec::with_capacity(slots.len() * 2);
+    for (n, group) in groups.iter().enumerate() {
+        let near = groups.iter().skip(n.saturating_sub(reach)).take(n.min(reach) + 1 + reach);
+        if !near.into_iter().any(is_changed) {
+            out.extend_from_slice(group);
+            continue;
+        }
+        out.extend(group.iter().filter_map(|slot| match slot {
+            Slot::Kept(at) | Slot::Changed(at, _) | Slot::Removed(at) => Some(Slot::Removed(*at)),
+            Slot::Added(_) => None,
+        }));
+        let stays = |slot: &&Slot<'n>| !matches!(slot, Slot::Removed(_));
+        out.extend(group.iter().filter(stays).filter_map(node).map(Slot::Added));
+    }
+    out
 }
 
 fn nodes<'a>(units: &'a [LocalUnit], slots: &'a [Slot<'_>]) -> impl Iterator<Item = &'a Node> {
@@ -122,10 +161,11 @@ impl Writer<'_> {
         out
     }
 
-    /// The edits, with the care that the unit at an index is written with.
-    fn edits(&self, slots: &[Slot<'_>], care: &dyn Fn(usize) -> Care) -> Vec<Edit> {
+    /// The edits, with the care that the unit at an index is written with, or what is between units.
+    fn edits(&self, slots: &[Slot<'_>], care: &dyn Fn(Option<usize>) -> Care) -> Vec<Edit> {
         let mut out = Vec::new();
         let mut run = Run::default();
+        let between = care(None);
         // The last unit that stays in place.
         let mut before: Option<usize> = None;
         for slot in slots {
@@ -133,15 +173,15 @@ impl Writer<'_> {
                 Slot::Removed(at) => run.removed.push(*at),
                 Slot::Added(node) => run.added.push(node),
                 Slot::Kept(at) | Slot::Changed(at, _) => {
-                    self.run(&std::mem::take(&mut run), before, Some(*at), &mut out);
+                    self.run(&std::mem::take(&mut run), before, Some(*at), between, &mut out);
                     if let Slot::Changed(_, node) = slot {
-                        self.change(*at, node, care(*at), &mut out);
+                        self.change(*at, node, care(Some(*at)), &mut out);
                     }
                     before = Some(*at);
                 }
             }
         }
-        self.run(&run, before, None, &mut out);
+        self.run(&run, before, None, between, &mut out);
         let crlf = self.local.text.contains("\r\n");
         for edit in &mut out {
             if crlf {
@@ -165,10 +205,18 @@ impl Writer<'_> {
         self.local.text.get(range).unwrap_or_default()
     }
 
-    fn run(&self, run: &Run<'_>, before: Option<usize>, after: Option<usize>, out: &mut Vec<Edit>) {
+    fn run(
+        &self,
+        run: &Run<'_>,
+        before: Option<usize>,
+        after: Option<usize>,
+        care: Care,
+        out: &mut Vec<Edit>,
+    ) {
         if run.removed.is_empty() && run.added.is_empty() {
             return;
         }
+        let from = out.len();
         let removed = self.intervals(&run.removed);
         let added: Vec<Node> = run
             .added
@@ -177,6 +225,9 @@ impl Writer<'_> {
             .map(|node| (*node).clone())
             .collect();
         let mut rest = removed.into_iter();
+        if let (Some(unit), Some(first)) = (self.unit(before), added.first()) {
+            out.extend(self.held_open(unit, first));
+        }
         if !added.is_empty() {
             let position = run.removed.first().copied().or(before.map(|at| at + 1)).unwrap_or(0);
             let depth = added.first().map_or(0, |node| node.depth);
@@ -190,7 +241,48 @@ impl Writer<'_> {
             }
         }
         for span in rest {
-            out.push(self.deletion(span, before, after));
+            out.push(match care {
+                Care::Apart => Edit { at: span, new: String::new() },
+                _ => self.deletion(span, before, after),
+            });
+        }
+        if care == Care::Apart {
+            out.iter_mut().skip(from).for_each(|edit| self.set_apart(edit));
+        }
+    }
+
+    /// A comment in a list item without text, which would end at the blank line before its child.
+    fn held_open(&self, item: &LocalUnit, child: &Node) -> Option<Edit> {
+        let line = self.source(item.span.clone());
+        let content = line.get(item.marker.len()..)?.trim();
+        let bare = content.is_empty()
+            || item.task.as_ref().is_some_and(|task| task.len() == content.len());
+        (bare && ends_at_a_blank_line(&item.node, child)).then(|| {
+            let end = item.span.start + line.trim_end().len();
+            Edit { at: end..item.span.end, new: " <!-- -->".to_owned() }
+        })
+    }
+
+    /// Puts a blank line between a new text and lines next to it that are no units.
+    fn set_apart(&self, edit: &mut Edit) {
+        if edit.new.trim().is_empty() {
+            return;
+        }
+        let alone = |at: usize| !self.units.iter().any(|unit| unit.span.contains(&at));
+        let before = self.source(0..edit.at.start);
+        let shown = before.trim_end().len();
+        if let Some(last) = shown.checked_sub(1)
+            && alone(last)
+            && before.get(shown..).is_some_and(|gap| gap.matches('\n').count() < 2)
+        {
+            edit.new.insert(0, '\n');
+        }
+        let after = self.source(edit.at.end..self.local.text.len());
+        let gap = after.len() - after.trim_start().len();
+        let lines = after.get(..gap).map_or(0, |gap| gap.matches('\n').count());
+        let own = edit.new.bytes().rev().take_while(|byte| *byte == b'\n').count();
+        if gap < after.len() && alone(edit.at.end + gap) && lines + own < 2 {
+            edit.new.push('\n');
         }
     }
 
@@ -444,7 +536,14 @@ impl Writer<'_> {
         };
         let mut new = String::new();
         local_render::write_block(&node.block, &unit.indent, marker, self.local.links, &mut new);
-        out.extend(splice::lines(self.local.text, unit.span.clone(), &new));
+        if care == Care::Apart {
+            // As a whole, so that a blank line behind it is behind all of it.
+            let mut edit = Edit { at: unit.span.clone(), new };
+            self.set_apart(&mut edit);
+            out.push(edit);
+        } else {
+            out.extend(splice::lines(self.local.text, unit.span.clone(), &new));
+        }
     }
 }
 

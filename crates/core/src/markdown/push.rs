@@ -64,13 +64,17 @@ fn protect<'n>(units: &[RemoteUnit], slots: Vec<Slot<'n>>) -> Result<Vec<Slot<'n
         let Some(unit) = units.get(at) else { continue };
         if matches!(unit.node.block, Block::Opaque(..) | Block::Empty) {
             out.push(Slot::Kept(at));
+        } else if matches!(slot, Slot::Removed(_))
+            && (unit.node.holds_opaque() || shelters_opaque(units, at))
+        {
+            // An opaque block may not lose the parent that it stands in.
+            out.push(Slot::Kept(at));
+        } else if unit.node.holds_opaque() {
+            return Err("the changed block holds one that only the backend has".to_owned());
         } else if unit.frozen {
             return Err(
                 "the changed block holds a signed link, which differs with every read".to_owned()
             );
-        } else if matches!(slot, Slot::Removed(_)) && shelters_opaque(units, at) {
-            // An opaque block may not lose the parent that it stands in.
-            out.push(Slot::Kept(at));
         } else {
             out.push(slot);
         }

@@ -1,6 +1,96 @@
 //! Tables in tags, which both grammars of Notion have: what stands in them beside the text stays.
 
+use std::ops::Range;
+
+use super::block::Block;
+use super::html::Tag;
 use super::inline::Inline;
+
+/// A row of a table.
+struct Row {
+    cells: Vec<Inline>,
+    span: Range<usize>,
+    /// All cells are `<th>`.
+    is_header: bool,
+}
+
+/// The blocks of a table with their lines, counted from the one with its tag. Nothing for a table without cells,
+/// or with rows that share a line: no row of it could be replaced by itself.
+pub(super) fn blocks(
+    raw: &str,
+    tag: &Tag<'_>,
+    parse: fn(&str) -> Inline,
+) -> Option<Vec<(Block, Range<usize>)>> {
+    let rows = rows(raw, parse);
+    let has_header = match tag.attribute("header-row") {
+        Some(value) => value == "true",
+        None => rows.first().is_some_and(|row| row.is_header),
+    };
+    let columns = rows.iter().map(|row| row.cells.len()).max().filter(|columns| *columns > 0)?;
+    let close = raw.matches('\n').count();
+    let mut out = Vec::with_capacity(rows.len() + 1);
+    let (mut at, mut line) = (0, 0);
+    let mut line_of = |offset: usize| {
+        line += raw.get(at..offset).unwrap_or_default().matches('\n').count();
+        at = offset;
+        line
+    };
+    let mut header = None;
+    let mut head_end = close;
+    // Where the lines of the row before end.
+    let mut end = 1;
+    for (n, mut row) in rows.into_iter().enumerate() {
+        let lines = line_of(row.span.start)..line_of(row.span.end) + 1;
+        if lines.start < end || lines.end > close {
+            return None;
+        }
+        end = lines.end;
+        row.cells.resize(columns, Inline::default());
+        if n == 0 && has_header {
+            header = Some(row.cells).filter(|cells| cells.iter().any(|cell| !cell.is_empty()));
+            head_end = lines.end;
+        } else {
+            head_end = head_end.min(lines.start);
+            out.push((Block::Row(row.cells), lines));
+        }
+    }
+    out.insert(0, (Block::Table(header, columns), 0..head_end));
+    out.push((Block::TableEnd, close..close + 1));
+    Some(out)
+}
+
+fn rows(raw: &str, parse: fn(&str) -> Inline) -> Vec<Row> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    while let Some(start) = raw.get(at..).and_then(|rest| rest.find("<tr")).map(|n| at + n) {
+        let len = raw.get(start..).and_then(|rest| rest.find("</tr>")).map(|n| n + "</tr>".len());
+        let Some(end) = len.map(|len| start + len) else { break };
+        let row = raw.get(start..end).unwrap_or_default();
+        out.push(Row {
+            cells: cells(row, parse),
+            span: start..end,
+            is_header: row.contains("<th") && !row.contains("<td"),
+        });
+        at = end;
+    }
+    out
+}
+
+fn cells(row: &str, parse: fn(&str) -> Inline) -> Vec<Inline> {
+    let mut out = Vec::new();
+    let mut rest = row;
+    while let Some(tail) = rest.find("<t").and_then(|at| rest.get(at..)) {
+        let Some(tag) = Tag::at(tail).filter(|tag| matches!(tag.name, "td" | "th")) else {
+            rest = tail.get(2..).unwrap_or_default();
+            continue;
+        };
+        let closing = format!("</{}>", tag.name);
+        let Some(end) = tail.find(&closing) else { break };
+        out.push(parse(tail.get(tag.len..end).unwrap_or_default().trim()));
+        rest = tail.get(end + closing.len()..).unwrap_or_default();
+    }
+    out
+}
 
 /// The lines before the first row: the table's own tag, its columns.
 pub(super) fn head(source: &str) -> Vec<&str> {
@@ -34,7 +124,7 @@ fn tags(source: &str) -> Vec<(&str, &str)> {
     let mut out = Vec::new();
     let mut rest = source;
     while let Some(tail) = rest.find("<t").and_then(|at| rest.get(at..)) {
-        let tag = super::html::Tag::at(tail)
+        let tag = Tag::at(tail)
             .filter(|tag| matches!(tag.name, "tr" | "td" | "th"))
             .and_then(|tag| tail.get(..tag.len));
         rest = tail.get(tag.map_or(2, str::len)..).unwrap_or_default();

@@ -37,9 +37,9 @@ pub(super) fn holds_signed(text: &str) -> bool {
     })
 }
 
-/// A target as it can stand between parentheses in both grammars.
+/// A target as it can stand between parentheses in both grammars, also in the cell of a table.
 pub(super) fn encoded(target: &str) -> Cow<'_, str> {
-    if !target.bytes().any(|byte| matches!(byte, b'\\' | b'(' | b')' | b'[' | b']')) {
+    if !target.bytes().any(|byte| matches!(byte, b'\\' | b'(' | b')' | b'[' | b']' | b'|')) {
         return Cow::Borrowed(target);
     }
     let mut out = String::with_capacity(target.len() + 4);
@@ -50,10 +50,27 @@ pub(super) fn encoded(target: &str) -> Cow<'_, str> {
             ')' => out.push_str("%29"),
             '[' => out.push_str("%5B"),
             ']' => out.push_str("%5D"),
+            '|' => out.push_str("%7C"),
             c => out.push(c),
         }
     }
     Cow::Owned(out)
+}
+
+/// A target as it can stand between parentheses where entities are read.
+pub(super) fn without_entities(target: &str) -> String {
+    let mut out = String::with_capacity(target.len());
+    for (n, part) in target.split('&').enumerate() {
+        if n > 0 {
+            let name = part.split_once(';').map(|(name, _)| name);
+            let entity = name.is_some_and(|name| {
+                !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'#')
+            });
+            out.push_str(if entity { "&amp;" } else { "&" });
+        }
+        out.push_str(part);
+    }
+    out
 }
 
 /// Hosts of Notion's pages.
@@ -171,5 +188,17 @@ mod tests {
     fn brackets_are_encoded_and_do_not_count() {
         assert_eq!(encoded("https://a.b/c_(d)[e]"), "https://a.b/c_%28d%29%5Be%5D");
         assert_eq!(canonical("https://a.b/x]"), canonical("https://a.b/x%5D"));
+        assert_eq!(encoded("https://a.b/x|y"), "https://a.b/x%7Cy");
+    }
+
+    #[test]
+    fn what_looks_like_an_entity_is_none() {
+        for (target, written) in [
+            ("https://a.b/?x=1&y=2", "https://a.b/?x=1&y=2"),
+            ("https://a.b/?x=1&copy;=2&", "https://a.b/?x=1&amp;copy;=2&"),
+            ("https://a.b/?x&#38;y&z=;", "https://a.b/?x&amp;#38;y&z=;"),
+        ] {
+            assert_eq!(without_entities(target), written);
+        }
     }
 }

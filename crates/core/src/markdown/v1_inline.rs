@@ -21,6 +21,7 @@ pub(super) fn parse(source: &str) -> Inline {
 
 /// Reads the title of a `<summary>` of a file, which is HTML.
 pub(super) fn parse_html(source: &str, links: Option<&Links>) -> Inline {
+    let plain = |text: &str| text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
     let mut runs: Vec<Run> = Vec::new();
     let mut marks = Marks::default();
     let mut tags = TagMarks::default();
@@ -28,8 +29,7 @@ pub(super) fn parse_html(source: &str, links: Option<&Links>) -> Inline {
     while !rest.is_empty() {
         let next = rest.find('<').unwrap_or(rest.len());
         let (text, tail) = rest.split_at(next);
-        let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-        runs.push(Run { piece: Piece::Text(text), marks: marks.clone() });
+        runs.push(Run { piece: Piece::Text(plain(text)), marks: marks.clone() });
         let Some(tag) = Tag::at(tail) else {
             let skip = tail.chars().next().map_or(0, char::len_utf8);
             let (literal, after) = tail.split_at(skip);
@@ -43,8 +43,7 @@ pub(super) fn parse_html(source: &str, links: Option<&Links>) -> Inline {
             && !tag.closing
             && let Some((code, after)) = after.split_once("</code>")
         {
-            let code = code.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-            runs.push(Run { piece: Piece::Code(code), marks: marks.clone() });
+            runs.push(Run { piece: Piece::Code(plain(code)), marks: marks.clone() });
             rest = after;
             continue;
         }
@@ -52,6 +51,12 @@ pub(super) fn parse_html(source: &str, links: Option<&Links>) -> Inline {
             Effect::Mark => {}
             Effect::Break => runs.push(Run { piece: Piece::Break, marks: marks.clone() }),
             Effect::Atom(run) => runs.push(run),
+            Effect::Mention(close) if after.contains(&close) => {
+                let (label, after) = after.split_once(&close).unwrap_or_default();
+                let piece = html::mention(&format!("{raw}{}{close}", plain(label)));
+                runs.push(Run { piece, marks: marks.clone() });
+                rest = after;
+            }
             Effect::Literal | Effect::Mention(_) => {
                 runs.push(Run { piece: Piece::Text(raw.to_owned()), marks: marks.clone() });
             }

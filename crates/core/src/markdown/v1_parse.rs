@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::block::{Alert, Block, Marker, Node, RemoteUnit, code, paragraph};
 use super::html::Tag;
-use super::inline::Inline;
-use super::{url, v1_inline};
+use super::v2_line::is_escaped;
+use super::{table_tags, url, v1_inline};
 
 /// Containers nested deeper are opaque; recursion must end.
 const MAX_DEPTH: usize = 48;
@@ -258,49 +258,18 @@ impl<'a> Reader<'a, '_> {
         Some(Block::Toggle(title, self.nodes(summary + 1..inside.end, level)))
     }
 
-    /// A table: its tags may be on one line or on many, but rows that share a line make it one opaque block.
+    /// A table: its tags may be on one line or on many.
     fn table(&mut self, at: usize, close: usize, depth: usize, tag: &Tag<'_>) -> usize {
-        let last = self.line(close);
-        let base = self.line(at).span.start;
-        let raw = self.source.get(base..last.span.end).unwrap_or_default();
-        let rows = rows(raw, v1_inline::parse);
-        let header = tag.attribute("header-row") == Some("true");
-        let columns = rows.iter().map(|row| row.cells.len()).max().unwrap_or(0);
-        let mut own_lines: Vec<(usize, usize)> = Vec::new();
-        for row in &rows {
-            let first = self.line_of(base + row.span.start);
-            let end = self.line_of(base + row.span.end);
-            if own_lines.last().is_some_and(|(_, before)| *before >= first)
-                || first <= at
-                || end >= close
-            {
-                let name = "table".to_owned();
-                return self.push(
-                    Block::Opaque(name, url::without_signatures(raw)),
-                    depth,
-                    at..close + 1,
-                    "",
-                );
-            }
-            own_lines.push((first, end));
+        let span = self.line(at).span.start..self.line(close).span.end;
+        let raw = self.source.get(span).unwrap_or_default();
+        let blocks = table_tags::blocks(raw, tag, v1_inline::parse).unwrap_or_else(|| {
+            let name = "table".to_owned();
+            vec![(Block::Opaque(name, url::without_signatures(raw)), 0..close + 1 - at)]
+        });
+        for (block, lines) in blocks {
+            self.push(block, depth, at + lines.start..at + lines.end, "");
         }
-        let mut rows = rows.into_iter().zip(own_lines).peekable();
-        let mut head_end = rows.peek().map_or(close, |(_, (first, _))| *first);
-        let mut cells = None;
-        if header && let Some((row, (_, end))) = rows.next() {
-            head_end = end + 1;
-            cells = Some(padded(row.cells, columns))
-                .filter(|cells| cells.iter().any(|cell| !cell.is_empty()));
-        }
-        self.push(Block::Table(cells, columns), depth, at..head_end, "");
-        for (row, (first, end)) in rows {
-            self.push(Block::Row(padded(row.cells, columns)), depth, first..end + 1, "");
-        }
-        self.push(Block::TableEnd, depth, close..close + 1, "")
-    }
-
-    fn line_of(&self, offset: usize) -> usize {
-        self.lines.partition_point(|line| line.span.end < offset)
+        close + 1
     }
 
     /// The line after all that is deeper than this one.
@@ -332,8 +301,8 @@ impl<'a> Reader<'a, '_> {
         let last = self.line(lines.end.saturating_sub(1).max(lines.start));
         let span = first.span.start..last.span.end;
         let raw = self.source.get(span.clone()).unwrap_or_default();
-        let frozen = matches!(block, Block::Opaque(..)) || url::holds_signed(raw);
         let node = Node { depth, block };
+        let frozen = node.holds_opaque() || url::holds_signed(raw);
         let key = node.key();
         self.units.push(RemoteUnit {
             node,
@@ -385,7 +354,8 @@ fn image(text: &str) -> Option<Block> {
     let inner = text.strip_prefix("![")?.strip_suffix(')')?;
     let split = inner.rfind("](")?;
     let (caption, target) = (inner.get(..split)?, inner.get(split + 2..)?);
-    if !url::is_sendable(target) || target.contains(['(', ')']) || caption.contains("](") {
+    let mut ends = caption.match_indices("](").map(|(at, _)| is_escaped(caption, at));
+    if !url::is_sendable(target) || target.contains(['(', ')']) || !ends.all(|escaped| escaped) {
         return None;
     }
     Some(Block::Image(v1_inline::parse(caption), target.to_owned()))
@@ -416,52 +386,4 @@ fn split_attributes(text: &str) -> (&str, &str) {
 /// Whether a line that begins with this tag is a block of that name; Notion escapes a literal `<`.
 fn is_block_tag(tag: &Tag<'_>) -> bool {
     !tag.closing && !INLINE_TAGS.contains(&tag.name) && !tag.name.starts_with("mention-")
-}
-
-/// A row of a table in tags.
-pub(super) struct TableRow {
-    pub(super) cells: Vec<Inline>,
-    pub(super) span: Range<usize>,
-    /// All cells are `<th>`.
-    pub(super) is_header: bool,
-}
-
-/// The rows of a table in tags.
-pub(super) fn rows(raw: &str, parse: fn(&str) -> Inline) -> Vec<TableRow> {
-    let mut out = Vec::new();
-    let mut at = 0;
-    while let Some(start) = raw.get(at..).and_then(|rest| rest.find("<tr")).map(|n| at + n) {
-        let len = raw.get(start..).and_then(|rest| rest.find("</tr>")).map(|n| n + "</tr>".len());
-        let Some(end) = len.map(|len| start + len) else { break };
-        let row = raw.get(start..end).unwrap_or_default();
-        out.push(TableRow {
-            cells: cells(row, parse),
-            span: start..end,
-            is_header: row.contains("<th") && !row.contains("<td"),
-        });
-        at = end;
-    }
-    out
-}
-
-fn cells(row: &str, parse: fn(&str) -> Inline) -> Vec<Inline> {
-    let mut out = Vec::new();
-    let mut rest = row;
-    while let Some(tail) = rest.find("<t").and_then(|at| rest.get(at..)) {
-        let Some(tag) = Tag::at(tail).filter(|tag| matches!(tag.name, "td" | "th")) else {
-            rest = tail.get(2..).unwrap_or_default();
-            continue;
-        };
-        let closing = format!("</{}>", tag.name);
-        let Some(end) = tail.find(&closing) else { break };
-        out.push(parse(tail.get(tag.len..end).unwrap_or_default().trim()));
-        rest = tail.get(end + closing.len()..).unwrap_or_default();
-    }
-    out
-}
-
-/// A row with as many cells as its table has columns.
-pub(super) fn padded(mut cells: Vec<Inline>, columns: usize) -> Vec<Inline> {
-    cells.resize(columns, Inline::default());
-    cells
 }

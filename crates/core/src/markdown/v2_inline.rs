@@ -1,10 +1,13 @@
 //! Inline text of Notion's v2 grammar (notion-api.md §5.3): CommonMark with strikethrough and math, and a few tags.
 
+use std::borrow::Cow;
+
 use pulldown_cmark::{Options, Parser};
 
-use super::html;
+use super::html::{self, Tag};
 use super::inline::{Inline, Piece, Run};
 use super::local_text::{self, Found};
+use super::url;
 use super::v1_inline::{Mark, link_target, marks_of, write_code};
 
 /// Where the text stands.
@@ -35,7 +38,7 @@ pub(super) fn parse(source: &str) -> Inline {
     if joined.is_empty() {
         return Inline::default();
     }
-    let mut runs = read(&format!("{SENTINEL}{joined}")).runs;
+    let mut runs = read(&format!("{SENTINEL}{}", with_literal_labels(&joined))).runs;
     if let Some(Run { piece: Piece::Text(text), .. }) = runs.first_mut() {
         *text = text.strip_prefix(SENTINEL.trim_end()).unwrap_or(text).to_owned();
     }
@@ -52,6 +55,54 @@ fn read(line: &str) -> Found {
     let options = Options::ENABLE_STRIKETHROUGH | Options::ENABLE_MATH;
     let events: Vec<_> = Parser::new_ext(line, options).into_offset_iter().skip(1).collect();
     local_text::read(events.get(..events.len().saturating_sub(1)).unwrap_or_default(), None)
+}
+
+/// The text with the labels of its mentions escaped: they are literal, which CommonMark knows of code alone.
+fn with_literal_labels(source: &str) -> Cow<'_, str> {
+    if !source.contains("<mention") {
+        return Cow::Borrowed(source);
+    }
+    let mut out = String::with_capacity(source.len() + 8);
+    let mut rest = source;
+    while let Some(c) = rest.chars().next() {
+        let length = match c {
+            '\\' => 1 + rest.chars().nth(1).map_or(0, char::len_utf8),
+            '`' => code_length(rest),
+            '<' => match Tag::at(rest).filter(|tag| tag.name == "mention" && !tag.self_closing) {
+                Some(tag) if !tag.closing => {
+                    let (tag, tail) = rest.split_at(tag.len);
+                    let (label, tail) = tail.split_at(tail.find("</mention>").unwrap_or(0));
+                    out.push_str(tag);
+                    out.push_str(&escaped(label));
+                    rest = tail;
+                    continue;
+                }
+                _ => 1,
+            },
+            c => c.len_utf8(),
+        };
+        let (text, tail) = rest.split_at(length.min(rest.len()));
+        out.push_str(text);
+        rest = tail;
+    }
+    Cow::Owned(out)
+}
+
+/// Length of the code that a text begins with, or of its backticks where nothing closes them.
+fn code_length(text: &str) -> usize {
+    let ticks = |at: usize| {
+        text.get(at..).map_or(0, |rest| rest.bytes().take_while(|byte| *byte == b'`').count())
+    };
+    let open = ticks(0);
+    let mut at = open;
+    while let Some(found) = text.get(at..).and_then(|rest| rest.find('`')) {
+        let close = ticks(at + found);
+        at += found + close;
+        if close == open {
+            return at;
+        }
+    }
+    open
 }
 
 /// One line: a new line is a space, a hard break is a tag.
@@ -152,7 +203,7 @@ fn close(mark: &Mark, style: Style, out: &mut String) {
     match (mark, style) {
         (Mark::Link(target), _) => {
             out.push_str("](");
-            out.push_str(&link_target(target));
+            out.push_str(&url::without_entities(&link_target(target)));
             out.push(')');
         }
         (Mark::Color(_), _) => out.push_str("</span>"),

@@ -345,8 +345,8 @@ impl<'a> Reader<'a, '_> {
         attributes: &str,
     ) {
         let raw = self.source.get(span.clone()).unwrap_or_default();
-        let frozen = matches!(block, Block::Opaque(..)) || url::holds_signed(raw);
         let node = Node { depth, block };
+        let frozen = node.holds_opaque() || url::holds_signed(raw);
         let key = node.key();
         self.units.push(RemoteUnit {
             node,
@@ -356,9 +356,5 @@ impl<'a> Reader<'a, '_> {
             attributes: attributes.to_owned(),
             frozen,
         });
-    }
-
-    pub(super) fn line_of(&self, offset: usize) -> usize {
-        self.lines.partition_point(|line| line.span.end < offset)
     }
 }

@@ -8,7 +8,7 @@ use super::v1_inline::link_target;
 use super::v2_inline::{self, Place};
 use super::v2_line as syntax;
 use super::v2_parse::TAB;
-use super::{keep, table_tags};
+use super::{keep, table_tags, url};
 
 /// A whole body.
 pub(super) fn render(nodes: &[Node]) -> String {
@@ -125,7 +125,7 @@ pub(super) fn unit(
             container(open(attributes, &new), None, content, indent, &margin, out);
         }
         Block::Toggle(title, content) => {
-            let title = guard(&flow(title));
+            let title = self::title(title, source);
             container(open(attributes, "<toggle>"), Some(title), content, indent, &margin, out);
         }
         Block::Code(language, text) => {
@@ -154,7 +154,10 @@ pub(super) fn unit(
             let caption = v2_inline::render(caption, Place::TagCell);
             match with_source(attributes, target) {
                 Some(tag) => tagged(&tag, source.contains('\n'), &caption, &mut line),
-                None => line(&format!("![{caption}]({})", link_target(target))),
+                None => {
+                    let target = url::without_entities(&link_target(target));
+                    line(&format!("![{caption}]({target})"));
+                }
             }
         }
         // What only Notion has cannot be made; it is never replaced either.
@@ -167,7 +170,12 @@ fn kept(written: String, source: &str) -> String {
     keep::over(written, source, v2_inline::parse, v2_inline::escaped)
 }
 
-fn margin(indent: usize) -> String {
+/// The lines of a toggle's title that takes the place of `source`.
+pub(super) fn title(text: &Inline, source: &str) -> String {
+    guard(&kept(v2_inline::render(text, Place::Flow), source))
+}
+
+pub(super) fn margin(indent: usize) -> String {
     format!("{}{}", "\t".repeat(indent / TAB), " ".repeat(indent % TAB))
 }
 

@@ -4,10 +4,9 @@ use std::ops::Range;
 
 use super::block::{Alert, Block, Marker, paragraph};
 use super::html::Tag;
-use super::v1_parse;
 use super::v2_line as syntax;
 use super::v2_parse::{MAX_DEPTH, Reader};
-use super::{url, v2_inline};
+use super::{table_tags, url, v2_inline};
 
 /// A tag with its title.
 struct Container<'t, 'a> {
@@ -189,41 +188,14 @@ impl<'a> Reader<'a, '_> {
         Container { tag, close, title, children: text_end..close }
     }
 
-    /// A table in tags; rows that share a line make it one opaque block.
     fn table(&mut self, at: usize, close: usize, depth: usize, tag: &Tag<'a>) -> usize {
         let raw = self.raw(at..close + 1);
-        let base = self.line(at).span.start;
-        let rows = v1_parse::rows(raw, v2_inline::parse);
-        let header = match tag.attribute("header-row") {
-            Some(value) => value == "true",
-            None => rows.first().is_some_and(|row| row.is_header),
-        };
-        let columns = rows.iter().map(|row| row.cells.len()).max().unwrap_or(0);
-        let mut own_lines: Vec<(usize, usize)> = Vec::new();
-        for row in &rows {
-            let first = self.line_of(base + row.span.start);
-            let end = self.line_of(base + row.span.end);
-            let shared = own_lines.last().is_some_and(|(_, before)| *before >= first);
-            if shared || first <= at || end >= close {
-                let block = Block::Opaque("table".to_owned(), url::without_signatures(raw.trim()));
-                return self.push(block, depth, at..close + 1, "");
-            }
-            own_lines.push((first, end));
+        let blocks = table_tags::blocks(raw, tag, v2_inline::parse)
+            .unwrap_or_else(|| vec![(opaque(tag, raw.trim()), 0..close + 1 - at)]);
+        for (block, lines) in blocks {
+            self.push(block, depth, at + lines.start..at + lines.end, "");
         }
-        let mut rows = rows.into_iter().zip(own_lines).peekable();
-        let mut head_end = rows.peek().map_or(close, |(_, (first, _))| *first);
-        let mut cells = None;
-        if header && let Some((row, (_, end))) = rows.next() {
-            head_end = end + 1;
-            cells = Some(v1_parse::padded(row.cells, columns))
-                .filter(|cells| cells.iter().any(|cell| !cell.is_empty()));
-        }
-        self.push(Block::Table(cells, columns), depth, at..head_end, "");
-        for (row, (first, end)) in rows {
-            let cells = v1_parse::padded(row.cells, columns);
-            self.push(Block::Row(cells), depth, first..end + 1, "");
-        }
-        self.push(Block::TableEnd, depth, close..close + 1, "")
+        close + 1
     }
 }
 

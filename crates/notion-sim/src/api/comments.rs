@@ -100,7 +100,7 @@ pub(crate) fn list(ws: &mut Workspace, input: &Input) -> ApiResult<Value> {
 fn position(ws: &Workspace, id: &str) -> ApiResult<usize> {
     ws.comments
         .iter()
-        .position(|comment| comment.id == id && ws.visible(&comment.page))
+        .position(|comment| comment.id == id && !comment.resolved && ws.visible(&comment.page))
         .ok_or_else(|| ApiError::not_found("comment", id))
 }
 

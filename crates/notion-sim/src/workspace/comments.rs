@@ -25,6 +25,7 @@ impl Workspace {
             created_by: actor.to_owned(),
             text,
             original_deleted: false,
+            resolved: false,
         };
         self.comments.push(comment.clone());
         comment
@@ -39,12 +40,13 @@ impl Workspace {
         }
     }
 
-    /// Comments that a listing for this page or block holds, oldest first: a page's own and those whose block is
+    /// Open comments that a listing for this page or block holds, oldest first: a page's own and those whose block is
     /// gone; not those of its blocks.
     pub(crate) fn comments_of(&self, id: &str) -> Vec<&Comment> {
         let is_page = self.pages.contains_key(id);
         self.comments
             .iter()
+            .filter(|comment| !comment.resolved)
             .filter(|comment| match &comment.parent {
                 CommentParent::Page(page) => page == id,
                 CommentParent::Block(_) if is_page => {

@@ -237,11 +237,11 @@ impl Workspace {
             .unwrap_or_default()
     }
 
-    /// All comments on a page and its blocks, oldest first.
+    /// All open comments on a page and its blocks, oldest first.
     pub fn comments(&self, page: &str) -> Vec<CommentInfo> {
         self.comments
             .iter()
-            .filter(|comment| comment.page == page)
+            .filter(|comment| comment.page == page && !comment.resolved)
             .map(|comment| CommentInfo {
                 id: comment.id.clone(),
                 block: match &comment.parent {

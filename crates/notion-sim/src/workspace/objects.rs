@@ -122,6 +122,8 @@ pub(crate) struct Comment {
     pub(crate) created_by: String,
     pub(crate) text: RichText,
     pub(crate) original_deleted: bool,
+    /// Whether a person resolved its thread: the API does not show it any more.
+    pub(crate) resolved: bool,
 }
 
 /// A user.

@@ -87,6 +87,120 @@ fn one_word_in_notion_is_a_one_line_edit() {
     }
 }
 
+/// A text that comes to stand beside what only the file has does not flow together with it, and what is elsewhere
+/// in the file stays as it is written.
+#[test]
+fn what_only_the_file_has_stays_beside_a_new_text() {
+    for (file, other, wanted) in [
+        ("-\n[r]: b", "- a", "- a\n\n[r]: b"),
+        (">\n[r]: b", "> a", "> a\n\n[r]: b"),
+        ("# h\n[r]: b", "h", "h\n\n[r]: b"),
+        ("-\n[r]: b", "-\n\na", "-\n\na\n\n[r]: b"),
+        ("a\n# h\n[r]: b", "a", "a\n\n[r]: b"),
+        ("[r]: b\n[^1]: g\n*", "a\n\n*", "[r]: b\n[^1]: g\n\na\n\n*"),
+        ("[^1]: g\n# h", "h", "[^1]: g\n\nh"),
+    ] {
+        let elsewhere = "hard\nwrapped __text__\n\n";
+        for dialect in [V1, V2] {
+            // Behind a block the new text would stand before the definitions.
+            let places = if file.starts_with('[') { &[""][..] } else { &["", elsewhere] };
+            for before in places {
+                let (file, other) = (format!("{before}{file}"), format!("{before}{other}"));
+                let now = sent_in(dialect, &other);
+                let old = sent_in(dialect, &file);
+                for base in [None, Some((file.as_str(), old.as_str()))] {
+                    let result = pulled_in(dialect, base, &file, &now);
+                    assert_eq!(result, format!("{before}{wanted}"));
+                    assert_same_in(dialect, &result, &now);
+                }
+            }
+        }
+    }
+}
+
+/// A list item without text ends at a blank line, so its child needs something to stand on.
+#[test]
+fn a_child_comes_into_an_empty_item() {
+    for (file, now, wanted) in [
+        ("* a\n*\n* b", "- a\n- \n\t> c\n- b", "* a\n* <!-- -->\n\n  > c\n* b"),
+        (
+            "* a\n*  \n* b",
+            "- a\n- \n\t```sh\n\tc\n\t```\n- b",
+            "* a\n* <!-- -->\n\n  ```shell\n  c\n  ```\n* b",
+        ),
+        ("- [ ] <!-- x -->\n- b", "- [ ] \n\tc\n- b", "- [ ] <!-- x -->\n\n  c\n- b"),
+        ("*\n  > c", "- \n\td", "* <!-- -->\n\n  d"),
+    ] {
+        let (file, now) = (format!("hard\nwrap\n\n{file}\n"), format!("hard wrap\n{now}"));
+        let old = sent(&file);
+        for base in [None, Some((file.as_str(), old.as_str()))] {
+            let result = pulled(base, &file, &now);
+            assert_eq!(result, format!("hard\nwrap\n\n{wanted}\n"));
+            assert_same(&result, &now);
+        }
+    }
+}
+
+/// Blocks inside of a quote, callout or toggle keep what only Notion has, where only their neighbours change.
+#[test]
+fn what_is_inside_of_a_container_stays() {
+    for (dialect, remote) in [
+        (V1, "> top\n\tone {color=\"red\"}\n\t- WORD {color=\"blue\"}\n\t\ttwo {color=\"red\"}"),
+        (
+            V1,
+            "<callout icon=\"🎯\" color=\"gray_bg\">\n\tone {color=\"red\"}\n\n\tWORD\n\t<empty-block/>\n\t```go\n\t\tx\n\n\t```\n</callout>",
+        ),
+        (
+            V1,
+            "- a\n\t<details color=\"red\">\n\t<summary>t</summary>\n\t\tone {color=\"red\"}\n\t\t> WORD\n\t\t\ttwo {color=\"red\"}\n\t</details>",
+        ),
+        (V1, "<details>\n<summary>a WORD</summary>\n\tone {color=\"red\"}\n</details>"),
+        (V1, "> a WORD\n\tone {color=\"red\"}"),
+        (
+            V2,
+            "<callout icon=\"🎯\" color=\"gray_bg\">\n<p color=\"red\">one</p>\n\nWORD\n\n<p />\n\n- x\n</callout>",
+        ),
+        (
+            V2,
+            "- a\n\n\t<quote color=\"red\">\n\ttop\n\n\t<p color=\"red\">one</p>\n\n\t- WORD\n\t</quote>",
+        ),
+        (V2, "<toggle color=\"red\">\na WORD\n\n<p color=\"red\">one</p>\n</toggle>"),
+        (V2, "<toggle>\nt\n\n<p color=\"red\">one</p>\n\nWORD\n</toggle>"),
+    ] {
+        let file = filed_in(dialect, remote);
+        let edited = file.replacen("WORD", "other", 1);
+        for base in [None, Some((file.as_str(), remote))] {
+            let result = pushed_in(dialect, base, &edited, remote);
+            assert_eq!(result, remote.replacen("WORD", "other", 1), "{dialect:?}");
+            let gone = pushed_in(dialect, base, &file.replacen("WORD", "", 1), remote);
+            assert!(gone.contains("red"), "{gone}");
+        }
+    }
+}
+
+/// A block that only Notion has is never replaced together with the one around it.
+#[test]
+fn what_only_notion_has_inside_of_a_container_is_not_touched() {
+    let v1 = "a\n<callout>\n\tb\n\t<unknown url=\"u\" alt=\"embed\"/>\n</callout>\n> q\n\t<page url=\"u\">P</page>";
+    let v2 = "a\n\n<callout>\nb\n\n<embed source=\"u\">c</embed>\n</callout>\n\n<quote>\nq\n\n<page url=\"u\">P</page>\n</quote>";
+    for (dialect, remote) in [(V1, v1), (V2, v2)] {
+        let file = filed_in(dialect, remote);
+        for edit in [file.replace("> b", "> c"), file.replace("> q", "> c")] {
+            assert_ne!(edit, file);
+            let plan = plan_push(dialect, Some((&md(&file), remote)), &md(&edit), remote);
+            assert!(matches!(plan, Push::Impossible(_)), "{plan:?}");
+        }
+        // Alone on a page it takes what comes behind it, and nothing is written twice.
+        let alone = remote.split_once("\n<").map(|(_, rest)| format!("<{rest}")).unwrap();
+        let more = format!("{}\nmore\n", filed_in(dialect, &alone));
+        assert_eq!(plan_push(dialect, None, &md(&more), &alone), Push::Append("more".to_owned()));
+        // Around it all is free, and it goes with nothing.
+        let without = "c\n\n> [!NOTE]\n> b\n";
+        let result = pushed_in(dialect, Some((&file, remote)), without, remote);
+        assert_eq!(result, remote.replacen('a', "c", 1));
+    }
+}
+
 /// Where a word changes in Notion, the file's ways of writing stay, whatever the block is.
 #[test]
 fn a_word_changes_inside_of_any_block() {

@@ -55,6 +55,10 @@ pub(crate) enum Action {
         property: String,
         value: Value,
     },
+    /// Resolves a thread of comments.
+    Resolve {
+        discussion: String,
+    },
     AddPerson {
         name: String,
     },
@@ -194,6 +198,7 @@ pub(crate) fn perform(ws: &mut Workspace, action: &Action) -> Done<Value> {
             ws.move_to_database(page, database).map(nothing)
         }
         Action::Comment { target, text } => ws.comment(target, text).map(id),
+        Action::Resolve { discussion } => ws.resolve(discussion).map(nothing),
         Action::CommentOnWords { page, words, text } => {
             ws.comment_on_words(page, words, text).map(id)
         }

@@ -275,6 +275,21 @@ impl Workspace {
         Ok(self.add_comment(&page, parent, None, rich::plain(text), &actor).discussion)
     }
 
+    /// Resolves a thread.
+    ///
+    /// # Errors
+    /// If there is no such thread.
+    pub fn resolve(&mut self, discussion: &str) -> Done<()> {
+        let of =
+            |comment: &&mut crate::workspace::objects::Comment| comment.discussion == discussion;
+        let mut found = false;
+        for comment in self.comments.iter_mut().filter(of) {
+            comment.resolved = true;
+            found = true;
+        }
+        if found { Ok(()) } else { Err(no("thread", discussion)) }
+    }
+
     /// Comments on some words of a page: they get an anchor that Markdown shows as `discussion-urls`. Gives the id
     /// of the new thread.
     ///
