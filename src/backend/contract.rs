@@ -11,9 +11,9 @@ use agent_sync_core::model::{Properties, Value};
 use regex::Regex;
 use secrecy::SecretString;
 
-use super::database::Database;
+use super::database::{Database, DatabaseStore};
 use super::{Backend, BackendError, Life, Place, Presence, WriteGate, notion};
-use crate::state::{DatabaseStore, StateError, Store};
+use crate::state::{StateError, Store};
 use crate::testing::postgres::Server;
 
 struct Open;

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::config::BackendConfig;
-use crate::state::{DatabaseStore, Store};
+use crate::state::Store;
 
 #[cfg(test)]
 mod contract;
@@ -516,6 +516,6 @@ fn with_store(database: database::Database, share: &[String], auto_init: bool) -
         backend: database.clone(),
         shared: share.iter().cloned().collect(),
         auto_init,
-        store: Some(Arc::new(DatabaseStore::new(database))),
+        store: Some(Arc::new(database::DatabaseStore::new(database))),
     }
 }

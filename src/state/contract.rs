@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::memory::MemoryStore;
-use super::{DatabaseStore, GitStore, GithubStore, Snapshot, StateError, Store};
-use crate::backend::database::Database;
+use super::{GitStore, GithubStore, Snapshot, StateError, Store};
+use crate::backend::database::{Database, DatabaseStore};
 use crate::github::{Client, Context, Tuning};
 use crate::repo::git::testing::TestRepo;
 use crate::testing::github::{BOT, GitHub, REPOSITORY};

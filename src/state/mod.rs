@@ -8,13 +8,11 @@ use jiff::Timestamp;
 
 #[cfg(test)]
 mod contract;
-pub mod database;
 pub mod git;
 pub mod github;
 #[cfg(test)]
 pub(crate) mod memory;
 
-pub use database::DatabaseStore;
 pub use git::GitStore;
 pub use github::GithubStore;
 

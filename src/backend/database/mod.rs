@@ -18,7 +18,10 @@ mod postgres;
 mod queue;
 mod row;
 mod sqlite;
+mod store;
 mod tls;
+
+pub use store::DatabaseStore;
 
 use engine::{Commit, Engine, Opened, Row, Rows, SCHEMA, Trouble, Want};
 use queue::Queue;

@@ -704,7 +704,7 @@ async fn record(
         "INSERT INTO {schema}.links SELECT l.* FROM {schema}.artifacts a, \
          {schema}.artifact_links(a.uid, a.kind, a.id, a.properties) l WHERE a.deleted_at IS NULL",
     ]
-    .map(|text| sql(text));
+    .map(sql);
     let params: [&[Param<'_>]; 5] = [&kinds, &gone, &new, &[], &[]];
     for (text, params) in texts.iter().zip(params) {
         answer(client.query_typed(text, params)).await?;

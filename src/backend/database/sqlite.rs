@@ -477,8 +477,7 @@ impl Engine for Sqlite {
         let quoted = format!("\"{}\"", name.replace('"', "\"\""));
         self.read(move |connection| {
             let mut statement = connection.prepare(&format!("SELECT * FROM {quoted}"))?;
-            let columns: Vec<String> =
-                statement.column_names().into_iter().map(str::to_owned).collect();
+            let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
             let rows = statement.query_map([], |row| {
                 let mut out = serde_json::Map::new();
                 for (n, column) in columns.iter().enumerate() {

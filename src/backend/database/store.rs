@@ -7,12 +7,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{
+use super::Database;
+use super::engine::{Commit, FIRST, Trouble};
+use crate::state::{
     FORMAT_PATH, LeaseCommit, LogEntry, Snapshot, StateError, Store, check_format, check_path,
     whole_change,
 };
-use crate::backend::database::Database;
-use crate::backend::database::engine::{Commit, FIRST, Trouble};
 
 /// A state in the tables `sync_commits` and `sync_files`.
 pub struct DatabaseStore(Arc<Database>);
