@@ -51,7 +51,14 @@ pub enum Format {
 #[derive(Debug, Subcommand)]
 pub enum Sub {
     /// Find or create the databases of each kind
-    Init(Common),
+    Init {
+        /// What every command takes.
+        #[command(flatten)]
+        common: Common,
+        /// Take over a table of the older system: id, type, content, version, state, author
+        #[arg(long, value_name = "NAME")]
+        from_table: Option<String>,
+    },
     /// What differs, per artifact
     Status(Common),
     /// Three-way difference of one or more artifacts
@@ -251,7 +258,7 @@ impl Cli {
     /// Arguments that fit each other badly.
     pub fn request(&self, env: BTreeMap<String, String>) -> Result<Option<Request>, UsageError> {
         let (command, common) = match &self.command {
-            Sub::Init(common) => (Command::Init, Some(common)),
+            Sub::Init { common, .. } => (Command::Init, Some(common)),
             // What an event asks for begins with knowing what differs.
             Sub::Status(common) | Sub::Auto(common) => (Command::Status, Some(common)),
             Sub::Diff(common) => (Command::Diff, Some(common)),
@@ -303,6 +310,7 @@ impl Cli {
             artifacts: Vec::new(),
             allow: Allow::default(),
             any_branch: false,
+            from_table: None,
             dry_run: false,
             full: false,
             state_ref: self.state_ref.clone(),
@@ -316,6 +324,9 @@ impl Cli {
         if let Sub::Resolve { place, .. } | Sub::Relabel { place, .. } = &self.command {
             request.backends.clone_from(&place.backend);
             request.dry_run = place.dry_run;
+        }
+        if let Sub::Init { from_table, .. } = &self.command {
+            request.from_table.clone_from(from_table);
         }
         if let Some(common) = common {
             request.backends.clone_from(&common.backend);
@@ -355,7 +366,7 @@ impl Cli {
                 return Ok(Some(common.fail_on.map_or(FailOn::default(), Into::into)));
             }
             Sub::Janitor { .. } => return Ok(Some(self.janitor_fail_on())),
-            Sub::Init(common)
+            Sub::Init { common, .. }
             | Sub::Status(common)
             | Sub::Diff(common)
             | Sub::Pull(common)

@@ -208,7 +208,7 @@ impl Inputs {
         }
         match &mut cli.command {
             Sub::Auto(common)
-            | Sub::Init(common)
+            | Sub::Init { common, .. }
             | Sub::Status(common)
             | Sub::Diff(common)
             | Sub::Pull(common)

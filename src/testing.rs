@@ -11,3 +11,6 @@ pub(crate) mod github;
 #[allow(clippy::unwrap_used, unreachable_pub, reason = "a test fails where it cannot go on")]
 #[path = "../tests/common/npm.rs"]
 mod npm;
+
+#[path = "../tests/common/postgres.rs"]
+pub(crate) mod postgres;

@@ -1,12 +1,13 @@
 //! What the engine knows of a place where artifacts live. It knows no backend by name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use agent_sync_core::kind::Kind;
 use agent_sync_core::markdown::{Dialect, Hunk};
-use agent_sync_core::model::{Properties, Value};
+use agent_sync_core::model::{Key, Properties, Value};
 use agent_sync_core::schema::{Change, Design, Obstacle, Table};
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -16,6 +17,9 @@ use serde::{Deserialize, Serialize};
 use crate::config::BackendConfig;
 use crate::state::Store;
 
+#[cfg(test)]
+mod contract;
+pub mod database;
 pub mod notion;
 
 /// Asked right before every request that writes: the lease must be held long enough (rule 11) and the run not
@@ -156,8 +160,10 @@ pub struct RemotePage {
     /// are known options, else raw. Relations are page ids. People are addresses, or `user:<id>` where none can be
     /// read, or `other:<id>` for bots and groups; files are addresses, or `file:<name>` where they were uploaded. What the backend cut (25) was completed.
     pub properties: Properties,
-    /// Last edit, cut to the minute by the backend.
+    /// Last edit of the body, by the backend's clock, cut to its minute.
     pub edited: Timestamp,
+    /// Last edit by the calendar, where that clock counts something else.
+    pub edited_at: Option<Timestamp>,
     /// Who edited last.
     pub edited_by: Option<String>,
     /// Creation, cut to the minute.
@@ -166,6 +172,8 @@ pub struct RemotePage {
     pub created_by: Option<String>,
     /// Whether it lives.
     pub life: Life,
+    /// Why it cannot be synced as it is: the rest of a sentence about it, without a period.
+    pub broken: Option<String>,
 }
 
 /// Answer to a listing.
@@ -297,6 +305,22 @@ pub trait Backend: Send + Sync {
 
     /// Grammar of its bodies.
     fn dialect(&self) -> Dialect;
+
+    /// Whether what is written takes effect with the next commit of the backend's own store, all or nothing: until
+    /// then it is only queued, and its answers are foretold. Then no intents are needed (rule 16).
+    fn transactional(&self) -> bool {
+        false
+    }
+
+    /// Whether it computes properties (formulas, times, users). Otherwise it holds none, and says nothing by that.
+    fn computes(&self) -> bool {
+        true
+    }
+
+    /// Calls that are worth being under way at once.
+    fn width(&self) -> usize {
+        16
+    }
 
     /// How long after an unanswered create the object may still appear (rule 12).
     fn settle_time(&self) -> std::time::Duration;
@@ -456,6 +480,14 @@ pub trait Backend: Send + Sync {
         None
     }
 
+    /// Makes a page for each artifact in a table of the older system that has none yet. Gives these artifacts.
+    async fn adopt(&self, _kinds: &[&Kind], table: &str) -> Result<Vec<Key>, BackendError> {
+        Err(BackendError::Refused {
+            message: format!("{} has no table {table:?} to be taken over.", self.label()),
+            remedy: "Name a database with `--backend`.".to_owned(),
+        })
+    }
+
     /// How to show the environment on a page of its own, where that is possible.
     fn overview(&self) -> Option<&dyn Overview> {
         None
@@ -516,15 +548,43 @@ pub struct Connected {
     pub store: Option<Arc<dyn Store>>,
 }
 
-/// Sets up a configured backend; sends nothing. `None` for a type that this version cannot sync.
+/// How long another program's lock on a database file is waited for.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Sets up a configured backend of the repository at `root`; sends nothing. `None` for a type that this version cannot
+/// sync.
 ///
 /// # Errors
-/// [`BackendError::NoCredentials`] without a token, [`BackendError::Refused`] for an id that is none.
+/// [`BackendError::NoCredentials`] for a missing token or address, [`BackendError::Refused`] for one that is none.
 pub fn connect(
     config: &BackendConfig,
+    root: &Path,
     env: &BTreeMap<String, String>,
 ) -> Result<Option<Connected>, BackendError> {
-    let BackendConfig::Notion(notion) = config else { return Ok(None) };
+    let notion = match config {
+        BackendConfig::Notion(notion) => notion,
+        BackendConfig::Sqlite { name, path, share } => {
+            let database = database::Database::sqlite(name, root.join(path), BUSY);
+            // A file that is not there is a new, empty backend to be filled.
+            return Ok(Some(with_store(database, share, true)));
+        }
+        BackendConfig::Postgres { name, url_env, schema, share } => {
+            let Some(url) = env.get(url_env).map(|url| url.trim()).filter(|url| !url.is_empty())
+            else {
+                return Err(BackendError::NoCredentials {
+                    message: format!("There is no connection URL for the database `{name}`."),
+                    remedy: format!("Set {url_env} to it: postgres://user:password@host/database."),
+                });
+            };
+            let database = database::Database::postgres(name, url, schema).map_err(|reason| {
+                BackendError::Refused {
+                    message: format!("{url_env} cannot be used. {reason}"),
+                    remedy: "It is like postgres://user:password@host/database.".to_owned(),
+                }
+            })?;
+            return Ok(Some(with_store(database, share, false)));
+        }
+    };
     let Some(token) = env.get("NOTION_TOKEN") else {
         return Err(BackendError::NoCredentials {
             message: "There is no Notion token.".to_owned(),
@@ -558,4 +618,14 @@ pub fn connect(
         auto_init: notion.auto_init,
         store: None,
     }))
+}
+
+fn with_store(database: database::Database, share: &[String], auto_init: bool) -> Connected {
+    let database = Arc::new(database);
+    Connected {
+        backend: database.clone(),
+        shared: share.iter().cloned().collect(),
+        auto_init,
+        store: Some(Arc::new(database::DatabaseStore::new(database))),
+    }
 }

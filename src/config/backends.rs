@@ -67,7 +67,7 @@ pub(super) fn backends(
                 (page.as_deref(), notions == 1),
                 faults,
             )),
-            BackendFile::Sqlite { path } => {
+            BackendFile::Sqlite { path, share } => {
                 if path.trim().is_empty() {
                     fault(
                         faults,
@@ -76,9 +76,10 @@ pub(super) fn backends(
                         "Name a file.",
                     );
                 }
-                BackendConfig::Sqlite { name: name.clone(), path: path.clone() }
+                let share = shared(name, share.as_deref(), kinds, faults);
+                BackendConfig::Sqlite { name: name.clone(), path: path.clone(), share }
             }
-            BackendFile::Postgres { url_env, schema } => {
+            BackendFile::Postgres { url_env, schema, share } => {
                 let schema = schema.clone().unwrap_or_else(|| "agent_sync".to_owned());
                 if !is_identifier(url_env) {
                     fault(
@@ -97,11 +98,35 @@ pub(super) fn backends(
                         "Use at most 63 letters, digits and `_`.",
                     );
                 }
-                BackendConfig::Postgres { name: name.clone(), url_env: url_env.clone(), schema }
+                let share = shared(name, share.as_deref(), kinds, faults);
+                let (name, url_env) = (name.clone(), url_env.clone());
+                BackendConfig::Postgres { name, url_env, schema, share }
             }
         });
     }
     backends
+}
+
+/// The kinds that a database keeps, without repetition.
+fn shared(
+    name: &str,
+    share: Option<&[String]>,
+    kinds: &Kinds,
+    faults: &mut Vec<Fault>,
+) -> Vec<String> {
+    let usual: Vec<String> = SHARED.iter().map(|kind| (*kind).to_owned()).collect();
+    for kind in share.unwrap_or_default().iter().filter(|kind| !kinds.contains_key(*kind)) {
+        let meant = nearest(kind, kinds.keys().map(String::as_str));
+        let hint = meant.map_or_else(
+            || format!("Configured are {}.", kinds.keys().cloned().collect::<Vec<_>>().join(", ")),
+            |meant| format!("Did you mean `{meant}`?"),
+        );
+        let message = format!("There is no kind `{kind}`.");
+        fault(faults, &["backends", name, "share"], &message, &hint);
+    }
+    let mut seen = BTreeSet::new();
+    let wanted = share.unwrap_or(&usual).iter();
+    wanted.filter(|kind| kinds.contains_key(*kind) && seen.insert(*kind)).cloned().collect()
 }
 
 /// `environment` is NOTION_PARENT_PAGE_ID and whether it stands above the file: it does for the only Notion

@@ -147,6 +147,8 @@ pub(super) enum BackendFile {
     Sqlite {
         /// The file, relative to the repository.
         path: String,
+        /// Kinds that are kept there. Default: story, plan, adr and runbook.
+        share: Option<Vec<String>>,
     },
     /// PostgreSQL, Supabase among it.
     Postgres {
@@ -154,6 +156,8 @@ pub(super) enum BackendFile {
         url_env: String,
         /// Schema of the tables. Default: agent_sync.
         schema: Option<String>,
+        /// Kinds that are kept there. Default: story, plan, adr and runbook.
+        share: Option<Vec<String>>,
     },
 }
 

@@ -64,6 +64,8 @@ pub enum BackendConfig {
         name: String,
         /// The file, relative to the repository.
         path: String,
+        /// Kinds that are kept there.
+        share: Vec<String>,
     },
     /// PostgreSQL.
     Postgres {
@@ -73,6 +75,8 @@ pub enum BackendConfig {
         url_env: String,
         /// Schema of the tables.
         schema: String,
+        /// Kinds that are kept there.
+        share: Vec<String>,
     },
 }
 

@@ -777,7 +777,8 @@ impl Book {
         let nothing = quiet == self.stored_meta
             && self.records == self.stored_records
             && !self.precious
-            && !intended;
+            && !intended
+            && !self.store.pending();
         if nothing {
             return Ok(false);
         }

@@ -25,9 +25,6 @@ pub(super) use body::write;
 /// Writes between two commits of the state (rule 16).
 const BATCH: usize = 50;
 
-/// Jobs under way at once.
-const WIDTH: usize = 16;
-
 /// What came of an artifact's task.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outcome {

@@ -328,7 +328,7 @@ fn connect<'a>(
     let (mut parts, mut missing) = (Vec::new(), Vec::new());
     for config in chosen.iter().copied() {
         let asked = !session.request.backends.is_empty() || chosen.len() == 1;
-        match crate::backend::connect(config, &session.request.env) {
+        match crate::backend::connect(config, session.git.root(), &session.request.env) {
             Ok(None) => {
                 let message = format!(
                     "The backend `{}` is of a type that this version cannot sync yet; it was left out.",

@@ -21,7 +21,29 @@ pub(super) async fn init(turn: &mut Turn<'_>) -> Result<(), RunError> {
     let identity = turn.backend.identity().await?;
     if let Some(stop) = databases(turn, &identity).await? {
         turn.report.stopped = Some(stop);
+        return Ok(());
     }
+    adopt(turn).await
+}
+
+/// Takes over a table of the older system, where one is named.
+async fn adopt(turn: &mut Turn<'_>) -> Result<(), RunError> {
+    let request = turn.session.request;
+    let Some(table) = request.from_table.as_deref().filter(|_| !request.dry_run) else {
+        return Ok(());
+    };
+    let kinds: Vec<&Kind> = turn.kinds.values().collect();
+    for key in turn.backend.adopt(&kinds, table).await? {
+        turn.report.artifacts.push(ArtifactReport {
+            backend: turn.backend.name().to_owned(),
+            kind: key.kind,
+            id: key.id,
+            action: "adopt-row".to_owned(),
+            ..ArtifactReport::default()
+        });
+    }
+    let message = turn.message(&format!("init: took over the table {table:?}"));
+    turn.commit(&message).await?;
     Ok(())
 }
 

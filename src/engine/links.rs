@@ -32,6 +32,8 @@ pub(super) struct Paths {
     /// The artifacts of `pending` by path.
     pending_at: BTreeMap<String, Key>,
     site: Arc<Site>,
+    /// Whether the backend keeps links as they are written.
+    as_written: bool,
 }
 
 impl Paths {
@@ -40,10 +42,10 @@ impl Paths {
         tree: &Tree,
         web: Option<&Web>,
         book: &Book,
-        backend: &str,
+        backend: &dyn Backend,
         takes_part: impl Fn(&Key) -> bool,
     ) -> Self {
-        let records = book.records.values().filter(|record| record.backend == backend);
+        let records = book.records.values().filter(|record| record.backend == backend.name());
         let others = records
             .filter(|record| !takes_part(&record.key))
             .filter_map(|record| Some((record.key.clone(), record.path.clone()?)));
@@ -56,6 +58,7 @@ impl Paths {
             planned: BTreeMap::new(),
             pending_at: BTreeMap::new(),
             site: Arc::new(Site::new(None, |_| None)),
+            as_written: backend.dialect().keeps_links(),
         }
     }
 }
@@ -74,7 +77,8 @@ impl World {
         let mut site = Site::new(paths.web.clone(), move |path| match doomed.contains(path) {
             true => None,
             false => tree.entry(path),
-        });
+        })
+        .as_written(paths.as_written);
         for (key, page) in self.page_of.iter().filter(|(key, _)| !paths.doomed.contains(key)) {
             if let Some(path) = self.path_of(key) {
                 site.add_page(path, page);

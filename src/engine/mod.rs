@@ -79,6 +79,8 @@ pub struct Request {
     pub allow: Allow,
     /// Whether push and sync may run off the default branch.
     pub any_branch: bool,
+    /// A table of the older system that `init` takes over.
+    pub from_table: Option<String>,
     /// Plan, print, write nothing.
     pub dry_run: bool,
     /// Compare everything.
@@ -257,7 +259,9 @@ impl From<StateError> for RunError {
     fn from(error: StateError) -> Self {
         match error {
             StateError::Moved => Self::Moved,
-            StateError::Refused { .. } => Self::Refused(error.to_string()),
+            StateError::Refused { .. } | StateError::Denied { .. } => {
+                Self::Refused(error.to_string())
+            }
             StateError::Unavailable { .. } => Self::Unavailable(error.to_string()),
             StateError::NewerFormat { .. } | StateError::Corrupt { .. } => {
                 Self::Usage(error.to_string())

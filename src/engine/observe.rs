@@ -33,9 +33,6 @@ mod trace;
 pub(super) use compare::body_content;
 pub(super) use stretches::{local_contents, nameless, synced_properties};
 
-/// Reads under way at once. High enough that latency is not the limit; the client has a cap of its own.
-const READS: usize = 16;
-
 /// A body of a page as known now.
 #[derive(Clone, Debug)]
 pub struct RemoteBody {
@@ -206,6 +203,8 @@ pub(super) struct World {
     pub made: BTreeMap<Key, String>,
     /// What the links of the files need.
     pub paths: Paths,
+    /// Whether the backend computes properties; see [`Backend::computes`].
+    pub computes: bool,
     /// Pages whose body is another one than their time stamps say; found where every body is read.
     pub hidden: BTreeSet<Key>,
 }
@@ -332,9 +331,10 @@ pub(super) async fn observe(mut eyes: Eyes<'_>) -> Result<World, RunError> {
         questions: BTreeMap::new(),
         made: BTreeMap::new(),
         hidden: BTreeSet::new(),
-        paths: Paths::new(eyes.tree, eyes.web, eyes.book, eyes.backend.name(), |key| {
+        paths: Paths::new(eyes.tree, eyes.web, eyes.book, eyes.backend, |key| {
             eyes.kinds.contains_key(&key.kind)
         }),
+        computes: eyes.backend.computes(),
     };
     let mut pages = list(&eyes, &mut world).await?;
     let by_name = named::follow(&eyes, &mut world, &mut pages).await?;

@@ -319,7 +319,7 @@ impl ConflictReport {
                 format!("{backend} and {file} both changed the body of {key}. {remedy}")
             }
         };
-        let edited = artifact.page.as_ref().map(|page| page.edited);
+        let edited = artifact.page.as_ref().map(|page| page.edited_at.unwrap_or(page.edited));
         Self {
             backend: name.to_owned(),
             label: backend.to_owned(),

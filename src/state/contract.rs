@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use super::memory::MemoryStore;
 use super::{GitStore, GithubStore, Snapshot, StateError, Store};
+use crate::backend::database::{Database, DatabaseStore};
 use crate::github::{Client, Context, Tuning};
 use crate::repo::git::testing::TestRepo;
 use crate::testing::github::{BOT, GitHub, REPOSITORY};
+use crate::testing::postgres::Server;
 
 type Change = BTreeMap<String, Option<Vec<u8>>>;
 
@@ -19,18 +21,31 @@ struct Pair {
     /// What must live as long as the stores.
     _repos: Vec<TestRepo>,
     _github: Option<GitHub>,
+    _folder: Option<tempfile::TempDir>,
 }
 
 fn memory() -> Pair {
     let store = MemoryStore::default();
-    Pair { one: Arc::new(store.clone()), two: Arc::new(store), _repos: Vec::new(), _github: None }
+    Pair {
+        one: Arc::new(store.clone()),
+        two: Arc::new(store),
+        _repos: Vec::new(),
+        _github: None,
+        _folder: None,
+    }
 }
 
 /// Two processes in one repository without a remote.
 async fn local() -> Pair {
     let repo = TestRepo::new();
     let store = GitStore::new(repo.open().await, "refs/agent-sync/state", None).unwrap();
-    Pair { one: Arc::new(store.clone()), two: Arc::new(store), _repos: vec![repo], _github: None }
+    Pair {
+        one: Arc::new(store.clone()),
+        two: Arc::new(store),
+        _repos: vec![repo],
+        _github: None,
+        _folder: None,
+    }
 }
 
 /// Two processes in one clone.
@@ -53,14 +68,42 @@ async fn clones() -> Pair {
         two: store_in(&two).await,
         _repos: vec![bare, one, two],
         _github: None,
+        _folder: None,
     }
+}
+
+/// Two processes that share a file of SQLite.
+async fn sqlite() -> Pair {
+    let folder = tempfile::TempDir::new().unwrap();
+    let store = || -> Arc<dyn Store> {
+        let path = folder.path().join("artifacts.db");
+        let database = Database::sqlite("cache", path, Duration::from_secs(5));
+        Arc::new(DatabaseStore::new(Arc::new(database)))
+    };
+    let (one, two) = (store(), store());
+    Pair { one, two, _repos: Vec::new(), _github: None, _folder: Some(folder) }
+}
+
+/// Two connections to a database of PostgreSQL.
+async fn postgres() -> Pair {
+    let url = tokio::task::spawn_blocking(|| {
+        let server = Server::shared();
+        server.url(&server.database())
+    });
+    let url = url.await.unwrap();
+    let database = || Database::postgres("team", &url, "agent_sync").unwrap();
+    // The tables are made by `init`.
+    database().engine().init(&BTreeMap::new(), &[]).await.unwrap();
+    let store = || -> Arc<dyn Store> { Arc::new(DatabaseStore::new(Arc::new(database()))) };
+    let (one, two) = (store(), store());
+    Pair { one, two, _repos: Vec::new(), _github: None, _folder: None }
 }
 
 /// Two jobs that share a repository at GitHub.
 async fn github() -> Pair {
     let github = tokio::task::spawn_blocking(GitHub::start).await.unwrap();
     let (one, two) = (store_at(&github), store_at(&github));
-    Pair { one, two, _repos: Vec::new(), _github: Some(github) }
+    Pair { one, two, _repos: Vec::new(), _github: Some(github), _folder: None }
 }
 
 fn store_at(github: &GitHub) -> Arc<dyn Store> {
@@ -321,6 +364,8 @@ macro_rules! suite {
         mod one_repository { $(#[tokio::test] async fn $test() { super::$test(super::local().await).await; })* }
         mod one_clone { $(#[tokio::test] async fn $test() { super::$test(super::one_clone().await).await; })* }
         mod two_jobs { $(#[tokio::test(flavor = "multi_thread")] async fn $test() { super::$test(super::github().await).await; })* }
+        mod one_file { $(#[tokio::test(flavor = "multi_thread")] async fn $test() { super::$test(super::sqlite().await).await; })* }
+        mod one_server { $(#[tokio::test(flavor = "multi_thread")] async fn $test() { super::$test(super::postgres().await).await; })* }
         mod two_clones { $(#[tokio::test] async fn $test() { super::$test(super::clones().await).await; })* }
     };
 }

@@ -39,6 +39,12 @@ pub enum StateError {
         /// The ref.
         reference: String,
     },
+    /// The database does not let us (exit 3).
+    #[error("{message}")]
+    Denied {
+        /// What it says and what to do; sentences.
+        message: String,
+    },
     /// The remote cannot be reached or gave no clear answer; a write may have taken effect (exit 4).
     #[error("the state cannot be reached now: {message}")]
     Unavailable {
@@ -143,6 +149,11 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StateError::InvalidPath`] or a failure.
     async fn list(&self, at: &Snapshot, dir: &str) -> Result<Vec<String>, StateError>;
+
+    /// Whether the next commit writes something that is no part of the state: what a backend has queued.
+    fn pending(&self) -> bool {
+        false
+    }
 
     /// Makes the next state: the parent's files with these written (`Some`) or removed (`None`). All or nothing,
     /// and only if the ref still is at `parent`. The first one gets its `format` file here.

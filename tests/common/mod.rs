@@ -6,9 +6,11 @@
     reason = "a test fails where it cannot go on, and each binary uses its own part"
 )]
 
+pub mod database;
 pub mod github;
 pub mod image;
 pub mod npm;
+pub mod postgres;
 pub mod scenario;
 
 use std::collections::BTreeMap;
@@ -459,6 +461,13 @@ impl Repo<'_> {
     #[track_caller]
     pub fn init(&self) {
         self.run(&["init"]).expect(0);
+    }
+
+    /// init and a first sync, with success.
+    #[track_caller]
+    pub fn run_init_and_sync(&self) {
+        self.init();
+        self.run(&["sync"]).expect(0);
     }
 
     /// The state's commit here.

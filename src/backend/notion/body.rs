@@ -13,7 +13,8 @@ impl Notion {
     /// Grammar of every body that is read or written; sent each time, since Notion's default will change.
     pub(super) fn markdown_version(&self) -> &'static str {
         match self.dialect {
-            Dialect::NotionV1 => "v1",
+            // Not one of Notion's grammars; its oldest one is.
+            Dialect::NotionV1 | Dialect::Markdown => "v1",
             Dialect::NotionV2 => "v2",
         }
     }

@@ -120,10 +120,12 @@ fn frame<'a>(
         id: None,
         properties: Properties::new(),
         edited: time("last_edited_time")?,
+        edited_at: None,
         edited_by: user("last_edited_by"),
         created: time("created_time")?,
         created_by: user("created_by"),
         life: life(place, object, origin),
+        broken: None,
     };
     Some((page, values))
 }

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::prepare::{intended, local_value, prepare, relations, resolve, waves};
-use super::{BATCH, Executed, Hands, WIDTH, trouble};
-use crate::backend::BackendError;
+use super::{BATCH, Executed, Hands, trouble};
+use crate::backend::{Backend, BackendError};
 use crate::engine::book::{Intent, Record};
 use crate::engine::observe::World;
 use crate::engine::remote::{BodyJob, BodyWrite, Done, Job, Sender, Verb};
@@ -58,7 +58,7 @@ pub(super) async fn remote(
     for key in &early {
         jobs.extend(links::second(hands.book, hands.backend, hands.world, key).await?);
     }
-    for batch in jobs.chunks(BATCH) {
+    for batch in jobs.chunks(batch(hands.backend)) {
         if executed.stop.is_some() {
             break;
         }
@@ -95,7 +95,7 @@ async fn in_waves(
     let awaited: BTreeMap<Key, BTreeSet<Key>> = awaited.collect();
     let mut unanswered: Vec<(Job, Instant)> = Vec::new();
     for wave in waves(hands.world, &awaited, jobs) {
-        for batch in wave.chunks(BATCH) {
+        for batch in wave.chunks(batch(hands.backend)) {
             if executed.stop.is_some() {
                 break;
             }
@@ -199,6 +199,11 @@ struct Count {
     total: usize,
 }
 
+/// Writes between two commits of the state.
+fn batch(backend: &dyn Backend) -> usize {
+    if backend.transactional() { usize::MAX } else { BATCH }
+}
+
 async fn send_batch(
     hands: &mut Hands<'_>,
     jobs: Vec<Job>,
@@ -210,7 +215,7 @@ async fn send_batch(
         return Ok(());
     }
     let backend = hands.backend;
-    for job in &jobs {
+    for job in jobs.iter().filter(|_| !backend.transactional()) {
         let hunks = match job.body.as_ref().map(|body| &body.write) {
             Some(BodyWrite::Edit(hunks)) => hunks.clone(),
             _ => Vec::new(),
@@ -235,7 +240,10 @@ async fn send_batch(
             at: backend.now().unwrap_or_default(),
         });
     }
-    hands.book.commit(hands.run, &partial("what is about to be written", hands.run)).await?;
+    // What is only queued needs no trace: either all of it takes effect, with its base, or nothing.
+    if !backend.transactional() {
+        hands.book.commit(hands.run, &partial("what is about to be written", hands.run)).await?;
+    }
     let sender = Sender { backend, bot: hands.bot.clone() };
     let (world, progress) = (&*hands.world, hands.progress);
     let results: Vec<(Job, Done, Instant)> = stream::iter(jobs.into_iter().map(|job| {
@@ -250,7 +258,7 @@ async fn send_batch(
             (job, done, Instant::now())
         }
     }))
-    .buffer_unordered(WIDTH)
+    .buffer_unordered(backend.width())
     .inspect(|_| {
         sent.done += 1;
         progress.at(Phase::Sending, sent.done, sent.total);

@@ -14,7 +14,7 @@ use super::identify::{classified, identity_changes};
 use super::named::freeze;
 use super::stretches::{Remote, remote_value, stretches, synced_properties};
 use super::trace::{follow, recover};
-use super::{Artifact, Eyes, LocalFile, READS, RemoteBody, World, finding, settled};
+use super::{Artifact, Eyes, LocalFile, RemoteBody, World, finding, settled};
 use crate::backend::{BackendError, Life, Presence};
 use crate::engine::book::{Book, Intent, Record, Seen, stretch_name, text_id};
 use crate::engine::{Phase, RunError, links};
@@ -72,7 +72,7 @@ pub(super) async fn compare(
         };
         Ok::<_, BackendError>((key, read))
     }))
-    .buffer_unordered(READS)
+    .buffer_unordered(eyes.backend.width())
     .inspect(|_| {
         read += 1;
         eyes.progress.at(Phase::Reading, read, total);

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use regex::Regex;
 
 use super::named::away;
-use super::{Artifact, Eyes, Listed, READS, Unnamed, World, finding};
+use super::{Artifact, Eyes, Listed, Unnamed, World, finding};
 use crate::backend::{BackendError, Life, Presence, RemotePage};
 use crate::engine::resolve::Question;
 use crate::engine::template::leave_out;
@@ -45,7 +45,7 @@ pub(super) async fn list(
     let (mut listed, total) = (0, eyes.places.len());
     eyes.progress.at(Phase::Listing, listed, total);
     let listings: Vec<_> = stream::iter(jobs)
-        .buffer_unordered(READS)
+        .buffer_unordered(eyes.backend.width())
         .inspect(|_| {
             listed += 1;
             eyes.progress.at(Phase::Listing, listed, total);
@@ -91,6 +91,26 @@ pub(super) async fn identify(
         let whole_id = Regex::new(&format!("^(?:{})$", kind.id_pattern)).ok();
         let mut by_id: BTreeMap<String, Vec<RemotePage>> = BTreeMap::new();
         for page in pages {
+            let knows = known.get(page.page.as_str()).copied();
+            // What was deleted before anybody knew it is nobody's news.
+            if page.life == Life::Trashed && knows.is_none() {
+                continue;
+            }
+            if let Some(reason) = &page.broken {
+                let key = page.id.as_ref().map(|id| Key::new(&kind_name, id.clone()));
+                let key = knows.cloned().or(key);
+                world.findings.push(finding(
+                    "unreadable-page",
+                    Severity::Error,
+                    key.as_ref(),
+                    None,
+                    Some(&page.url),
+                    format!("The page cannot be read: {reason}. It is left alone."),
+                    "Correct it there.",
+                ));
+                blocked.extend(key);
+                continue;
+            }
             match page.id.clone() {
                 Some(id) if whole_id.as_ref().is_some_and(|pattern| pattern.is_match(&id)) => {
                     by_id.entry(id).or_default().push(page);
@@ -124,7 +144,10 @@ pub(super) async fn identify(
                 }
             }
         }
-        for (id, pages) in by_id {
+        for (id, mut pages) in by_id {
+            if pages.iter().any(|page| page.life != Life::Trashed) {
+                pages.retain(|page| page.life != Life::Trashed);
+            }
             let key = Key::new(&kind_name, id);
             if pages.len() > 1 {
                 let urls: Vec<_> = pages.iter().map(|page| page.url.as_str()).collect();
@@ -174,7 +197,10 @@ pub(super) async fn identify(
                 world.page_of.insert(key.clone(), page.page.clone());
                 world.key_of.insert(page.page.clone(), key.clone());
                 let artifact = artifacts.entry(key.clone()).or_insert_with(|| Artifact::new(&key));
-                artifact.presence = RemotePresence::Present;
+                artifact.presence = match page.life {
+                    Life::Trashed => RemotePresence::Trashed,
+                    _ => RemotePresence::Present,
+                };
                 artifact.page = Some(page);
             }
         }
@@ -300,7 +326,7 @@ async fn classify(
             let presence = eyes.backend.page(kind, place, &page).await?;
             Ok::<_, BackendError>((key, url, presence))
         }))
-        .buffer_unordered(READS)
+        .buffer_unordered(eyes.backend.width())
         .try_collect()
         .await?;
     for (key, url, presence) in answers {

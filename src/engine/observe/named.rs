@@ -7,7 +7,7 @@ use agent_sync_core::plan::Existence;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::identify::classified;
-use super::{Artifact, Eyes, READS, World, finding};
+use super::{Artifact, Eyes, World, finding};
 use crate::backend::{BackendError, Life, Presence, RemotePage};
 use crate::engine::RunError;
 use crate::engine::relabel::{Claim, Relabel};
@@ -250,7 +250,7 @@ async fn look(eyes: &Eyes<'_>, names: Vec<&Name>) -> Result<Vec<(Key, Presence)>
             Ok::<_, BackendError>((name.key.clone(), presence))
         })
     });
-    Ok(stream::iter(jobs).buffer_unordered(READS).try_collect().await?)
+    Ok(stream::iter(jobs).buffer_unordered(eyes.backend.width()).try_collect().await?)
 }
 
 /// Puts the named pages that are away beside their files (rule 7).

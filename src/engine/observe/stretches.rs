@@ -73,6 +73,8 @@ pub(super) fn remote_value(
         {
             Remote::Ours
         }
+        // What it cannot hold it says nothing about.
+        (r#type, None) if r#type.is_read_only() && !world.computes => Remote::Ours,
         (r#type, Some(value)) if r#type.has_options() && property.is_closed() => {
             let known = match &value {
                 Value::Text(text) => property.option_of_local(text).is_some(),

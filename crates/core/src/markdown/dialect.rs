@@ -1,7 +1,7 @@
 //! What the grammars of the backends have in common: one way in for all that reads or writes a body.
 
-use super::block::{Block, Node, RemoteUnit};
-use super::{inside, keep, v1_parse, v1_render, v2_parse, v2_render};
+use super::block::{Block, Marker, Node, RemoteUnit};
+use super::{inside, keep, local_render, plain, v1_parse, v1_render, v2_parse, v2_render};
 
 /// Grammar of a backend's bodies.
 ///
@@ -14,6 +14,8 @@ pub enum Dialect {
     NotionV1,
     /// Notion's "Notion-flavored Markdown".
     NotionV2,
+    /// Markdown as files have it, with its links as they are written.
+    Markdown,
 }
 
 /// How the blocks around a new one are written, where a grammar has two ways.
@@ -31,6 +33,7 @@ impl Dialect {
         match self {
             Self::NotionV1 => v1_parse::parse(text),
             Self::NotionV2 => v2_parse::parse(text),
+            Self::Markdown => plain::parse(text),
         }
     }
 
@@ -39,6 +42,7 @@ impl Dialect {
         match self {
             Self::NotionV1 => v1_render::render(nodes),
             Self::NotionV2 => v2_render::render(nodes),
+            Self::Markdown => plain::render(nodes),
         }
     }
 
@@ -60,6 +64,13 @@ impl Dialect {
         match self {
             Self::NotionV1 => v1_render::unit(node, indent, like, &mut out),
             Self::NotionV2 => v2_render::unit(node, indent, like, form, &mut out),
+            Self::Markdown => {
+                let marker = match node.block {
+                    Block::Item(Marker::Number, _) => "1.",
+                    _ => "-",
+                };
+                local_render::write_block(&node.block, &" ".repeat(indent), marker, None, &mut out);
+            }
         }
         let out = out.strip_suffix('\n').unwrap_or(&out).to_owned();
         match (like, &node.block) {
@@ -76,6 +87,11 @@ impl Dialect {
         match self {
             Self::NotionV1 => "\n",
             Self::NotionV2 => v2_render::separator(before, after),
+            Self::Markdown => match local_render::separator(before, after, false).len() {
+                0 => "",
+                1 => "\n",
+                _ => "\n\n",
+            },
         }
     }
 
@@ -83,7 +99,7 @@ impl Dialect {
     pub(super) fn end_gap(self, body: &str) -> &'static str {
         match self {
             _ if body.is_empty() => "",
-            Self::NotionV2 if !body.ends_with("\n\n") => {
+            Self::NotionV2 | Self::Markdown if !body.ends_with("\n\n") => {
                 if body.ends_with('\n') {
                     "\n"
                 } else {
@@ -100,7 +116,13 @@ impl Dialect {
         match self {
             Self::NotionV1 => 1,
             Self::NotionV2 => v2_parse::TAB,
+            Self::Markdown => 2,
         }
+    }
+
+    /// Whether the links of a file stay in it as they are written.
+    pub fn keeps_links(self) -> bool {
+        self == Self::Markdown
     }
 
     /// Whether children of a block that is no list item are set apart by their indentation alone.

@@ -91,13 +91,15 @@ fn tags(dialect: Dialect, unit: &RemoteUnit, lines: &[&str], node: &Node) -> Opt
         margin: match dialect {
             Dialect::NotionV1 => "\t".repeat(unit.indent + 1),
             Dialect::NotionV2 => margin(unit.indent),
+            // Written as into a file; see `plain`.
+            Dialect::Markdown => return None,
         },
     };
     let (Block::Toggle(was, _), Block::Toggle(is, _)) = (&unit.node.block, &node.block) else {
         return Some(frame);
     };
     let title_end = match dialect {
-        Dialect::NotionV1 => 2,
+        Dialect::NotionV1 | Dialect::Markdown => 2,
         Dialect::NotionV2 => {
             let goes_on =
                 |line: &&&str| !line.trim().is_empty() && !v2_line::interrupts(line.trim());

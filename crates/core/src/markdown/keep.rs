@@ -32,6 +32,8 @@ pub(super) fn over_blocks(written: String, source: &str, dialect: Dialect) -> St
     let escape = match dialect {
         Dialect::NotionV1 => v1_inline::escaped,
         Dialect::NotionV2 => v2_inline::escaped,
+        // What a file holds and what the store holds are the same.
+        Dialect::Markdown => return written,
     };
     let with_equations = equations(written.clone(), source, escape);
     let written = if same(&with_equations, &written) { with_equations } else { written };

@@ -46,6 +46,8 @@ pub struct Site {
     pending: BTreeSet<String>,
     web: Option<Web>,
     look: Look,
+    /// The backend keeps targets as they are written.
+    as_written: bool,
 }
 
 impl fmt::Debug for Site {
@@ -61,7 +63,12 @@ impl Site {
         look: impl Fn(&str) -> Option<Entry> + Send + Sync + 'static,
     ) -> Self {
         let (pages, paths, pending) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { pages, paths, pending, web, look: Arc::new(look) }
+        Self { pages, paths, pending, web, look: Arc::new(look), as_written: false }
+    }
+
+    /// The same for a backend that keeps the targets of links as they are written ([`super::Dialect::keeps_links`]).
+    pub fn as_written(self, as_written: bool) -> Self {
+        Self { as_written, ..self }
     }
 
     /// The file at `path` has this page. Ids that are none of Notion's are passed over.
@@ -141,6 +148,12 @@ impl Links {
             found.get_or_insert(path);
         }
         let Some(path) = found else { return Fate::NoPath };
+        if self.site.as_written {
+            return match self.is_known(&path) {
+                true => Fate::NoAddress,
+                false => Fate::Missing(path),
+            };
+        }
         if !image && !parts.path.ends_with('/') {
             if let Some(page) = self.site.pages.get(&path) {
                 let fragment = tail(parts.fragment);
@@ -199,6 +212,9 @@ impl Links {
 
     /// What stands in the file for an address; `None` for the address itself.
     pub fn to_local(&self, address: &str, image: bool) -> Option<String> {
+        if self.site.as_written {
+            return None;
+        }
         if let Some((id, fragment)) = url::page_of(address) {
             let path = self.site.paths.get(&id)?;
             return Some(format!("{}{fragment}", self.relative(path)));

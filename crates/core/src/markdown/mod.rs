@@ -32,6 +32,7 @@ mod local_parse;
 mod local_render;
 mod local_text;
 mod merge;
+mod plain;
 mod pull;
 mod push;
 mod relink;
@@ -231,6 +232,9 @@ pub fn remote_is_empty(dialect: Dialect, text: &str) -> bool {
 
 /// The whole body as it is sent for a new page.
 pub fn render_remote(local: &Local<'_>, dialect: Dialect) -> String {
+    if let Some(text) = as_it_is(local, dialect) {
+        return text;
+    }
     let nodes: Vec<Node> = local_units(local).into_iter().map(|unit| unit.node).collect();
     dialect.render(&nodes)
 }
@@ -238,9 +242,17 @@ pub fn render_remote(local: &Local<'_>, dialect: Dialect) -> String {
 /// The whole body as [`render_remote`] wrote it when a body was made from it that came back as `remote`: links that
 /// lead elsewhere since are as they were.
 pub fn render_agreed(local: &Local<'_>, dialect: Dialect, remote: &str) -> String {
+    if let Some(text) = as_it_is(local, dialect) {
+        return text;
+    }
     let units = relink::as_agreed(local_units(local), &remote_units(dialect, remote), local.links);
     let nodes: Vec<Node> = units.into_iter().map(|unit| unit.node).collect();
     dialect.render(&nodes)
+}
+
+/// The text of a body for a store that keeps it as it is.
+fn as_it_is(local: &Local<'_>, dialect: Dialect) -> Option<String> {
+    if dialect == Dialect::Markdown { plain::kept(local) } else { None }
 }
 
 /// The whole body as it stands in a new file: LF, with a final newline unless it is empty.
@@ -253,6 +265,7 @@ pub fn render_local(
     let units = remote_units(dialect, remote);
     let mut out = match format {
         Format::Yaml => yaml::text(&units),
+        Format::Markdown if dialect == Dialect::Markdown => plain::filed(remote),
         Format::Markdown => {
             let as_links = |node: Node| match links {
                 Some(links) => relink::without_mentions(&node, links, None),
@@ -300,8 +313,16 @@ pub fn plan_push(
         return Push::Nothing;
     }
     if !target.iter().any(|unit| unit.node.counts()) {
+        if let Some(text) = as_it_is(local, dialect).filter(|_| remote.trim().is_empty()) {
+            return if text.is_empty() { Push::Nothing } else { Push::Append(text) };
+        }
         let nodes: Vec<Node> = new.into_iter().map(|unit| unit.node).collect();
         return append(dialect, &nodes);
+    }
+    if let (Dialect::Markdown, Some((base_local, _))) = (dialect, base)
+        && let Some(hunks) = plain::push(base_local, local, remote)
+    {
+        return Push::Edit(hunks);
     }
     match align::transfer(&steps, &link, &new, shown.len()) {
         Ok(slots) => push_slots(dialect, remote, &target, slots, &labels),
@@ -402,6 +423,11 @@ pub fn plan_pull(
             yaml::text(&remote_units(dialect, base_remote)) == yaml::text(&new)
         });
         return if unchanged { Vec::new() } else { yaml::edits(local, &yaml::text(&new)) };
+    }
+    if let (Dialect::Markdown, Some((_, base_remote))) = (dialect, base)
+        && let Some(edits) = plain::pull(base_remote, local, remote)
+    {
+        return edits;
     }
     new.retain(is_visible);
     let target = local_units(local);

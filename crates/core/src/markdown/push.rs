@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::align::Slot;
 use super::block::{Block, Keyed, Node, RemoteUnit};
 use super::dialect::Form;
-use super::{Dialect, Hunk};
+use super::{Dialect, Hunk, plain};
 
 /// Why a change cannot be written.
 pub(super) type Reason = String;
@@ -19,6 +19,9 @@ pub(super) fn hunks(
 ) -> Result<Vec<Hunk>, Reason> {
     let slots = protect(units, slots)?;
     let wanted = expected(units, &slots);
+    if dialect == Dialect::Markdown {
+        return plain::hunks(text, &slots, &|hunks| yields(dialect, text, hunks, &wanted));
+    }
     let hunks = attempt(dialect, text, units, &slots, false)?;
     if yields(dialect, text, &hunks, &wanted) {
         return Ok(hunks);

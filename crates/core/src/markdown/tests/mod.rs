@@ -6,12 +6,14 @@ mod answers;
 mod constructs;
 mod laws;
 mod links;
+mod plain;
 mod relink;
 mod surgery;
 mod v2;
 
 const V1: Dialect = Dialect::NotionV1;
 const V2: Dialect = Dialect::NotionV2;
+const MD: Dialect = Dialect::Markdown;
 
 fn md(text: &str) -> Local<'_> {
     Local { text, excluded: &[], format: Format::Markdown, links: None }
