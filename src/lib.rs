@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod github;
+pub mod hex;
 mod http;
 pub mod inputs;
 pub mod janitor;

@@ -188,15 +188,16 @@ fn first_push() {
 fn init_into_an_empty_page_and_again() {
     let lab = Lab::new();
     let repo = lab.repo("repo");
-    // Who we are, what is under the page, and for each database its creation, its relations or ids, its three views
+    // Who we are, what is under the page (once more for the page about the environment, which is made), and for each
+    // database its creation, its relations or ids, its three views
     // and what the last of them needs: the columns are read and two are made.
-    costs(&lab, &repo, &["init"], 2 + (2 + 3 + 3) * D);
+    costs(&lab, &repo, &["init"], 4 + (2 + 3 + 3) * D);
     // Each database and its data source.
     costs(&lab, &repo, &["init"], 1 + 2 * D);
     assert_eq!(lab.writes(), 0);
-    // Without state: what is under the page, two to find each database and two to look at it, and its four views.
+    // Without state: what is under the page, once more and whose it is, two to find each database and two to look at it, and its four views.
     repo.git(&["update-ref", "-d", "refs/agent-sync/state"]);
-    costs(&lab, &repo, &["init"], 2 + (2 + 2 + 1 + 4) * D);
+    costs(&lab, &repo, &["init"], 4 + (2 + 2 + 1 + 4) * D);
     assert_eq!(lab.writes(), 0);
     // With a template row: none while its file is as it was.
     repo.write(".agent/templates/story.md", "# {id}: {title}\n\n## Problem\n\nWords.\n");

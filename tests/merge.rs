@@ -239,7 +239,7 @@ fn a_text_merged_by_hand_to_the_same_on_both_sides_is_agreed() {
     lab.minutes(2);
     lab.sim.reset_requests();
     repo.run(&["sync"]).expect(0);
-    assert_eq!(lab.writes(), 0);
+    assert_eq!(lab.document_writes(), 0);
 }
 
 #[test]

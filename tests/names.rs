@@ -88,7 +88,7 @@ fn rule_17_one_conflict_is_answered_by_its_fingerprint() {
     repo.run(&["resolve", &body(1), "--keep", "local"]).expect(0);
     // The beginning is enough where it is clear, in any case.
     repo.run(&["resolve", &body(2)[..8].to_uppercase(), "--keep", "remote"]).expect(0);
-    assert_eq!(lab.writes(), 0);
+    assert_eq!(lab.document_writes(), 0);
     let run = sync(&lab, &repo, 1);
     assert_eq!(fingerprints(&run).len(), 2, "{run:?}");
     assert!(lab.body("Stories", "INFRA-1").contains("By a commit."));
@@ -748,7 +748,8 @@ fn rule_8_a_deletion_against_an_edit_is_a_conflict_with_two_answers() {
         }
         repo.publish("changes");
         let run = sync(&lab, &repo, 1);
-        assert_eq!((run.actions(), lab.writes()), (vec!["story/INFRA-1 conflict".to_owned()], 0));
+        let actions = vec!["story/INFRA-1 conflict".to_owned()];
+        assert_eq!((run.actions(), lab.document_writes()), (actions, 0));
         let open = fingerprints(&run);
         assert_eq!(
             fingerprints(&sync(&lab, &repo, 1)),

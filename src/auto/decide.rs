@@ -2,18 +2,21 @@
 //! default branch. Whether a person may write here is asked of the API each time; whatever a payload says of itself
 //! decides nothing.
 
+use std::collections::BTreeMap;
+
 use super::check::{self, is_sticky};
-use super::{Done, Job, head, issue};
+use super::{Done, Job, configuration, head, issue};
+use crate::config::Config;
 use crate::engine::{self, Command, Keep, RunError};
 use crate::github::event;
 use crate::report::Report;
-use crate::report::github::{Asked, Reply, answers, asked, reply};
+use crate::report::github::{Asked, NOTION, Reply, answers, asked, reply};
 
 /// What somebody asks for.
 #[derive(Default)]
 struct Wish {
-    /// Targets and what stays.
-    answers: Vec<(String, Keep)>,
+    /// Targets and what stays, by the backend that was named.
+    answers: BTreeMap<Option<String>, Vec<(String, Keep)>>,
     /// Whether the person saw versions that may be outdated.
     lenient: bool,
     /// What is said to them, where something of it cannot be done.
@@ -184,29 +187,45 @@ async fn record(
         };
         return Ok(Err(Box::new(ignored(job, why))));
     }
-    let mut request = job.request.clone();
-    request.command = Command::Resolve { answers: wish.answers, lenient: wish.lenient };
-    // A decision writes nothing that a branch holds.
-    request.any_branch = true;
-    request.by = Some(place.by.to_owned());
-    let resolved = engine::run(&request, job.progress).await;
-    if let Some(error) = &resolved.stopped {
-        let why = error.to_string();
-        answer(job, place, &reply(Reply::Failed { why: &why }), "confused").await?;
-        return Ok(Err(Box::new(Done::plain(resolved, job.scene.clone()))));
+    let mut notices = Vec::new();
+    for (backend, answers) in wish.answers {
+        let mut request = job.request.clone();
+        request.command = Command::Resolve { answers, lenient: wish.lenient };
+        // A decision writes nothing that a branch holds.
+        request.any_branch = true;
+        request.by = Some(place.by.to_owned());
+        let config = configuration(&job.request);
+        let is_meant = |name: &String| {
+            let known = |config: Config| config.backends.iter().any(|one| one.name() == name);
+            name != NOTION || config.is_some_and(known)
+        };
+        if let Some(name) = backend.filter(is_meant) {
+            request.backends = vec![name];
+        }
+        let resolved = engine::run(&request, job.progress).await;
+        if let Some(error) = &resolved.stopped {
+            let why = error.to_string();
+            answer(job, place, &reply(Reply::Failed { why: &why }), "confused").await?;
+            return Ok(Err(Box::new(Done::plain(resolved, job.scene.clone()))));
+        }
+        notices.extend(resolved.notices);
     }
     if let (true, Some(comment)) = (commanded, place.comment) {
         job.client.react(comment, "+1").await?;
     }
-    Ok(Ok(resolved.notices))
+    Ok(Ok(notices))
 }
 
 /// What the commands of a comment ask for.
 fn commanded(body: &str) -> Wish {
     match asked(body) {
         Ok(asked) => {
-            let of = |one: Asked| one.targets.into_iter().map(move |target| (target, one.keep));
-            Wish { answers: asked.into_iter().flat_map(of).collect(), ..Wish::default() }
+            let mut answers: BTreeMap<Option<String>, Vec<(String, Keep)>> = BTreeMap::new();
+            for Asked { keep, backend, targets } in asked {
+                let of = answers.entry(backend).or_default();
+                of.extend(targets.into_iter().map(|target| (target, keep)));
+            }
+            Wish { answers, ..Wish::default() }
         }
         Err(why) => Wish { reply: Some(why), ..Wish::default() },
     }
@@ -219,7 +238,11 @@ fn ticked(body: &str) -> Wish {
     };
     let ambiguous = (!found.ambiguous.is_empty())
         .then(|| reply(Reply::Ambiguous { conflicts: &found.ambiguous }));
-    Wish { answers: found.chosen, lenient: true, reply: ambiguous }
+    let answers = match found.chosen.is_empty() {
+        true => BTreeMap::new(),
+        false => BTreeMap::from([(None, found.chosen)]),
+    };
+    Wish { answers, lenient: true, reply: ambiguous }
 }
 
 /// Answers a person: the same answer to the same comment is given once.
@@ -230,7 +253,7 @@ async fn answer(
     reaction: &str,
 ) -> Result<(), RunError> {
     job.learn().await?;
-    let digest: String = crate::repo::digest(text.as_bytes()).chars().take(16).collect();
+    let digest: String = crate::hex::digest(text.as_bytes()).chars().take(16).collect();
     let mark = format!("<!-- agent-sync:reply {} {digest} -->", place.comment.unwrap_or(0));
     let body = format!("{text}\n\n{mark}");
     let there = job

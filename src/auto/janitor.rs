@@ -61,7 +61,7 @@ async fn tell(job: &mut Job<'_>, report: &Report) -> Result<(), GithubError> {
             // Before the body, which then knows them; by its key it is not said twice after a crash in between.
             let prints: BTreeSet<String> = new.iter().map(|one| one.fingerprint()).collect();
             let prints: Vec<String> = prints.into_iter().collect();
-            let digest = crate::repo::digest(prints.join(" ").as_bytes());
+            let digest = crate::hex::digest(prints.join(" ").as_bytes());
             let key = format!("{KEY}-{}", digest.get(..16).unwrap_or_default());
             let text = texts::news(&new, &scene, &key);
             keep(job, Place::Comment(issue.id), &key, Wish::Say(text)).await?;

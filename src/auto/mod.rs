@@ -85,7 +85,9 @@ pub async fn run(
     };
     let event = told.as_ref().map_or(Event::Other, |told| told.event.clone());
     let default_branch = match &event {
-        Event::Push { .. } => configured_branch(&request),
+        Event::Push { .. } => {
+            configuration(&request).and_then(|config| config.repository.default_branch)
+        }
         _ => None,
     };
     let default_branch = default_branch.or_else(|| told.and_then(|told| told.default_branch));
@@ -137,13 +139,16 @@ pub async fn run(
     }
 }
 
-/// The default branch that the checkout's configuration names, as far as it can be read: the run itself says what is
-/// wrong with it. It counts for the run as well, so whoever pushes another name to a branch gains nothing by it here.
-fn configured_branch(request: &Request) -> Option<String> {
+/// The configuration of a request, as far as it can be read: the run itself says what is wrong with it. The default
+/// branch that the checkout's names counts for the run as well, so whoever pushes another name to a branch gains nothing
+/// by it here.
+fn configuration(request: &Request) -> Option<Config> {
     let env = |name: &str| request.env.get(name).cloned();
+    if let Some((file, text)) = &request.config_text {
+        return Config::parse(file.clone(), text, &env).ok();
+    }
     let root = clone_at(&request.directory).unwrap_or_else(|| request.directory.clone());
-    let config = Config::load(&root, request.config.as_deref(), &env).ok()?;
-    config.repository.default_branch
+    Config::load(&root, request.config.as_deref(), &env).ok()
 }
 
 /// Whether a command changes files that the default branch is to get.

@@ -551,8 +551,7 @@ pub struct Connected {
 /// How long another program's lock on a database file is waited for.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Sets up a configured backend of the repository at `root`; sends nothing. `None` for a type that this version cannot
-/// sync.
+/// Sets up a configured backend of the repository at `root`; sends nothing.
 ///
 /// # Errors
 /// [`BackendError::NoCredentials`] for a missing token or address, [`BackendError::Refused`] for one that is none.
@@ -560,13 +559,13 @@ pub fn connect(
     config: &BackendConfig,
     root: &Path,
     env: &BTreeMap<String, String>,
-) -> Result<Option<Connected>, BackendError> {
+) -> Result<Connected, BackendError> {
     let notion = match config {
         BackendConfig::Notion(notion) => notion,
         BackendConfig::Sqlite { name, path, share } => {
             let database = database::Database::sqlite(name, root.join(path), BUSY);
             // A file that is not there is a new, empty backend to be filled.
-            return Ok(Some(with_store(database, share, true)));
+            return Ok(with_store(database, share, true));
         }
         BackendConfig::Postgres { name, url_env, schema, share } => {
             let Some(url) = env.get(url_env).map(|url| url.trim()).filter(|url| !url.is_empty())
@@ -582,7 +581,7 @@ pub fn connect(
                     remedy: "It is like postgres://user:password@host/database.".to_owned(),
                 }
             })?;
-            return Ok(Some(with_store(database, share, false)));
+            return Ok(with_store(database, share, false));
         }
     };
     let Some(token) = env.get("NOTION_TOKEN") else {
@@ -612,12 +611,12 @@ pub fn connect(
             write_timeout: Duration::from_millis(notion.write_timeout_ms),
         },
     };
-    Ok(Some(Connected {
+    Ok(Connected {
         backend: Arc::new(notion::Notion::new(options)?),
         shared: notion.share.iter().cloned().collect(),
         auto_init: notion.auto_init,
         store: None,
-    }))
+    })
 }
 
 fn with_store(database: database::Database, share: &[String], auto_init: bool) -> Connected {

@@ -313,7 +313,7 @@ fn mapping_hash(kinds: &Kinds, backends: &[BackendConfig]) -> String {
             _ => None,
         })
         .collect();
-    crate::repo::digest(json!([1, kinds, databases]).to_string().as_bytes())
+    crate::hex::digest(json!([1, kinds, databases]).to_string().as_bytes())
 }
 
 fn source_name(source: &Source) -> Value {

@@ -26,7 +26,7 @@ use crate::state::{Snapshot, StateError, Store};
 
 /// Id of a text: its SHA-256 in lower-case hex.
 pub(super) fn text_id(text: &[u8]) -> String {
-    crate::repo::digest(text)
+    crate::hex::digest(text)
 }
 
 fn text_path(id: &str) -> String {

@@ -101,14 +101,11 @@ async fn bring(
         };
         for (print, remark) in wanted.iter().filter(|(_, remark)| remark.page == *page) {
             let is_open = |id: &String| open.iter().any(|comment| comment.id == *id);
-            match known.get_mut(print) {
-                Some(Commented { comment, .. }) => {
-                    if comment.as_ref().is_some_and(|id| !is_open(id)) {
-                        *comment = None;
-                    }
-                    continue;
+            if let Some(Commented { comment, .. }) = known.get_mut(print) {
+                if comment.as_ref().is_some_and(|id| !is_open(id)) {
+                    *comment = None;
                 }
-                None => {}
+                continue;
             }
             let comment = match ours(&open, bot, print) {
                 Some(comment) => comment,

@@ -12,6 +12,8 @@ use crate::report::{
     ENVIRONMENT_TITLE, Environment, OpenConflict, environment, environment_date, environment_mark,
 };
 
+/// How the last line of the page begins.
+const MARK: &str = "`agent-sync v1 workspace ";
 /// Hunks of one call (notion-api.md 4.8).
 const HUNKS: usize = 100;
 
@@ -44,7 +46,7 @@ struct Mark {
 
 /// Reads the mark of a page.
 fn mark(dialect: Dialect, body: &str) -> Option<Mark> {
-    let at = body.rfind("`agent-sync v1 workspace ")?;
+    let at = body.rfind(MARK)?;
     let (above, line) = body.split_at(at);
     let mut words = line.trim().trim_matches('`').split(' ');
     let mut word = |name: &str| {
@@ -76,11 +78,12 @@ fn repository<'a>(turn: &'a Turn<'_>) -> Option<&'a str> {
 ///
 /// # Errors
 /// [`RunError::Refused`]; what the backend says.
-pub(super) async fn check(turn: &Turn<'_>, identity: &Identity) -> Result<(), RunError> {
-    let Some(overview) = turn.backend.overview() else { return Ok(()) };
+pub(super) async fn check(turn: &Turn<'_>, identity: &Identity) -> Result<Make, RunError> {
+    let Some(overview) = turn.backend.overview() else { return Ok(Make::Search) };
+    let mut found = Vec::new();
     for page in overview.find(ENVIRONMENT_TITLE).await? {
-        let body = turn.backend.body(&page).await?;
-        let Some(mark) = mark(turn.backend.dialect(), &body.text) else { continue };
+        let body = turn.backend.body(&page).await?.text;
+        let Some(mark) = mark(turn.backend.dialect(), &body) else { continue };
         let ours = environment_mark(identity.workspace.as_deref(), repository(turn), "");
         let same = |name: &str, theirs: &str| {
             let own = ours.split(' ').skip_while(|word| *word != name).nth(1).unwrap_or_default();
@@ -96,13 +99,24 @@ pub(super) async fn check(turn: &Turn<'_>, identity: &Identity) -> Result<(), Ru
                 crate::report::one_line(&mark.workspace),
             )));
         }
+        found.push((page, body));
     }
-    Ok(())
+    Ok(Make::Found(found.into_iter().next()))
 }
 
-/// Brings the page up to date; `make`: also where there is none. No request where nothing about it changed, else at
-/// most 3. Trouble with it is a notice: it stands in nobody's way.
-pub(super) async fn show(turn: &mut Turn<'_>, identity: &Identity, make: bool) {
+/// Whether a page is made where the state knows none.
+pub(super) enum Make {
+    /// It is not.
+    Never,
+    /// Where there is none of that title.
+    Search,
+    /// It was looked for: the page and its body, where there is one.
+    Found(Option<(String, String)>),
+}
+
+/// Brings the page up to date. No request where nothing about it changed, else at most 3. Trouble with it is a notice: it
+/// stands in nobody's way.
+pub(super) async fn show(turn: &mut Turn<'_>, identity: &Identity, make: Make) {
     let Some(overview) = turn.backend.overview() else { return };
     if let Err(error) = bring(turn, overview, identity, make).await {
         turn.report.notices.push(format!(
@@ -116,7 +130,7 @@ async fn bring(
     turn: &mut Turn<'_>,
     overview: &dyn Overview,
     identity: &Identity,
-    make: bool,
+    make: Make,
 ) -> Result<(), BackendError> {
     let name = turn.backend.name().to_owned();
     let conflicts = turn.book.backend(&name).open.clone();
@@ -129,37 +143,30 @@ async fn bring(
     });
     let digest = text_id(content.as_bytes());
     let known = turn.book.backend(&name).shown.clone();
-    if known.as_ref().is_some_and(|shown| shown.digest == digest) || (known.is_none() && !make) {
+    let makes = !matches!(make, Make::Never);
+    if known.as_ref().is_some_and(|shown| shown.digest == digest) || known.is_none() && !makes {
         return Ok(());
     }
-    let now = turn.backend.now().unwrap_or_default();
-    let above = format!("{content}\n{}\n", environment_date(now));
-    let content = markdown::local_digest(&local(&above));
-    let mark_line =
-        environment_mark(identity.workspace.as_deref(), repository(turn), short(&content));
-    let text = format!("{above}\n{mark_line}\n");
-    let dialect = turn.backend.dialect();
-    let mut page = known.as_ref().map(|shown| shown.page.clone());
-    if page.is_none() {
-        page = overview.find(ENVIRONMENT_TITLE).await?.into_iter().next();
-    }
+    let text = whole(turn, identity, &content);
+    let (page, body) = match (known.as_ref(), make) {
+        (Some(shown), _) => (Some(shown.page.clone()), None),
+        (None, Make::Found(found)) => found.unzip(),
+        (None, _) => marked(turn, overview).await?.unzip(),
+    };
     let mut url = known.map(|shown| shown.url).unwrap_or_default();
-    let page = match page {
-        Some(page) => {
-            match update(turn, &page, &local(&text)).await {
-                // Somebody put it into the trash: it is made anew by the next `init`.
-                Err(BackendError::NotFound { .. }) if !make => return Ok(()),
-                Err(BackendError::NotFound { .. }) => {
-                    let sent = markdown::render_remote(&local(&text), dialect);
-                    let (page, address) = overview.make(ENVIRONMENT_TITLE, &sent).await?;
-                    url = address;
-                    page
-                }
-                done => done.map(|()| page)?,
-            }
-        }
+    let there = match page {
+        None => None,
+        Some(page) => match update(turn, &page, body, &content, &text).await {
+            // Somebody put it into the trash: it is made anew by the next `init`.
+            Err(BackendError::NotFound { .. }) if !makes => return Ok(()),
+            Err(BackendError::NotFound { .. }) => None,
+            done => done.map(|()| Some(page))?,
+        },
+    };
+    let page = match there {
+        Some(page) => page,
         None => {
-            let sent = markdown::render_remote(&local(&text), dialect);
+            let sent = markdown::render_remote(&local(&text), turn.backend.dialect());
             let (page, address) = overview.make(ENVIRONMENT_TITLE, &sent).await?;
             url = address;
             page
@@ -169,10 +176,50 @@ async fn bring(
     Ok(())
 }
 
-async fn update(turn: &mut Turn<'_>, page: &str, text: &Local<'_>) -> Result<(), BackendError> {
+/// The first page of that title that is one of ours, with its body.
+async fn marked(
+    turn: &Turn<'_>,
+    overview: &dyn Overview,
+) -> Result<Option<(String, String)>, BackendError> {
+    for page in overview.find(ENVIRONMENT_TITLE).await? {
+        let body = turn.backend.body(&page).await?.text;
+        if mark(turn.backend.dialect(), &body).is_some() {
+            return Ok(Some((page, body)));
+        }
+    }
+    Ok(None)
+}
+
+/// The page with its last lines.
+fn whole(turn: &Turn<'_>, identity: &Identity, content: &str) -> String {
+    let now = turn.backend.now().unwrap_or_default();
+    let above = format!("{content}\n{}\n", environment_date(now));
+    let digest = markdown::local_digest(&local(&above));
+    let mark = environment_mark(identity.workspace.as_deref(), repository(turn), short(&digest));
+    format!("{above}\n{mark}\n")
+}
+
+/// Whether a page says this already, whenever that was written.
+fn says(dialect: Dialect, body: &str, content: &str) -> bool {
+    let above = body.rfind(MARK).and_then(|at| body.get(..at)).unwrap_or(body).trim_end();
+    let date = above.lines().last().unwrap_or_default();
+    let then = format!("{content}\n{date}\n");
+    markdown::local_digest(&local(&then)) == markdown::remote_digest(dialect, above)
+}
+
+async fn update(
+    turn: &mut Turn<'_>,
+    page: &str,
+    body: Option<String>,
+    content: &str,
+    text: &str,
+) -> Result<(), BackendError> {
     let dialect = turn.backend.dialect();
-    let body = turn.backend.body(page).await?;
-    if !mark(dialect, &body.text).is_some_and(|mark| mark.untouched) {
+    let body = match body {
+        Some(body) => body,
+        None => turn.backend.body(page).await?.text,
+    };
+    if !mark(dialect, &body).is_some_and(|mark| mark.untouched) {
         turn.report.notices.push(format!(
             "The page \"{ENVIRONMENT_TITLE}\" in {} was edited by hand, so it is left as it is. Move it to the trash \
              and run `agent-sync init` to have it made anew.",
@@ -180,8 +227,11 @@ async fn update(turn: &mut Turn<'_>, page: &str, text: &Local<'_>) -> Result<(),
         ));
         return Ok(());
     }
+    if says(dialect, &body, content) {
+        return Ok(());
+    }
     // It is as a run left it, so what differs is ours to replace.
-    if let Push::Edit(hunks) = markdown::plan_push(dialect, None, text, &body.text) {
+    if let Push::Edit(hunks) = markdown::plan_push(dialect, None, &local(text), &body) {
         for hunks in hunks.chunks(HUNKS) {
             turn.backend.edit_body(page, hunks).await?;
         }

@@ -329,17 +329,7 @@ fn connect<'a>(
     for config in chosen.iter().copied() {
         let asked = !session.request.backends.is_empty() || chosen.len() == 1;
         match crate::backend::connect(config, session.git.root(), &session.request.env) {
-            Ok(None) => {
-                let message = format!(
-                    "The backend `{}` is of a type that this version cannot sync yet; it was left out.",
-                    config.name()
-                );
-                match asked {
-                    true => return Err(RunError::Usage(message)),
-                    false => report.notices.push(message),
-                }
-            }
-            Ok(Some(connected)) => parts.push(Part {
+            Ok(connected) => parts.push(Part {
                 label: connected.backend.label().to_owned(),
                 config,
                 connected,

@@ -7,8 +7,9 @@ use agent_sync_core::model::{Key, Stretch};
 use agent_sync_core::schema::Change;
 
 use super::book::{Book, stretch_name};
+use super::environment::{self, Make};
 use super::template::{self, Row};
-use super::{RunError, Turn, environment};
+use super::{RunError, Turn};
 use crate::backend::{BackendError, Identity, Place};
 use crate::report::{ArtifactReport, SchemaChange};
 
@@ -79,8 +80,9 @@ pub(super) async fn databases(
     let name = turn.backend.name().to_owned();
     let before = turn.book.backend(&name).places.clone();
     let located = turn.places().await?;
+    let mut make = Make::Search;
     if !turn.session.request.dry_run && turn.kinds.keys().any(|kind| !before.contains_key(kind)) {
-        environment::check(turn, identity).await?;
+        make = environment::check(turn, identity).await?;
     }
     // Kinds that take no part are targets of relations all the same.
     let mut places = before.clone();
@@ -138,7 +140,7 @@ pub(super) async fn databases(
     if left.is_none() {
         turn.book.meta.mapping.clone_from(&turn.session.config.mapping_hash);
     }
-    environment::show(turn, identity, true).await;
+    environment::show(turn, identity, make).await;
     let message = turn.message(&format!("init: {}", turn.report.summary()));
     turn.commit(&message).await?;
     Ok(left)

@@ -92,7 +92,7 @@ async fn tell_backend(
     }
     turn.book.meta.found = counts;
     comments::comment(turn, &identity.id, &remarks).await?;
-    environment::show(turn, identity, false).await;
+    environment::show(turn, identity, environment::Make::Never).await;
     let message = turn.message(&format!("janitor: {} found", findings.len()));
     turn.commit(&message).await?;
     Ok(())

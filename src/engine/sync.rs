@@ -7,7 +7,7 @@ use agent_sync_core::plan::{self, Conflict};
 
 use super::book::Record;
 use super::damage;
-use super::environment;
+use super::environment::{self, Make};
 use super::execute::{self, Executed, Hands};
 use super::finish::{self, Pen};
 use super::init;
@@ -200,7 +200,7 @@ async fn once(turn: &mut Turn<'_>, identity: &Identity) -> Result<(), Failure> {
     let syncs = matches!(request.command, Command::Sync | Command::Push | Command::Pull);
     if writes && syncs && request.artifacts.is_empty() && request.kinds.is_empty() {
         environment::note(turn);
-        environment::show(turn, identity, false).await;
+        environment::show(turn, identity, Make::Never).await;
     }
     if writes {
         turn.book.meta.mapping.clone_from(&turn.session.config.mapping_hash);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::client::{Call, Client, Meaning};
 use super::error::GithubError;
 use super::graph::Text;
-use crate::repo::hex;
+use crate::hex::hex;
 
 /// The line of `permissions:` for all of it.
 const CONTENTS: &str = "contents: write";

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Tree, WriteError, digest};
+use super::{Tree, WriteError};
+use crate::hex::digest;
 
 /// Files by path: their text, or `None` where they are removed.
 type Files = BTreeMap<String, Option<String>>;

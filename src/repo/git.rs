@@ -20,7 +20,7 @@ pub use oid::{BadOid, Oid};
 pub use remote::Remote;
 pub(crate) use remote::{Push, lease_ref};
 
-use super::hex;
+use crate::hex::hex;
 use command::{Call, redact};
 
 /// Why git did not do what was asked.

@@ -14,7 +14,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use agent_sync_core::markdown::Entry;
-use sha2::{Digest, Sha256};
 
 pub use hosted::{Checkout, Hosted, checked_out_commit, clone_at};
 pub(crate) use paths::is_ordinary;
@@ -198,22 +197,6 @@ fn failed(path: &str, source: io::Error) -> ReadError {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ReadError::NotFound { path },
         _ => ReadError::Io { path, source },
     }
-}
-
-/// SHA-256 in lower-case hexadecimal digits: the digest of a file.
-pub fn digest(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

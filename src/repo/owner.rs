@@ -78,7 +78,8 @@ mod tests {
     use std::os::unix::fs::{MetadataExt, chown};
 
     use super::*;
-    use crate::repo::{Tree, digest};
+    use crate::hex::digest;
+    use crate::repo::Tree;
 
     /// A tree that belongs, where we may give it away, to somebody who is not us; with that owner.
     fn foreign() -> (tempfile::TempDir, Tree, (u32, u32)) {

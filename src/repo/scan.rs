@@ -11,7 +11,8 @@ use agent_sync_core::document;
 use agent_sync_core::kind::{Format, Kind, Kinds};
 use agent_sync_core::model::{Finding, Key, Severity};
 
-use super::{ReadError, Tree, digest, paths};
+use super::{ReadError, Tree, paths};
+use crate::hex::digest;
 
 /// A file that holds an artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]

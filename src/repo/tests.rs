@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use regex::Regex;
 
 use super::*;
+use crate::hex::digest;
 
 fn kind(name: &str, folder: &str, file: &str, pattern: &str) -> Kind {
     Kind {

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::owner::{Owner, create_folders};
-use super::{ReadError, Tree, digest};
+use super::{ReadError, Tree};
+use crate::hex::digest;
 
 /// Why a file was not written or removed. It is as it was.
 #[derive(Debug, thiserror::Error)]

@@ -179,6 +179,21 @@ impl Lab {
         self.sim.requests().iter().filter(|request| request.is_write).count()
     }
 
+    /// The page about the environment, where there is one.
+    pub fn environment(&self) -> Option<String> {
+        let parent = self.sim.parent_page();
+        let pages = self.sim.workspace().subpages(&parent);
+        pages.into_iter().find(|(_, title)| title == "agent-sync").map(|(page, _)| page)
+    }
+
+    /// As [`Lab::writes`], without those to the page about the environment, which says what is in conflict.
+    pub fn document_writes(&self) -> usize {
+        let page = self.environment().unwrap_or_default();
+        let documents = |path: &str| page.is_empty() || !path.contains(&page);
+        let requests = self.sim.requests();
+        requests.iter().filter(|request| request.is_write && documents(&request.path)).count()
+    }
+
     /// Requests since the last reset.
     pub fn count(&self) -> usize {
         self.sim.requests().len()

@@ -35,8 +35,8 @@ fn a_scheduled_job_looks_at_everything_after_its_sync() {
     let world = world(CONFIG);
     let step = scheduled(&world, &["auto"]).expect(1);
     assert_eq!((&*step.outputs["outcome"], &*step.outputs["findings"]), ("findings", "2"));
-    // A comment on the page, about the one that is more than a notice.
-    assert_eq!(world.lab.writes(), 1);
+    // A comment on the page, about the one that is more than a notice, and the count on the page about the environment.
+    assert_eq!(world.lab.writes(), 2);
     assert!(step.summary.contains("orphan-story") && step.summary.contains("unlinked-mention"));
     let picture = step.summary.split("```mermaid\n").nth(1).unwrap();
     assert!(picture.contains("n0 -.->|\"missing: Linked ADRs\"| n1"), "{picture}");

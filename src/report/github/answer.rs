@@ -8,9 +8,14 @@ use crate::engine::Keep;
 pub struct Asked {
     /// What stays.
     pub keep: Keep,
+    /// The backend whose content that is, where it was named.
+    pub backend: Option<String>,
     /// Artifacts, or fingerprints of conflicts; at least one.
     pub targets: Vec<String>,
 }
+
+/// What everybody calls the backend that most have, and its usual name in the configuration.
+pub const NOTION: &str = "notion";
 
 /// Targets of a command.
 const TARGETS: usize = 50;
@@ -35,14 +40,22 @@ pub fn asked(comment: &str) -> Result<Vec<Asked>, String> {
 fn command(words: Vec<&str>) -> Result<Asked, String> {
     let lower: Vec<String> = words.iter().take(2).map(|word| word.to_ascii_lowercase()).collect();
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+    let mut backend = None;
     let (keep, rest) = match lower.as_slice() {
         ["keep", "repository" | "local"] => (Keep::Local, 2),
-        ["keep", "notion" | "remote"] => (Keep::Remote, 2),
+        ["keep", "remote"] => (Keep::Remote, 2),
+        // Whatever it is called in the configuration.
+        ["keep", "notion"] => {
+            backend = Some(NOTION.to_owned());
+            (Keep::Remote, 2)
+        }
         ["keep", "both"] => (Keep::Both, 2),
         ["keep", "skip"] => (Keep::Skip, 2),
         ["skip", _] => (Keep::Skip, 1),
-        ["keep", other] => {
-            return Err(usage(&format!("\"{}\" is nothing to keep.", shown(other))));
+        ["keep", _] => {
+            // Names of backends are as they are written.
+            backend = words.get(1).map(|name| (*name).to_owned());
+            (Keep::Remote, 2)
         }
         ["keep"] => return Err(usage("What is to be kept is missing.")),
         ["skip"] => return Err(usage("The artifact is missing.")),
@@ -70,7 +83,7 @@ fn command(words: Vec<&str>) -> Result<Asked, String> {
             "\"{}\" is neither an artifact nor the fingerprint of a conflict.",
             shown(odd)
         ))),
-        None => Ok(Asked { keep, targets }),
+        None => Ok(Asked { keep, backend, targets }),
     }
 }
 
@@ -129,7 +142,12 @@ mod tests {
     use super::*;
 
     fn one(keep: Keep, targets: &[&str]) -> Vec<Asked> {
-        vec![Asked { keep, targets: targets.iter().map(|target| (*target).to_owned()).collect() }]
+        let backend = (keep == Keep::Remote).then(|| NOTION.to_owned());
+        vec![Asked {
+            keep,
+            backend,
+            targets: targets.iter().map(|target| (*target).to_owned()).collect(),
+        }]
     }
 
     #[test]
@@ -151,6 +169,8 @@ mod tests {
         for (comment, expected) in cases {
             assert_eq!(asked(comment), Ok(expected), "{comment}");
         }
+        let named = asked("/agent-sync keep Team-Cache A-1").unwrap();
+        assert_eq!(named[0].backend.as_deref(), Some("Team-Cache"));
         let two = asked("/agent-sync keep notion A-1\n/agent-sync keep local A-2").unwrap();
         assert_eq!(two.len(), 2);
     }
@@ -184,7 +204,6 @@ mod tests {
             ("/agent-sync keep", "What is to be kept is missing."),
             ("/agent-sync skip", "The artifact is missing."),
             ("/agent-sync keep notion", "The artifact is missing."),
-            ("/agent-sync keep everything A-1", "\"everything\" is nothing to keep."),
             ("/agent-sync merge A-1", "\"merge\" is no command."),
             ("/agent-sync keep notion <b>@ada", "\"&lt;b&gt;@\u{200b}ada\" is neither an artifact"),
             ("/agent-sync keep notion A-1\n/agent-sync drop A-2", "\"drop\" is no command."),

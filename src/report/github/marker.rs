@@ -76,7 +76,7 @@ fn mark(key: &str, fingerprint: &str) -> String {
 
 fn digest(text: &str) -> String {
     let unticked: Vec<String> = text.lines().map(untick).collect();
-    crate::repo::digest(unticked.join("\n").as_bytes())
+    crate::hex::digest(unticked.join("\n").as_bytes())
 }
 
 fn untick(line: &str) -> String {

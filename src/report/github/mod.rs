@@ -24,7 +24,7 @@ mod summary;
 mod tests;
 
 pub use annotations::annotations;
-pub use answer::{Asked, asked};
+pub use answer::{Asked, NOTION, asked};
 pub use comment::{Decided, ISSUE_TITLE, Sticky, comment, status};
 pub use janitor::{JANITOR_TITLE, janitor, news, remembered, told};
 pub use log::log;

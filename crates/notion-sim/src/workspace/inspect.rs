@@ -8,7 +8,7 @@ use crate::markdown::render::{self, View};
 use crate::rich;
 use crate::values;
 use crate::workspace::Workspace;
-use crate::workspace::objects::{CommentParent, DataSource, Page};
+use crate::workspace::objects::{CommentParent, DataSource, Page, Parent};
 
 /// A database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +154,19 @@ impl Workspace {
     /// The first live page of a database (id or title) whose property of this name has this text.
     pub fn page_with(&self, database: &str, property: &str, text: &str) -> Option<String> {
         self.pages_with(database, property, text).into_iter().next()
+    }
+
+    /// The live pages right under a page, as (id, title), oldest first.
+    pub fn subpages(&self, parent: &str) -> Vec<(String, String)> {
+        let mut all: Vec<&Page> = self
+            .pages
+            .values()
+            .filter(|page| !page.in_trash && page.parent == Parent::Page(parent.to_owned()))
+            .collect();
+        all.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        all.into_iter()
+            .map(|page| (page.id.clone(), rich::plain_text(self, self.title_text(page))))
+            .collect()
     }
 
     /// A page without its content.
