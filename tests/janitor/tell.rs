@@ -163,3 +163,50 @@ fn after_any_failure_at_any_request_nothing_is_said_twice() {
     fails_and_goes_on(FaultKind::ErrorBefore { status: 503 });
     fails_and_goes_on(FaultKind::ResetAfter);
 }
+
+/// 1,000 pages, 200 of which have something to find, and a run that is killed again and again.
+#[test]
+#[ignore = "long: thousands of requests"]
+fn a_janitor_that_is_killed_says_nothing_twice() {
+    const PAGES: usize = 1000;
+    const FOUND: usize = 200;
+    let lab = Lab::new();
+    let repo = lab.repo("repo");
+    repo.write(super::ADR, "# ADR-1: Keys\n\n## Status\n\nACCEPTED\n\nWhy.\n");
+    repo.init();
+    repo.run(&["sync"]).expect(0);
+    let adr = lab.page("ADRs", "ADR-1");
+    for n in 1..PAGES {
+        let id = serde_json::json!(format!("INFRA-{n:04}"));
+        let mut values = vec![("ID", id), ("Status", serde_json::json!("TO_DO"))];
+        if n > FOUND {
+            values.push(("Linked ADRs", serde_json::json!(adr)));
+        }
+        let title = format!("Story {n}");
+        lab.sim.workspace().create_page("Stories", &title, &values, super::BODY).unwrap();
+    }
+    lab.minutes(5);
+    for _ in 0..2 {
+        repo.run(&["sync"]).expect(0);
+    }
+    let said = || -> Vec<usize> {
+        (1..=FOUND).map(|n| comments(&lab, &format!("INFRA-{n:04}")).len()).collect()
+    };
+    let mut killed = 0;
+    for wait in (1..).map(|n| n * 97 % 1500) {
+        let mut child = repo.spawn(&["janitor"]);
+        std::thread::sleep(std::time::Duration::from_millis(300 + wait));
+        let ended = child.try_wait().unwrap().is_some();
+        let _ = child.kill();
+        let _ = child.wait();
+        killed += usize::from(!ended);
+        assert!(said().iter().all(|count| *count <= 1), "{:?}", said());
+        if ended || killed == 12 {
+            break;
+        }
+    }
+    assert!(killed > 1, "the runs were too fast to be killed");
+    janitor(&repo, 1);
+    assert_eq!(said(), vec![1; FOUND]);
+    reads(&lab, &repo, &["janitor"], 1);
+}

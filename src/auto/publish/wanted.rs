@@ -82,6 +82,7 @@ pub(super) fn left(artifacts: &Artifacts, declined: &BTreeMap<String, Declined>)
 /// A report of exactly what is brought, for the texts.
 pub(super) fn listed(report: &Report, wanted: &Artifacts, kept: &Artifacts) -> Report {
     let mut listed = Report::new(&report.command, false);
+    listed.backends.clone_from(&report.backends);
     let made = report.artifacts.iter().filter(|one| one.sides.local != Action::None);
     let made = made.filter(|one| wanted.contains_key(&name(one)) && !kept.contains_key(&name(one)));
     listed.artifacts.extend(made.cloned());

@@ -78,7 +78,7 @@ pub fn comment(sticky: Sticky<'_>) -> String {
         head.push_str(&intro);
         head.push_str("\n\n");
     }
-    let counts = counts(&report.counts);
+    let counts = counts(report);
     if !counts.is_empty() {
         let when = match scene.answer {
             Answer::Comment => "On merge: ",

@@ -1,7 +1,7 @@
 //! The table of what is done, or would be.
 
 use super::super::escape::link;
-use super::super::{ArtifactReport, Counts, Report, cut, markdown_text};
+use super::super::{ArtifactReport, Report, cut, markdown_text};
 use super::Scene;
 use super::conflict::{NAME, artifact};
 use super::sections::rows;
@@ -29,9 +29,15 @@ fn doing(action: &str) -> &'static str {
 }
 
 /// Counts in a sentence without a period; empty where there is nothing to count.
-pub(super) fn counts(counts: &Counts) -> String {
+pub(super) fn counts(report: &Report) -> String {
+    let counts = &report.counts;
+    let to = match report.backends.as_slice() {
+        [] => "to Notion".to_owned(),
+        [one] => format!("to {}", markdown_text(&one.label)),
+        _ => "to the backends".to_owned(),
+    };
     let parts: Vec<String> = [
-        (counts.pushed, "to Notion"),
+        (counts.pushed, to.as_str()),
         (counts.pulled, "to the repository"),
         (counts.created, "new"),
         (counts.deleted, "deleted"),

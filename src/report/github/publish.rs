@@ -36,20 +36,34 @@ fn what(one: &ArtifactReport) -> &'static str {
     }
 }
 
+/// The backends that brought it, by their names for people.
+fn origin(report: &Report) -> String {
+    let pulled = pulled(report);
+    let brought = |name: &str| pulled.iter().any(|one| one.backend == name);
+    let labels = report.backends.iter().filter(|part| brought(&part.name));
+    let labels: Vec<String> = labels.map(|part| plain(&part.label)).collect();
+    if labels.is_empty() { "Notion".to_owned() } else { labels.join(" and ") }
+}
+
 /// Title of the pull request, and subject of its commit; at most 72 characters.
 fn subject(report: &Report) -> String {
-    match pulled(report).as_slice() {
-        [one] => cut(&format!("Take {} over from Notion", plain(&one.id)), 72),
-        several => format!("Take {} changes over from Notion", several.len()),
-    }
+    let from = origin(report);
+    let subject = match pulled(report).as_slice() {
+        [one] => format!("Take {} over from {from}", plain(&one.id)),
+        several => format!("Take {} changes over from {from}", several.len()),
+    };
+    cut(&subject, 72)
 }
 
 /// Title and body of the pull request that brings the backend's changes, the body of at most [`BODY`] bytes. Like
 /// a comment it is the same as long as what it brings is.
 pub fn pull_request(report: &Report, scene: &Scene) -> (String, String) {
-    let head = "These changes were made in Notion. Merging takes them over. Closing this without merging leaves exactly \
-                these versions out: they are not proposed again until they change, and nothing in Notion is touched.\n\n\
-                | artifact | what | who | why |\n|---|---|---|---|\n";
+    let from = markdown_text(&origin(report));
+    let head = format!(
+        "These changes were made in {from}. Merging takes them over. Closing this without merging leaves exactly these \
+         versions out: they are not proposed again until they change, and nothing in {from} is touched.\n\n\
+         | artifact | what | who | why |\n|---|---|---|---|\n"
+    );
     let all: Vec<String> = pulled(report)
         .into_iter()
         .map(|one| {
@@ -91,7 +105,7 @@ pub fn is_our_commit(message: &str, tree: &str) -> bool {
 /// Body of a pull request that we closed: whoever else closes it decides something.
 pub fn nothing_left() -> String {
     signed(
-        "Nothing is left to take over from Notion: the default branch has it, or it was changed back there. So \
+        "Nothing is left to take over: the default branch has it, or it was changed back where it came from. So \
          agent-sync closed this pull request; the next change opens another one.",
         None,
         PUBLISH_KEY,
@@ -102,7 +116,7 @@ pub fn nothing_left() -> String {
 /// already.
 pub fn halted(body: &str) -> Option<String> {
     let note = "> [!IMPORTANT]\n> Somebody else's commits are on this branch, so agent-sync does not update it any \
-                more: what was edited in Notion since is not in it. Merge or close this pull request, or take \
+                more: what was edited elsewhere since is not in it. Merge or close this pull request, or take \
                 these commits off the branch, and agent-sync goes on.";
     let body = body.replace("\r\n", "\n");
     if body.contains(note) {

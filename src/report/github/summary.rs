@@ -28,7 +28,7 @@ pub fn summary(report: &Report, scene: &Scene, limit: usize) -> String {
             head.push_str(&format!("{}\n\n", markdown_text(&cut(line, SENTENCE))));
         }
     }
-    let counts = counts(&report.counts);
+    let counts = counts(report);
     if !counts.is_empty() {
         head.push_str(&counts);
         head.push_str("\n\n");
@@ -114,15 +114,22 @@ pub(super) fn finding(one: &Finding, scene: &Scene) -> String {
 }
 
 fn cost(report: &Report) -> String {
-    let (total, endpoints) = report.cost();
-    let github = report.github.as_ref().map(|requests| most_first(&requests.by_endpoint));
-    let seconds = report.duration_ms as f64 / 1000.0;
-    let mut out = format!("{} to Notion", counted(total));
-    if let Some(endpoints) = &github {
-        let total = endpoints.iter().map(|(_, count)| count).sum();
-        out.push_str(&format!(", {} to GitHub", counted(total)));
+    let mut all: Vec<(String, Vec<(&str, u64)>)> = report
+        .backends
+        .iter()
+        .map(|part| (markdown_text(&part.label), most_first(&part.requests.by_endpoint)))
+        .collect();
+    if all.is_empty() {
+        all.push(("Notion".to_owned(), Vec::new()));
     }
-    out.push_str(&format!(", {seconds:.1} s"));
+    let github = report.github.as_ref().map(|requests| most_first(&requests.by_endpoint));
+    all.extend(github.map(|endpoints| ("GitHub".to_owned(), endpoints)));
+    let totals = all.iter().map(|(whose, endpoints)| {
+        let total = endpoints.iter().map(|(_, count)| count).sum();
+        format!("{} to {whose}", counted(total))
+    });
+    let seconds = report.duration_ms as f64 / 1000.0;
+    let mut out = format!("{}, {seconds:.1} s", totals.collect::<Vec<_>>().join(", "));
     let requests = &report.requests;
     if requests.retries > 0 {
         let retries = if requests.retries == 1 { "retry" } else { "retries" };
@@ -132,12 +139,11 @@ fn cost(report: &Report) -> String {
         out.push_str(&format!(", {:.1} s waited", requests.waited_ms as f64 / 1000.0));
     }
     out.push_str(".\n");
-    let github = github.unwrap_or_default();
-    if endpoints.is_empty() && github.is_empty() {
+    if all.iter().all(|(_, endpoints)| endpoints.is_empty()) {
         return out;
     }
     out.push_str("\n<details><summary>Requests by endpoint</summary>\n\n| requests | to | endpoint |\n|---:|---|---|\n");
-    for (whose, endpoints) in [("Notion", endpoints), ("GitHub", github)] {
+    for (whose, endpoints) in all {
         for (endpoint, count) in endpoints.into_iter().take(50) {
             let endpoint = markdown_text(&cut(endpoint, NAME));
             out.push_str(&format!("| {count} | {whose} | {endpoint} |\n"));
