@@ -175,7 +175,9 @@ function inline(token, stack) {
   if (only && stack.at(-1)[0] === 'p' && !inItem && isSendable(only.attrGet('src'))) {
     return ['image', plain(only.children), target(only.attrGet('src'))];
   }
-  return text(cells(token.children));
+  const shown = text(cells(token.children));
+  // "Tasks with a capital": markdown-it knows no tasks, and GitHub shows both boxes alike.
+  return inItem ? shown.replace(/^\[X\] /, '[x] ') : shown;
 }
 
 // Loss "HTML": a block of it is a paragraph of its lines.

@@ -103,6 +103,7 @@ const LOCAL: &[(&str, &str, Verdict)] = &[
     ("Numbers", "1. a\n2. b", Exact),
     ("Numbers from another one", "3) a\n4) b", Changed("Numbers")),
     ("Tasks", "- [ ] a\n- [x] b", Exact),
+    ("Tasks with a capital", "- [X] a", Changed("written with a small `x`")),
     ("Quote", "> a\n>\n> - b\n> - c", Exact),
     ("Alert", "> [!WARNING]\n> Mind the gap", Exact),
     ("Code block", "```rust\nfn a() {}\n\n  b\n\n```", Exact),
