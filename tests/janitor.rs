@@ -10,6 +10,8 @@ mod common;
 mod assign;
 #[path = "janitor/costs.rs"]
 mod costs;
+#[path = "janitor/retention.rs"]
+mod retention;
 #[path = "janitor/rules.rs"]
 mod rules;
 #[path = "janitor/tell.rs"]
