@@ -22,6 +22,7 @@ use crate::backend::{BackendError, Connected};
 use crate::config::{BackendConfig, Publish};
 use crate::repo::Tree;
 use crate::report::Report;
+use crate::state::StateError;
 
 /// What the backends of a run bring to each other.
 #[derive(Default)]
@@ -153,7 +154,7 @@ async fn conduct(
     let round = Round { session, gate, web, tree, whole };
     round.play(&mut parts, book, &mut relay, report, false).await?;
     if round.gate.is_some() && matches!(request.command, Command::Janitor { .. }) {
-        forget(session, book, &mut parts).await?;
+        forget(session, book, &mut parts, report).await?;
     }
     check_named(session, &relay, &parts)?;
     answers(session, &mut relay, report)?;
@@ -405,6 +406,7 @@ async fn forget(
     session: &Session<'_>,
     book: &mut Book,
     parts: &mut [Part<'_>],
+    report: &mut Report,
 ) -> Result<(), RunError> {
     let Some(now) = parts.iter().find_map(|part| part.connected.backend.now()) else {
         return Ok(());
@@ -412,7 +414,12 @@ async fn forget(
     let keep = SignedDuration::from_hours(24 * i64::from(session.config.state.keep_days));
     let own = parts.iter_mut().filter(|part| part.failed.is_none());
     for book in own.filter_map(|part| part.book.as_mut()).chain([book]) {
-        retention::prune(book, now, keep, &session.run).await?;
+        match retention::prune(book, now, keep, &session.run).await {
+            Ok(_) => {}
+            Err(StateError::Moved) => return Err(RunError::Moved),
+            // What is kept too long stands in nobody's way.
+            Err(error) => report.notices.push(format!("Nothing was pruned: {error}")),
+        }
     }
     Ok(())
 }

@@ -59,18 +59,23 @@ pub(super) async fn prune(
     let versions = old.iter().filter(|path| path.ends_with(".json")).count();
     let mut change: BTreeMap<String, Option<Vec<u8>>> =
         old.into_iter().map(|path| (path, None)).collect();
-    book.meta.pruned = Some(cutoff);
-    book.meta.began = Some(if history { now } else { began });
     let message = super::partial("what is older than is kept", run);
     if history {
         let kept = past(book.store().as_ref(), book.snapshot(), COMMITS).await?;
         let kept = kept.into_iter().filter(|entry| entry.time >= cutoff);
         change.insert(LOG.to_owned(), Some(lines(kept)?));
-        book.restart(&message, change).await?;
-    } else {
-        book.commit_with(run, &message, change).await?;
     }
-    Ok(Pruned { versions, history })
+    let before = (book.meta.pruned, book.meta.began);
+    book.meta.pruned = Some(cutoff);
+    book.meta.began = Some(if history { now } else { began });
+    let done = match history {
+        true => book.restart(&message, change).await,
+        false => book.commit_with(run, &message, change).await.map(drop),
+    };
+    if done.is_err() {
+        (book.meta.pruned, book.meta.began) = before;
+    }
+    done.map(|()| Pruned { versions, history })
 }
 
 /// Paths of versions whose run began before `cutoff`, without the newest of each artifact's side.
