@@ -10,7 +10,7 @@ use agent_sync_core::model::{Finding, Key, Severity, Stretch, Value};
 use agent_sync_core::plan::{Content, Existence, Pair, Step};
 
 use super::comments::Remark;
-use super::execute::{self, Executed, Hands, Outcome};
+use super::execute::{self, Executed, Outcome};
 use super::finish::{self, Pen};
 use super::observe::World;
 use super::work::{self, Action, Mode, Task};
@@ -285,16 +285,7 @@ async fn execute(
 ) -> Result<Executed, RunError> {
     sync::guard(turn, world, tasks).await?;
     sync::check_schema(turn, world, tasks).await?;
-    let mut hands = Hands {
-        tree: turn.tree,
-        backend: turn.backend,
-        book: turn.book,
-        bot: world.identity.id.clone(),
-        world,
-        run: &turn.session.run,
-        progress: turn.session.progress,
-        work_tree: turn.session.work_tree.as_deref(),
-    };
+    let mut hands = turn.hands(world);
     let executed = execute::execute(&mut hands, tasks).await?;
     let declined = publishing::declined(turn.session, &turn.relay.outgoing);
     let mut pen = Pen {

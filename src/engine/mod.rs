@@ -49,9 +49,11 @@ mod template;
 mod work;
 
 pub use book::{Decision, Keep};
+use execute::Hands;
 use history::Published;
 use lease::{Lease, LeaseError, Timing};
 pub use observe::Artifact;
+use observe::World;
 pub use offline::offline;
 pub use progress::{Phase, Progress};
 pub use publishing::{Artifacts, Declined, Files, Open, Order, Outgoing, Publisher};
@@ -639,6 +641,20 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
+    /// What execution needs of this turn.
+    fn hands<'t>(&'t mut self, world: &'t mut World) -> Hands<'t> {
+        Hands {
+            tree: self.tree,
+            backend: self.backend,
+            book: self.book,
+            bot: world.identity.id.clone(),
+            world,
+            run: &self.session.run,
+            progress: self.session.progress,
+            work_tree: self.session.work_tree.as_deref(),
+        }
+    }
+
     fn selected(&self, key: &Key) -> bool {
         let artifacts = &self.session.request.artifacts;
         artifacts.is_empty() || artifacts.iter().any(|selector| selector.matches(key))

@@ -8,7 +8,7 @@ use agent_sync_core::plan::{self, Conflict};
 use super::book::Record;
 use super::damage;
 use super::environment::{self, Make};
-use super::execute::{self, Executed, Hands};
+use super::execute::{self, Executed};
 use super::finish::{self, Pen};
 use super::init;
 use super::observe::{self, Artifact, Eyes, World};
@@ -160,16 +160,7 @@ async fn once(turn: &mut Turn<'_>, identity: &Identity) -> Result<(), Failure> {
             if mode.push {
                 relabel::send(turn, &mut world).await?;
             }
-            let mut hands = Hands {
-                tree: turn.tree,
-                backend: turn.backend,
-                book: turn.book,
-                bot: world.identity.id.clone(),
-                world: &mut world,
-                run: &turn.session.run,
-                progress: turn.session.progress,
-                work_tree: turn.session.work_tree.as_deref(),
-            };
+            let mut hands = turn.hands(&mut world);
             executed = execute::execute(&mut hands, &tasks).await?;
         }
     }
@@ -239,16 +230,7 @@ async fn foresee(
     world: &mut World,
     tasks: &BTreeMap<Key, Task>,
 ) -> Result<(), RunError> {
-    let mut hands = Hands {
-        tree: turn.tree,
-        backend: turn.backend,
-        book: turn.book,
-        bot: world.identity.id.clone(),
-        world,
-        run: &turn.session.run,
-        progress: turn.session.progress,
-        work_tree: turn.session.work_tree.as_deref(),
-    };
+    let mut hands = turn.hands(world);
     let executed = execute::foresee(&mut hands, tasks).await?;
     turn.relay.bring(turn.backend.name(), turn.label, brought(&executed));
     Ok(())

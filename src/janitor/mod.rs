@@ -11,6 +11,7 @@ mod page;
 mod rules;
 mod settings;
 
+use graph::State;
 pub use graph::{Answer, Graph, Node, Side};
 pub use neighbourhood::{Edge, Neighbour, Neighbourhood};
 pub use page::page;
@@ -132,6 +133,25 @@ fn at(
         about: Some(about.to_owned()),
     };
     Found { finding, fix: None }
+}
+
+/// Something that is in this state, and has been untouched for at least so many days.
+fn untouched(
+    rule: &dyn Rule,
+    graph: &Graph,
+    node: &Node,
+    state: &State,
+    days: i64,
+    fix: &str,
+) -> Option<Found> {
+    let edited = node.edited?;
+    if graph.days_since(edited)? < days {
+        return None;
+    }
+    let day = edited.strftime("%Y-%m-%d");
+    let message = format!("{} is {} and untouched since {day}.", node.key, state.text);
+    let about = format!("{} {day}", state.text);
+    Some(at(rule, node, node.line(&state.property), &about, message, fix))
 }
 
 /// What the observation has found under this rule's name.

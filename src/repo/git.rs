@@ -20,7 +20,7 @@ pub use oid::{BadOid, Oid};
 pub use remote::Remote;
 pub(crate) use remote::{Push, lease_ref};
 
-use crate::hex::hex;
+use crate::hex::{digest, hex};
 use command::{Call, redact};
 
 /// Why git did not do what was asked.
@@ -215,7 +215,7 @@ impl Git {
         let made = std::fs::metadata(&dir).and_then(|meta| Ok((meta.ino(), meta.created()?)));
         let Ok((inode, created)) = made else { return Ok(None) };
         let seed = format!("{dir}\0{inode}\0{created:?}");
-        Ok(Some(hex(&sha2::Sha256::digest(seed.as_bytes())).chars().take(16).collect()))
+        Ok(Some(digest(seed.as_bytes()).chars().take(16).collect()))
     }
 
     /// Whether history was cut off by a shallow clone.

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
-
 use super::engine::{Row, Write};
 use super::row::AUTHOR;
+use crate::hex::digest;
 
 /// Rows that are to be written, in the order in which that began. A row that is written twice is one write.
 #[derive(Default)]
@@ -41,7 +40,7 @@ impl Queue {
         row.version = slot.expected.unwrap_or(0) + 1;
         if let Some(body) = body {
             row.body_version = row.version;
-            slot.hash = Some(hash(&body));
+            slot.hash = Some(digest(body.as_bytes()));
             slot.body = Some(body);
         }
         slot.row = row.clone();
@@ -51,7 +50,7 @@ impl Queue {
     /// Queues a new row whose author is somebody else.
     pub(super) fn adopt(&mut self, row: Row, body: String) {
         self.order.push(row.uid.clone());
-        let hash = Some(hash(&body));
+        let hash = Some(digest(body.as_bytes()));
         self.writes.insert(row.uid.clone(), Write { row, expected: None, body: Some(body), hash });
     }
 
@@ -70,9 +69,4 @@ impl Queue {
         self.order.clear();
         self.writes.clear();
     }
-}
-
-/// Lower-case hexadecimal SHA-256.
-fn hash(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -6,30 +6,15 @@ use serde_json::{Value as Json, json};
 use super::Notion;
 use super::endpoint::Endpoint;
 use super::id::ObjectId;
-use super::paging::Cursor;
 use crate::backend::{BackendError, Overview};
 
 #[async_trait]
 impl Overview for Notion {
     async fn find(&self, title: &str) -> Result<Vec<String>, BackendError> {
         let Some(parent) = &self.parent_page else { return Ok(Vec::new()) };
-        let endpoint = Endpoint::Children(parent);
-        let mut cursor = Cursor::default();
-        let mut pages = Vec::new();
-        loop {
-            let mut query = vec![("page_size", "100")];
-            query.extend(cursor.get().map(|cursor| ("start_cursor", cursor)));
-            let answer = self.client.call(endpoint, &query, None).await?;
-            let blocks = answer.body.get("results").and_then(Json::as_array);
-            pages.extend(blocks.into_iter().flatten().filter_map(|block| {
-                let found = block.get("child_page")?.get("title")?.as_str()?;
-                let id = ObjectId::parse(block.get("id")?.as_str()?)?;
-                (found.trim() == title).then(|| id.to_string())
-            }));
-            if !cursor.advance(endpoint.pattern(), &answer.body)? {
-                return Ok(pages);
-            }
-        }
+        let pages = self.children(parent, "child_page").await?;
+        let named = pages.into_iter().filter(|(_, found)| found == title);
+        Ok(named.map(|(id, _)| id.to_string()).collect())
     }
 
     async fn make(&self, title: &str, text: &str) -> Result<(String, String), BackendError> {

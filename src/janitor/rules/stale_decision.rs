@@ -2,8 +2,8 @@
 
 use agent_sync_core::model::Severity;
 
-use crate::janitor::graph::{Answer, Node};
-use crate::janitor::{Found, Graph, Rule, Settings, at};
+use crate::janitor::graph::{Answer, Node, State};
+use crate::janitor::{Found, Graph, Rule, Settings, at, untouched};
 
 const ADR: &str = "adr";
 
@@ -34,22 +34,9 @@ impl Rule for StaleDecision {
     fn check(&self, graph: &Graph, settings: &Settings) -> Vec<Found> {
         let days = i64::from(settings.stale_days);
         let proposed = |node: &Node| {
-            let state = graph.state(node).filter(|state| state.is_undecided())?;
-            let edited = node.edited.filter(|_| node.key.kind == ADR)?;
-            if graph.days_since(edited)? < days {
-                return None;
-            }
-            let day = edited.strftime("%Y-%m-%d");
-            let message = format!("{} is {} and untouched since {day}.", node.key, state.text);
-            let fix = "Accept or reject it.";
-            Some(at(
-                self,
-                node,
-                node.line(&state.property),
-                &format!("{} {day}", state.text),
-                message,
-                fix,
-            ))
+            let undecided = |state: &State| node.key.kind == ADR && state.is_undecided();
+            let state = graph.state(node).filter(undecided)?;
+            untouched(self, graph, node, &state, days, "Accept or reject it.")
         };
         let own = graph.nodes.values().filter_map(proposed);
         own.chain(graph.answers.iter().filter_map(|answer| self.of(graph, answer, days))).collect()

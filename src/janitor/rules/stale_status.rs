@@ -3,7 +3,7 @@
 use agent_sync_core::model::Severity;
 
 use crate::janitor::graph::Node;
-use crate::janitor::{Found, Graph, Rule, Settings, at};
+use crate::janitor::{Found, Graph, Rule, Settings, untouched};
 
 /// See the module.
 pub(super) struct StaleStatus;
@@ -29,21 +29,8 @@ impl Rule for StaleStatus {
     fn check(&self, graph: &Graph, settings: &Settings) -> Vec<Found> {
         let found = |node: &Node| {
             let state = graph.state(node).filter(|state| state.is_in_progress())?;
-            let edited = node.edited?;
-            if graph.days_since(edited)? < i64::from(settings.stale_days) {
-                return None;
-            }
-            let day = edited.strftime("%Y-%m-%d");
-            let message = format!("{} is {} and untouched since {day}.", node.key, state.text);
             let fix = "Go on with it, or say in its status what it waits for.";
-            Some(at(
-                self,
-                node,
-                node.line(&state.property),
-                &format!("{} {day}", state.text),
-                message,
-                fix,
-            ))
+            untouched(self, graph, node, &state, i64::from(settings.stale_days), fix)
         };
         graph.nodes.values().filter_map(found).collect()
     }
