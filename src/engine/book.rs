@@ -572,10 +572,15 @@ impl Book {
     /// Keeps a text for the next commit and gives its id. Only texts that a record or an intent names are stored.
     pub(super) fn keep(&mut self, text: &str) -> String {
         let id = text_id(text.as_bytes());
-        if !self.texts.contains_key(&id) {
-            self.texts.insert(id.clone(), text.as_bytes().to_vec());
-        }
+        self.keep_as(&id, text);
         id
+    }
+
+    /// As [`Book::keep`], for a text whose id is known.
+    pub(super) fn keep_as(&mut self, id: &str, text: &str) {
+        if !self.texts.contains_key(id) {
+            self.texts.insert(id.to_owned(), text.as_bytes().to_vec());
+        }
     }
 
     /// A stored or kept text.

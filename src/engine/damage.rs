@@ -8,8 +8,8 @@ use agent_sync_core::plan::{Conflict, Content, Pair};
 
 use super::RunError;
 use super::book::Book;
+use super::file::FileText;
 use super::observe::{Artifact, World};
-use super::remote::FileText;
 use super::work::Task;
 
 /// Artifacts whose body loses more than half of its blocks by a change of one side (rule 9).
@@ -34,7 +34,7 @@ pub(super) async fn halved(
         {
             let old = FileText::new(kind, key, links.clone(), book.text(text).await?);
             let lost = artifact.file.as_ref().is_some_and(|file| {
-                markdown::local_removes_more_than_half(&old.local(), &file.body(kind, &links))
+                markdown::local_removes_more_than_half(&old.local(), &file.body(&links))
             });
             if lost {
                 halved.insert(key.clone());
@@ -92,7 +92,7 @@ pub(super) async fn three_texts(
         .file
         .as_ref()
         .filter(|_| conflict.deleted != Some(Side::Local))
-        .map(|file| markdown::body_text(&file.body(kind, &links)));
+        .map(|file| markdown::body_text(&file.body(&links)));
     let remote = match &artifact.body {
         Some(body) => {
             let text = body.whole(book).await?;
@@ -105,7 +105,7 @@ pub(super) async fn three_texts(
                         &old.local(),
                         &text,
                     );
-                    let new = markdown::apply_edits(&old.text, &edits);
+                    let new = markdown::apply_edits(old.text(), &edits);
                     let new = FileText::new(kind, &artifact.key, links, new);
                     markdown::body_text(&new.local())
                 }

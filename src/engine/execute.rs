@@ -1,13 +1,15 @@
 //! Execution of the tasks: first the backend, in batches with intents (rules 1 and 16), then the files.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use agent_sync_core::model::{Finding, Key, Severity, Stretch};
 use agent_sync_core::plan::Step;
 
 use super::book::Book;
+use super::file::LocalFile;
 use super::merge::{BodyMerge, MadePair, Writes};
-use super::observe::{Artifact, LocalFile, World};
+use super::observe::{Artifact, World};
 use super::work::{Action, Task};
 use super::{Progress, RunError};
 use crate::backend::{Backend, BackendError};
@@ -35,7 +37,7 @@ pub(super) struct Outcome {
     /// Stretches that changed under our hands: left for the next run.
     pub stale: BTreeSet<Stretch>,
     /// The file as it is now, where it was written.
-    pub file: Option<LocalFile>,
+    pub file: Option<Arc<LocalFile>>,
     /// Path of the file, where it was made.
     pub path: Option<String>,
 }

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use super::RunError;
 use super::book::{Book, Cursor, Decision, Record, Seen, stretch_name, stretch_of};
 use super::execute::Executed;
+use super::file::LocalFile;
 use super::history::{self, HeldFile, Published};
 use super::links;
 use super::observe::{World, local_contents, minute};
@@ -53,20 +54,25 @@ pub(super) async fn adopt(
     keys: &BTreeSet<Key>,
 ) -> Result<BTreeMap<Key, Vec<Option<HeldFile>>>, RunError> {
     let day = backend.now().map(|now| now.to_zoned(TimeZone::UTC).date());
-    let mut paths: BTreeMap<Key, String> =
-        world.scan.files.iter().map(|(key, entry)| (key.clone(), entry.path.clone())).collect();
-    for key in keys {
-        if let Some(path) = world.made.get(key) {
-            paths.insert(key.clone(), path.clone());
+    let held = match published {
+        Published::WorkingTree => {
+            keys.iter().map(|key| (key.clone(), vec![in_tree(tree, world, key)])).collect()
         }
-    }
-    let held = history::held(git, tree, published, &world.kinds, &paths, keys).await?;
+        Published::Branch { .. } => history::held(git, published, &world.kinds, keys).await?,
+    };
     for (key, versions) in &held {
         let Some(kind) = world.kinds.get(&key.kind) else { continue };
+        let read = world.artifacts.get(key).and_then(|artifact| artifact.file.as_ref());
         let contents: Vec<BTreeMap<Stretch, _>> = versions
             .iter()
             .flatten()
-            .map(|file| local_contents(world, kind, key, &file.path, &file.text))
+            .map(|held| match read.filter(|file| file.text == held.text) {
+                Some(file) => local_contents(world, kind, &held.path, file),
+                None => {
+                    let file = LocalFile::new(kind, key, &held.path, held.text.clone());
+                    local_contents(world, kind, &held.path, &file)
+                }
+            })
             .collect();
         let Some(record) = book.records.get_mut(&(backend.name().to_owned(), key.clone())) else {
             continue;
@@ -98,6 +104,18 @@ pub(super) async fn adopt(
     Ok(held)
 }
 
+/// The file of an artifact as this run read it or wrote it.
+fn in_tree(tree: &Tree, world: &World, key: &Key) -> Option<HeldFile> {
+    let made = world.made.get(key);
+    let path = made.or_else(|| Some(&world.scan.files.get(key)?.path))?;
+    let read = world.artifacts.get(key).filter(|_| made.is_none());
+    let text = match read.and_then(|artifact| artifact.file.as_ref()) {
+        Some(file) => file.text.clone(),
+        None => tree.read(path).ok()?,
+    };
+    Some(HeldFile { path: path.clone(), text })
+}
+
 fn stretches(record: &Record) -> Vec<Stretch> {
     record.proposed.keys().map(|name| stretch_of(name)).collect()
 }
@@ -114,10 +132,11 @@ pub(super) async fn finish(
     let name = pen.backend.name().to_owned();
     for artifact in pen.world.artifacts.values().filter(|artifact| !artifact.blocked) {
         if let Some(file) = &artifact.file {
-            pen.book.keep(&file.text);
+            pen.book.keep_as(file.id(), &file.text);
         }
-        if let Some(text) = artifact.body.as_ref().and_then(|body| body.text.as_ref()) {
-            pen.book.keep(text);
+        if let Some((body, text)) = artifact.body.as_ref().and_then(|b| Some((b, b.text.as_ref()?)))
+        {
+            pen.book.keep_as(&body.id, text);
         }
         let slot = (name.clone(), artifact.key.clone());
         let task = tasks.get(&artifact.key);
@@ -271,21 +290,20 @@ async fn publish(pen: &mut Pen<'_>, executed: &Executed, name: &str) -> Result<(
             continue;
         };
         let path = record.path.clone().unwrap_or_default();
-        let contents = local_contents(pen.world, kind, key, &path, &file.text);
+        let contents = local_contents(pen.world, kind, &path, file);
         let links = pen.world.links(&path);
-        let local = file.body(kind, &links);
         let agreed = !artifact.blocked
             && record.proposed.is_empty()
             && file.document.findings.is_empty()
-            && links::findings(key, &path, &local).is_empty()
+            && links::findings(key, &path, file, &links).is_empty()
             && artifact.local_only.is_empty()
             && contents.iter().all(|(stretch, content)| {
                 let base = record.base(stretch).cloned().unwrap_or_default();
                 base.holds(Side::Local, content.as_ref())
             })
             && contents.keys().all(|stretch| artifact.stretches.contains_key(stretch));
-        record.clean = agreed.then(|| super::book::text_id(file.text.as_bytes()));
-        record.links = if agreed { links::led(&local) } else { Vec::new() };
+        record.clean = agreed.then(|| file.id().to_owned());
+        record.links = if agreed { links::led(file, &links) } else { Vec::new() };
     }
     Ok(())
 }

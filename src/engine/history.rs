@@ -6,8 +6,8 @@ use agent_sync_core::kind::Kinds;
 use agent_sync_core::model::Key;
 
 use super::RunError;
+use crate::repo::Vcs;
 use crate::repo::git::Oid;
-use crate::repo::{Tree, Vcs};
 
 /// The default branch as it counts for this run.
 #[derive(Clone, Debug)]
@@ -45,35 +45,21 @@ pub(super) fn key_of(kinds: &Kinds, path: &str) -> Option<Key> {
 }
 
 /// Versions of these artifacts on the default branch, newest first; `None` where a version has no file. The first
-/// one is the branch as it is now.
+/// one is the branch as it is now. Nothing where there is no branch.
 ///
 /// # Errors
 /// What git says.
 pub(super) async fn held(
     git: &dyn Vcs,
-    tree: &Tree,
     published: &Published,
     kinds: &Kinds,
-    paths: &BTreeMap<Key, String>,
     keys: &BTreeSet<Key>,
 ) -> Result<BTreeMap<Key, Vec<Option<HeldFile>>>, RunError> {
     let mut versions: BTreeMap<Key, Vec<Option<HeldFile>>> = BTreeMap::new();
     if keys.is_empty() {
         return Ok(versions);
     }
-    let (head, since) = match published {
-        Published::WorkingTree => {
-            for key in keys {
-                let text = paths.get(key).and_then(|path| {
-                    Some(HeldFile { path: path.clone(), text: tree.read(path).ok()? })
-                });
-                versions.insert(key.clone(), vec![text]);
-            }
-            return Ok(versions);
-        }
-        Published::Branch { head: None, .. } => return Ok(versions),
-        Published::Branch { head: Some(head), since } => (head, since),
-    };
+    let Published::Branch { head: Some(head), since } = published else { return Ok(versions) };
     let names: BTreeSet<&str> = keys.iter().map(|key| key.kind.as_str()).collect();
     let folders: Vec<String> = kinds
         .values()

@@ -4,15 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use agent_sync_core::kind::Kind;
-use agent_sync_core::markdown::{self, Fate, FileLink, Links, Local, Push, Site, Web};
+use agent_sync_core::markdown::{self, Fate, FileLink, Links, Push, Site, Web};
 use agent_sync_core::model::{Finding, Key, Properties, Severity, Side, Stretch};
 use agent_sync_core::plan::{Content, Pair, Step};
 use serde::{Deserialize, Serialize};
 
 use super::book::Book;
-use super::observe::{Artifact, LocalFile, World};
-use super::remote::{BodyJob, BodyWrite, FileText, Job, Verb};
+use super::file::{FileText, LocalFile};
+use super::observe::{Artifact, World};
+use super::remote::{BodyJob, BodyWrite, Job, Verb};
 use super::{RunError, Session};
 use crate::backend::Backend;
 use crate::repo::Tree;
@@ -116,14 +116,13 @@ pub(super) struct Led {
 }
 
 /// Where the links of a file by paths lead.
-pub(super) fn led(local: &Local<'_>) -> Vec<Led> {
-    let Some(links) = local.links else { return Vec::new() };
+pub(super) fn led(file: &LocalFile, links: &Links) -> Vec<Led> {
     let mut out: Vec<Led> = Vec::new();
-    for FileLink { target, image, .. } in markdown::file_links(local) {
-        let seen = out.iter().any(|led| led.target == target && led.image == image);
-        if !seen && links.fate(&target, image) != Fate::NoPath {
-            let to = links.to_remote(&target, image);
-            out.push(Led { target, image, to });
+    for FileLink { target, image, .. } in file.links() {
+        let seen = out.iter().any(|led| led.target == *target && led.image == *image);
+        if !seen && links.fate(target, *image) != Fate::NoPath {
+            let to = links.to_remote(target, *image);
+            out.push(Led { target: target.clone(), image: *image, to });
         }
     }
     out
@@ -135,8 +134,7 @@ pub(super) fn unmoved(led: &[Led], links: &Links) -> bool {
 }
 
 /// What a person should look at in the links of a file.
-pub(super) fn findings(key: &Key, path: &str, local: &Local<'_>) -> Vec<Finding> {
-    let Some(links) = local.links else { return Vec::new() };
+pub(super) fn findings(key: &Key, path: &str, file: &LocalFile, links: &Links) -> Vec<Finding> {
     let finding = |link: &FileLink, rule: &str, message: String, fix: &str| Finding {
         rule: rule.to_owned(),
         severity: Severity::Warning,
@@ -148,27 +146,22 @@ pub(super) fn findings(key: &Key, path: &str, local: &Local<'_>) -> Vec<Finding>
         fix: fix.to_owned(),
         about: None,
     };
-    let of = |link: FileLink| match links.fate(&link.target, link.image) {
+    let sent = if links.are_as_written() { "" } else { " It is sent as text." };
+    let of = |link: &FileLink| match links.fate(&link.target, link.image) {
         Fate::Missing(at) => Some(finding(
-            &link,
+            link,
             "broken-reference",
-            format!(
-                "The link to `{}` leads nowhere: there is no `{at}`. It is sent as text.",
-                link.target
-            ),
+            format!("The link to `{}` leads nowhere: there is no `{at}`.{sent}", link.target),
             "Correct the path.",
         )),
         Fate::Outside => Some(finding(
-            &link,
+            link,
             "broken-reference",
-            format!(
-                "The link to `{}` leads out of the repository. It is sent as text.",
-                link.target
-            ),
+            format!("The link to `{}` leads out of the repository.{sent}", link.target),
             "Link to something inside of the repository, or use a web address.",
         )),
         Fate::Private(_) => Some(finding(
-            &link,
+            link,
             "private-image",
             format!(
                 "The image `{}` cannot be shown: the repository is private. It is sent as a link to its file.",
@@ -178,7 +171,7 @@ pub(super) fn findings(key: &Key, path: &str, local: &Local<'_>) -> Vec<Finding>
         )),
         _ => None,
     };
-    markdown::file_links(local).into_iter().filter_map(of).collect()
+    file.links().iter().filter_map(of).collect()
 }
 
 /// The repository's address on the web: configured, else from the environment, else as an earlier run knew it, else
@@ -241,7 +234,6 @@ pub(super) async fn settle(
     book: &Book,
     backend: &dyn Backend,
     world: &World,
-    kind: &Kind,
     artifact: &mut Artifact,
 ) -> Result<(), RunError> {
     match artifact.steps.get(&Stretch::Body) {
@@ -258,7 +250,7 @@ pub(super) async fn settle(
         let Some(Content::Body { digest, .. }) = &pair.local else { continue };
         let Some(remote) = pair.remote.as_ref().and_then(Content::text) else { continue };
         let text = book.text(remote).await?;
-        let agreed = markdown::agreed_digest(&file.body(kind, &links), backend.dialect(), &text);
+        let agreed = markdown::agreed_digest(&file.body(&links), backend.dialect(), &text);
         if agreed == *digest {
             let step = match pair.holds(Side::Remote, seen.remote.as_ref()) {
                 true => Step::Push(Some(pair)),
@@ -270,7 +262,7 @@ pub(super) async fn settle(
     }
     if let (None, None, Some(body)) = (&seen.base, seen.proposed.last(), &artifact.body) {
         let text = body.whole(book).await?;
-        if markdown::is_rendering(&file.body(kind, &links), backend.dialect(), &text) {
+        if markdown::is_rendering(&file.body(&links), backend.dialect(), &text) {
             artifact.steps.insert(Stretch::Body, Step::Agree);
         }
     }
@@ -278,10 +270,9 @@ pub(super) async fn settle(
 }
 
 /// Artifacts whose pages this run is about to make and that a file links to.
-pub(super) fn awaited(world: &World, kind: &Kind, path: &str, file: &LocalFile) -> BTreeSet<Key> {
+pub(super) fn awaited(world: &World, path: &str, file: &LocalFile) -> BTreeSet<Key> {
     let links = world.links(path);
-    let local = file.body(kind, &links);
-    markdown::file_links(&local)
+    file.links()
         .iter()
         .filter_map(|link| match links.fate(&link.target, link.image) {
             Fate::Pending(path) => world.paths.pending_at.get(&path).cloned(),
@@ -294,12 +285,16 @@ pub(super) fn awaited(world: &World, kind: &Kind, path: &str, file: &LocalFile) 
 /// be made.
 pub(super) fn renew(world: &World, backend: &dyn Backend, body: &mut BodyJob) -> bool {
     body.local.links = world.links(body.local.links.path());
-    if let BodyWrite::Whole(text) = &mut body.write {
-        *text = markdown::render_remote(&body.local.local(), backend.dialect());
+    let FileText { file, links } = &body.local;
+    if file.is_steady(links) {
+        return false;
     }
-    markdown::file_links(&body.local.local())
-        .iter()
-        .any(|link| matches!(body.local.links.fate(&link.target, link.image), Fate::Pending(_)))
+    if let BodyWrite::Whole(text) = &mut body.write {
+        *text = body.local.render(backend.dialect());
+    }
+    let pending =
+        |link: &FileLink| matches!(links.fate(&link.target, link.image), Fate::Pending(_));
+    file.links().iter().any(pending)
 }
 
 /// The second write of a page that was made before the pages that it links to; none if nothing is to be sent.

@@ -9,8 +9,8 @@ use agent_sync_core::plan::{self, Conflict, Content, Merge, Observed, Pair};
 
 use super::RunError;
 use super::book::{Book, Keep};
+use super::file::FileText;
 use super::observe::{Artifact, body_content};
-use super::remote::FileText;
 
 /// The texts of a merge.
 #[derive(Clone, Debug)]
@@ -98,12 +98,7 @@ impl BodyMerge {
             seen: seen.clone(),
             base: pair_texts(book, kind, key, links, from).await?,
             agreed,
-            local: FileText {
-                text: file.text.clone(),
-                excluded: file.document.excluded.clone(),
-                format: kind.format,
-                links: links.clone(),
-            },
+            local: FileText { file: file.clone(), links: links.clone() },
             remote,
             choices: BTreeMap::new(),
         }))

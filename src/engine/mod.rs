@@ -23,6 +23,7 @@ mod comments;
 mod damage;
 mod environment;
 mod execute;
+mod file;
 mod finish;
 mod history;
 mod hub;

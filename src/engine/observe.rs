@@ -1,15 +1,16 @@
 //! Observation: what the repository and one backend hold now, put beside what is known of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use agent_sync_core::document::Document;
-use agent_sync_core::kind::{Kind, Kinds};
-use agent_sync_core::markdown::{Links, Local, Web};
+use agent_sync_core::kind::Kinds;
+use agent_sync_core::markdown::Web;
 use agent_sync_core::model::{Finding, Key, Severity, Stretch};
 use agent_sync_core::plan::{Content, Existence, Observed, RemotePresence, Step};
 use jiff::Timestamp;
 
 use super::book::{Book, Seen};
+use super::file::LocalFile;
 use super::history::Published;
 use super::links::Paths;
 use super::relabel::{Claim, Relabel};
@@ -61,27 +62,6 @@ impl RemoteBody {
     }
 }
 
-/// A file as read.
-#[derive(Clone, Debug)]
-pub struct LocalFile {
-    /// The whole text.
-    pub text: String,
-    /// Its properties and their places.
-    pub document: Document,
-}
-
-impl LocalFile {
-    /// The file's body for the Markdown functions.
-    pub fn body<'a>(&'a self, kind: &Kind, links: &'a Links) -> Local<'a> {
-        Local {
-            text: &self.text,
-            excluded: &self.document.excluded,
-            format: kind.format,
-            links: Some(links),
-        }
-    }
-}
-
 /// One artifact as observed and decided.
 #[derive(Clone, Debug)]
 pub struct Artifact {
@@ -92,7 +72,7 @@ pub struct Artifact {
     /// Digest of the file, where there is one.
     pub file_digest: Option<String>,
     /// The file, where it had to be read.
-    pub file: Option<LocalFile>,
+    pub file: Option<Arc<LocalFile>>,
     /// The page, where there is one.
     pub page: Option<RemotePage>,
     /// Whether the page is there.

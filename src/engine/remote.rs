@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_sync_core::canonical::Date;
-use agent_sync_core::document;
-use agent_sync_core::kind::{Format, Kind, PropertyType};
-use agent_sync_core::markdown::{self, Dialect, Hunk, Links, Local, Merged};
+use agent_sync_core::kind::{Kind, PropertyType};
+use agent_sync_core::markdown::{Dialect, Hunk, Merged};
 use agent_sync_core::model::{Key, Properties, Stretch, Value};
 use agent_sync_core::plan::{Content, Pair};
 
 use super::book::{Seen, text_id};
+use super::file::FileText;
 use super::merge::BodyMerge;
-use super::observe::body_content;
 use crate::backend::{Backend, BackendError, Place, Presence, RemotePage};
 
 mod body;
@@ -25,44 +24,6 @@ const BODY_ATTEMPTS: usize = 3;
 const STEP: Duration = Duration::from_millis(200);
 /// Hunks that one request takes.
 const HUNKS: usize = 100;
-
-/// A text of a file with what is needed to read it.
-#[derive(Clone, Debug)]
-pub(super) struct FileText {
-    /// The whole file.
-    pub text: String,
-    /// Its property regions.
-    pub excluded: Vec<std::ops::Range<usize>>,
-    /// Its form.
-    pub format: Format,
-    /// Where its links lead.
-    pub links: Links,
-}
-
-impl FileText {
-    /// Reads a file's text for its body.
-    pub(super) fn new(kind: &Kind, key: &Key, links: Links, text: String) -> Self {
-        let excluded = document::parse(kind, &key.id, links.path(), &text).excluded;
-        Self { text, excluded, format: kind.format, links }
-    }
-
-    /// For the Markdown functions.
-    pub(super) fn local(&self) -> Local<'_> {
-        Local {
-            text: &self.text,
-            excluded: &self.excluded,
-            format: self.format,
-            links: Some(&self.links),
-        }
-    }
-
-    /// The body as content of a stretch.
-    pub(super) fn content(&self) -> Option<Content> {
-        let digest = markdown::local_digest(&self.local());
-        let empty = digest == markdown::empty_digest();
-        body_content(&digest, &text_id(self.text.as_bytes()), empty)
-    }
-}
 
 /// How a body is sent.
 #[derive(Clone, Debug)]
@@ -136,9 +97,9 @@ pub(super) struct Done {
     /// Pairs made: local content and the answer to writing it.
     pub pairs: BTreeMap<Stretch, Pair>,
     /// The page's body as it is now, with what is known of its minutes.
-    pub seen: Option<(Seen, String)>,
-    /// Further texts that the pairs name.
-    pub texts: Vec<String>,
+    pub seen: Option<Seen>,
+    /// Texts that these name, with their ids.
+    pub texts: Vec<(String, String)>,
     /// Stretches that somebody changed meanwhile: nothing was written there.
     pub stale: BTreeSet<Stretch>,
     /// Why this artifact could not be written; the run goes on.
@@ -150,6 +111,16 @@ pub(super) struct Done {
 }
 
 impl Done {
+    /// Keeps a text and gives its id.
+    fn keep(&mut self, text: &str) -> String {
+        if let Some((id, _)) = self.texts.iter().find(|(_, known)| known == text) {
+            return id.clone();
+        }
+        let id = text_id(text.as_bytes());
+        self.texts.push((id.clone(), text.to_owned()));
+        id
+    }
+
     fn fail(mut self, error: BackendError) -> Self {
         match error {
             BackendError::Rejected { message } | BackendError::Stale { message } => {

@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use agent_sync_core::document;
 use agent_sync_core::kind::{Format, Kind, Kinds};
 use agent_sync_core::model::{Finding, Key, Severity};
+use rayon::prelude::*;
 
 use super::{ReadError, Tree, paths};
 use crate::hex::digest;
@@ -80,8 +78,6 @@ struct Contents {
     page: Option<String>,
 }
 
-/// Threads that read; more does not help a disk, and CI machines are small.
-const MAX_THREADS: usize = 8;
 /// Folders deeper than this are not entered.
 const MAX_DEPTH: usize = 32;
 
@@ -120,32 +116,8 @@ impl Tree {
 
     /// What is known of each file without its text, in order.
     fn digests(&self, kinds: &Kinds, files: &[Candidate]) -> Vec<Result<Contents, ReadError>> {
-        let next = AtomicUsize::new(0);
-        let results = Mutex::new(Vec::with_capacity(files.len()));
-        let work = || {
-            let mut own = Vec::new();
-            let mut bytes = Vec::new();
-            while let Some((index, file)) = {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                files.get(index).map(|file| (index, file))
-            } {
-                own.push((index, self.digest_of(kinds, file, &mut bytes)));
-            }
-            match results.lock() {
-                Ok(mut all) => all.extend(own),
-                Err(poisoned) => poisoned.into_inner().extend(own),
-            }
-        };
-        let threads = thread::available_parallelism().map_or(2, usize::from).clamp(2, MAX_THREADS);
-        thread::scope(|scope| {
-            for _ in 1..threads.min(files.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let mut results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        results.sort_unstable_by_key(|(index, _)| *index);
-        results.into_iter().map(|(_, result)| result).collect()
+        let digest = |bytes: &mut Vec<u8>, file| self.digest_of(kinds, file, bytes);
+        files.par_iter().map_init(Vec::new, digest).collect()
     }
 
     fn digest_of(

@@ -639,13 +639,15 @@ impl Report {
     pub fn add_turn(&mut self, backend: &str, label: &str, turn: Self) {
         self.conflicts.retain(|conflict| conflict.backend != backend);
         let mut added = 0;
+        let name = |entry: &ArtifactReport| (entry.kind.clone(), entry.id.clone());
+        let before = self.artifacts.iter().enumerate().filter(|(_, old)| old.backend == backend);
+        let mut places: BTreeMap<_, usize> = before.map(|(at, old)| (name(old), at)).collect();
         for entry in turn.artifacts {
-            let same = |old: &&mut ArtifactReport| {
-                old.backend == backend && old.kind == entry.kind && old.id == entry.id
-            };
-            match self.artifacts.iter_mut().find(same) {
+            let old = places.get(&name(&entry)).and_then(|at| self.artifacts.get_mut(*at));
+            match old {
                 Some(old) => old.follow(entry),
                 None => {
+                    places.insert(name(&entry), self.artifacts.len());
                     self.artifacts.push(entry);
                     added += 1;
                 }

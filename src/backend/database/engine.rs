@@ -1,6 +1,7 @@
 //! What the two engines have in common: the questions that are asked of a database, and its answers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -173,7 +174,7 @@ pub(crate) trait Engine: Send + Sync {
 
     /// Writes rows and the next commit of the state, all or nothing: a round trip for each [`ROWS`] rows, and one to
     /// commit. Gives the commit's number.
-    async fn apply(&self, writes: &[Write], commit: &Commit) -> Result<i64, Trouble>;
+    async fn apply(&self, writes: Arc<[Write]>, commit: Arc<Commit>) -> Result<i64, Trouble>;
 
     /// Files of a commit.
     async fn files(&self, at: i64, paths: &[String]) -> Result<BTreeMap<String, Vec<u8>>, Trouble>;

@@ -260,27 +260,26 @@ impl Database {
 
     /// Writes the rows that wait and the next commit of the state.
     pub(crate) async fn commit(&self, commit: Commit) -> Result<i64, Trouble> {
-        let writes = self.data().queue.all();
+        let (writes, commit) = (self.data().queue.all(), Arc::new(commit));
         if let Some(reason) = self.closed().filter(|_| !writes.is_empty()) {
             return Err(Trouble::Unavailable(format!("No write may start: {reason}.")));
         }
         self.count("write", writes.len().div_ceil(engine::ROWS).max(1) + 1);
-        let n = self.engine.apply(&writes, &commit).await?;
+        let n = self.engine.apply(writes.clone(), commit.clone()).await?;
         let mut data = self.data();
-        for write in writes {
+        for write in data.queue.take() {
             if let Some(body) = write.body {
                 data.bodies.insert(write.row.uid.clone(), body);
             }
             data.rows.insert(write.row.uid.clone(), write.row);
         }
-        data.queue.clear();
         if let Some(opened) = &mut data.opened {
             opened.version.get_or_insert(SCHEMA);
             opened.head = Some(n);
-            for (path, content) in commit.files {
-                match content.filter(|_| engine::FIRST.contains(&path.as_str())) {
-                    Some(content) => drop(opened.files.insert(path, content)),
-                    None => drop(opened.files.remove(&path)),
+            for (path, content) in &commit.files {
+                match content.as_ref().filter(|_| engine::FIRST.contains(&path.as_str())) {
+                    Some(content) => drop(opened.files.insert(path.clone(), content.clone())),
+                    None => drop(opened.files.remove(path)),
                 }
             }
         }

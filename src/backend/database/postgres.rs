@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -534,7 +535,7 @@ impl Engine for Postgres {
         rows.iter().map(body).collect()
     }
 
-    async fn apply(&self, writes: &[Write], commit: &Commit) -> Result<i64, Trouble> {
+    async fn apply(&self, writes: Arc<[Write]>, commit: Arc<Commit>) -> Result<i64, Trouble> {
         let moved = || Trouble::Moved("Another program wrote meanwhile.".to_owned());
         let _alone = self.alone.lock().await;
         let client = self.client().await?;

@@ -1,6 +1,7 @@
 //! Writes that wait for the commit of the state: rows and their base change together or not at all.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::engine::{Row, Write};
 use super::row::AUTHOR;
@@ -60,13 +61,13 @@ impl Queue {
     }
 
     /// What waits, in order.
-    pub(super) fn all(&self) -> Vec<Write> {
+    pub(super) fn all(&self) -> Arc<[Write]> {
         self.order.iter().filter_map(|uid| self.writes.get(uid).cloned()).collect()
     }
 
-    /// Everything was written.
-    pub(super) fn clear(&mut self) {
+    /// Takes everything out: it was written.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = Write> + use<> {
         self.order.clear();
-        self.writes.clear();
+        std::mem::take(&mut self.writes).into_values()
     }
 }

@@ -12,7 +12,7 @@ use rusqlite::{
 };
 
 use super::engine::{
-    Commit, Engine, FIRST, KEPT, Opened, Relation, Row, Rows, SCHEMA, Trouble, Want, Write,
+    Commit, Engine, FIRST, KEPT, Opened, ROWS, Relation, Row, Rows, SCHEMA, Trouble, Want, Write,
 };
 
 /// The tables, by the version that each script makes.
@@ -58,6 +58,9 @@ impl Sqlite {
                 made.busy_timeout(busy).map_err(trouble)?;
                 // Other programs' rows are read: nothing in them may run anything.
                 made.execute_batch("PRAGMA trusted_schema = OFF").map_err(trouble)?;
+                // What a transaction changes fits into memory, with what it takes to undo one statement.
+                made.execute_batch("PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY")
+                    .map_err(trouble)?;
                 *slot = Some(made);
             }
             match slot.as_mut() {
@@ -192,6 +195,60 @@ fn head(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     connection.query_row("SELECT max(n) FROM sync_commits", [], |row| row.get(0))
 }
 
+/// Makes rows in one statement, so that what follows from them (the search above all) is written once.
+fn insert(transaction: &Transaction<'_>, writes: &[Write]) -> rusqlite::Result<usize> {
+    let mut taken = transaction.prepare_cached(
+        "SELECT 1 FROM artifacts WHERE kind = ?1 AND id = ?2 AND deleted_at IS NULL",
+    )?;
+    for Write { row, .. } in writes {
+        if taken.exists((&row.kind, &row.id))? {
+            return Ok(0);
+        }
+    }
+    let rows = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?)"; writes.len()].join(", ");
+    let sql = format!(
+        "INSERT INTO artifacts (uid, kind, id, title, status, properties, body, hash, author) VALUES {rows}"
+    );
+    let values = writes.iter().flat_map(|Write { row, body, hash, .. }| {
+        [
+            Some(&row.uid),
+            Some(&row.kind),
+            row.id.as_ref(),
+            row.title.as_ref(),
+            row.status.as_ref(),
+            row.properties.as_ref(),
+            body.as_ref(),
+            hash.as_ref(),
+            row.author.as_ref(),
+        ]
+    });
+    transaction.prepare_cached(&sql)?.execute(rusqlite::params_from_iter(values))
+}
+
+fn update(transaction: &Transaction<'_>, write: &Write, expected: i64) -> rusqlite::Result<usize> {
+    let row = &write.row;
+    let mut statement = transaction.prepare_cached(
+        "UPDATE artifacts SET kind = ?3, id = ?4, title = ?5, status = ?6, properties = ?7, \
+         author = ?8, body = CASE WHEN ?9 IS NULL THEN body ELSE ?9 END, \
+         hash = CASE WHEN ?9 IS NULL THEN hash ELSE ?10 END, \
+         deleted_at = CASE WHEN ?11 THEN coalesce(deleted_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')) \
+         END WHERE uid = ?1 AND version = ?2",
+    )?;
+    statement.execute((
+        &row.uid,
+        expected,
+        &row.kind,
+        &row.id,
+        &row.title,
+        &row.status,
+        &row.properties,
+        &row.author,
+        &write.body,
+        &write.hash,
+        row.deleted,
+    ))
+}
+
 fn apply(
     transaction: &Transaction<'_>,
     writes: &[Write],
@@ -200,34 +257,18 @@ fn apply(
     if head(transaction)? != commit.parent {
         return Ok(None);
     }
-    for write in writes {
-        let row = &write.row;
-        let done = match write.expected {
-            None => transaction
-                .prepare_cached(
-                    "INSERT INTO artifacts (uid, kind, id, title, status, properties, body, hash, author) \
-                     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS \
-                     (SELECT 1 FROM artifacts WHERE kind = ?2 AND id = ?3 AND deleted_at IS NULL)",
-                )?
-                .execute((
-                    &row.uid, &row.kind, &row.id, &row.title, &row.status, &row.properties, &write.body,
-                    &write.hash, &row.author,
-                ))?,
-            Some(expected) => transaction
-                .prepare_cached(
-                    "UPDATE artifacts SET kind = ?3, id = ?4, title = ?5, status = ?6, properties = ?7, \
-                     author = ?8, body = CASE WHEN ?9 IS NULL THEN body ELSE ?9 END, \
-                     hash = CASE WHEN ?9 IS NULL THEN hash ELSE ?10 END, \
-                     deleted_at = CASE WHEN ?11 THEN coalesce(deleted_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')) \
-                     END WHERE uid = ?1 AND version = ?2",
-                )?
-                .execute((
-                    &row.uid, expected, &row.kind, &row.id, &row.title, &row.status, &row.properties,
-                    &row.author, &write.body, &write.hash, row.deleted,
-                ))?,
-        };
-        if done != 1 {
-            return Ok(None);
+    // In their order: a row may take the id that another one gives up.
+    for run in writes.chunk_by(|a, b| a.expected.is_none() && b.expected.is_none()) {
+        for rows in run.chunks(ROWS) {
+            let done = match rows {
+                [write @ Write { expected: Some(expected), .. }] => {
+                    update(transaction, write, *expected)?
+                }
+                rows => insert(transaction, rows)?,
+            };
+            if done != rows.len() {
+                return Ok(None);
+            }
         }
     }
     let n = commit.parent.unwrap_or(0) + 1;
@@ -391,8 +432,7 @@ impl Engine for Sqlite {
         self.read(move |connection| each(connection, BODY, 0, &uids)).await
     }
 
-    async fn apply(&self, writes: &[Write], commit: &Commit) -> Result<i64, Trouble> {
-        let (writes, commit) = (writes.to_vec(), commit.clone());
+    async fn apply(&self, writes: Arc<[Write]>, commit: Arc<Commit>) -> Result<i64, Trouble> {
         self.write(move |transaction| {
             migrate(transaction)?;
             apply(transaction, &writes, &commit)

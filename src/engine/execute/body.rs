@@ -8,9 +8,10 @@ use agent_sync_core::model::Stretch;
 
 use super::Hands;
 use crate::engine::RunError;
+use crate::engine::file::{FileText, LocalFile};
 use crate::engine::merge::{BodyMerge, Writes, pair_texts};
-use crate::engine::observe::{Artifact, LocalFile};
-use crate::engine::remote::{BodyJob, BodyWrite, FileText, Verb};
+use crate::engine::observe::Artifact;
+use crate::engine::remote::{BodyJob, BodyWrite, Verb};
 use crate::engine::work::Task;
 
 /// Makes the body's part of a job; `Err` says why it cannot be written.
@@ -20,22 +21,17 @@ pub(super) async fn body_job(
     artifact: &Artifact,
     task: &Task,
     verb: Verb,
-    file: &LocalFile,
+    file: &Arc<LocalFile>,
 ) -> Result<Result<BodyJob, String>, RunError> {
     let dialect = hands.backend.dialect();
     let links = hands.world.links(artifact.path.as_deref().unwrap_or_default());
-    let local = FileText {
-        text: file.text.clone(),
-        excluded: file.document.excluded.clone(),
-        format: kind.format,
-        links: links.clone(),
-    };
+    let local = FileText { file: file.clone(), links: links.clone() };
     let before = match &artifact.body {
         Some(body) => body.whole(hands.book).await?,
         None => String::new(),
     };
     if verb == Verb::Create {
-        let write = BodyWrite::Whole(markdown::render_remote(&local.local(), dialect));
+        let write = BodyWrite::Whole(local.render(dialect));
         return Ok(Ok(BodyJob { local, before, write, merge: None, merged: None }));
     }
     let pair = task.push.get(&Stretch::Body).cloned().flatten();
@@ -48,7 +44,7 @@ pub(super) async fn body_job(
         let Some(merged) = merge.run(dialect, writes) else {
             return Ok(Err("both sides cannot be brought together any more".to_owned()));
         };
-        let text = markdown::apply_edits(&merge.local.text, &merged.pull);
+        let text = markdown::apply_edits(merge.local.text(), &merged.pull);
         let local = FileText::new(kind, &artifact.key, links, text);
         let write = write(&merged.push);
         let merged = Some(Arc::new(merged));

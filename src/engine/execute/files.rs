@@ -1,6 +1,7 @@
 //! Writing of files, after the backend (rule 1).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use agent_sync_core::kind::Kind;
 use agent_sync_core::model::{Key, Properties, Side, Stretch, Value};
@@ -10,9 +11,9 @@ use agent_sync_core::{document, markdown};
 use super::prepare::reason;
 use super::{Executed, Hands, trouble};
 use crate::engine::book::{Record, Replaced, text_id};
+use crate::engine::file::{FileText, LocalFile};
 use crate::engine::merge::{BodyMerge, Writes, pair_texts};
-use crate::engine::observe::{Artifact, LocalFile, body_content};
-use crate::engine::remote::FileText;
+use crate::engine::observe::{Artifact, body_content};
 use crate::engine::rename;
 use crate::engine::work::{Action, Task};
 use crate::engine::{Phase, RunError, partial};
@@ -214,7 +215,7 @@ async fn edit_file(
         };
         let texts = base.as_ref().map(|(file, text)| (file.local(), text.as_str()));
         let texts = texts.as_ref().map(|(local, text)| (local, *text));
-        let edits = markdown::plan_pull(dialect, texts, &file.body(kind, &links), &remote);
+        let edits = markdown::plan_pull(dialect, texts, &file.body(&links), &remote);
         // Where the agreed pair was equal in content, so must be the new one; elsewhere the backend put our text
         // into a form that nobody foresaw, and having carried over what changed is all that can be asked.
         let equal = base
@@ -226,7 +227,7 @@ async fn edit_file(
         };
         text = markdown::apply_edits(&file.text, &edits);
         if !arrived(&text) && (equal || edits.is_empty()) {
-            let whole = markdown::plan_pull(dialect, None, &file.body(kind, &links), &remote);
+            let whole = markdown::plan_pull(dialect, None, &file.body(&links), &remote);
             text = markdown::apply_edits(&file.text, &whole);
             if !arrived(&text) {
                 return Ok(Err(FileTrouble::Body));
@@ -286,11 +287,10 @@ pub(super) fn written(
 ) {
     let name = hands.backend.name().to_owned();
     let dialect = hands.backend.dialect();
-    let document = document::parse(kind, &artifact.key.id, &path, &text);
-    let file = LocalFile { text, document };
-    let id = hands.book.keep(&file.text);
-    if let Some(text) = artifact.body.as_ref().and_then(|body| body.text.as_ref()) {
-        hands.book.keep(text);
+    let file = LocalFile::new(kind, &artifact.key, &path, text);
+    hands.book.keep_as(file.id(), &file.text);
+    if let Some((body, text)) = artifact.body.as_ref().and_then(|b| Some((b, b.text.as_ref()?))) {
+        hands.book.keep_as(&body.id, text);
     }
     let page = artifact.page.as_ref();
     let page_id = page
@@ -332,10 +332,9 @@ pub(super) fn written(
             Stretch::Body => {
                 // Links that the page does not have yet are still to be sent.
                 let links = hands.world.links(&path);
-                let local = file.body(kind, &links);
-                let digest = markdown::agreed_digest(&local, dialect, remote);
+                let digest = markdown::agreed_digest(&file.body(&links), dialect, remote);
                 let empty = digest == markdown::empty_digest();
-                body_content(&digest, &id, empty)
+                body_content(&digest, file.id(), empty)
             }
         };
         if local.is_none() && seen.remote.is_none() && seen.base.is_none() {
@@ -350,7 +349,7 @@ pub(super) fn written(
     let outcome = executed.outcomes.entry(artifact.key.clone()).or_default();
     outcome.local = task.local;
     outcome.path = Some(path);
-    outcome.file = Some(file);
+    outcome.file = Some(Arc::new(file));
 }
 
 fn without(value: Value, left_out: Option<&BTreeSet<String>>) -> Option<Value> {

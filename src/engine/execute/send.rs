@@ -118,11 +118,11 @@ async fn in_waves(
 
 /// Artifacts whose pages are to be made that the file of this one links to.
 fn awaited(world: &World, key: &Key) -> BTreeSet<Key> {
-    let parts = world.artifacts.get(key).and_then(|artifact| {
-        let kind = world.kinds.get(&key.kind)?;
-        Some((kind, artifact.path.as_deref()?, artifact.file.as_ref()?))
-    });
-    let awaited = parts.map(|(kind, path, file)| links::awaited(world, kind, path, file));
+    let parts = world
+        .artifacts
+        .get(key)
+        .and_then(|artifact| Some((artifact.path.as_deref()?, artifact.file.as_ref()?)));
+    let awaited = parts.map(|(path, file)| links::awaited(world, path, file));
     let mut awaited = awaited.unwrap_or_default();
     awaited.remove(key);
     awaited
@@ -225,7 +225,7 @@ async fn send_batch(
         let whole = |body: &&BodyJob| body.merged.as_ref().is_none_or(|merged| merged.is_whole());
         let local = sent.filter(whole).and_then(|body| body.local.content());
         if let Some(body) = sent {
-            hands.book.keep(&body.local.text);
+            hands.book.keep_as(body.local.file.id(), body.local.text());
         }
         let before = sent.map(|body| hands.book.keep(&body.before));
         hands.book.intend(Intent {
@@ -326,15 +326,14 @@ fn apply(hands: &mut Hands<'_>, job: &Job, done: Done, executed: &mut Executed) 
         entry.propose_pushed(stretch, pair.clone(), hands.work_tree.filter(|_| held));
     }
     let wrote_body = done.seen.is_some();
-    if let Some((seen, text)) = done.seen {
+    if let Some(seen) = done.seen {
         entry.seen = seen;
-        hands.book.keep(&text);
     }
     if let Some(body) = &job.body {
-        hands.book.keep(&body.local.text);
+        hands.book.keep_as(body.local.file.id(), body.local.text());
     }
-    for text in done.texts {
-        hands.book.keep(&text);
+    for (id, text) in &done.texts {
+        hands.book.keep_as(id, text);
     }
     let proved = !done.pairs.is_empty() || wrote_body;
     let wrote = done.wrote && (proved || job.verb != Verb::Edit);

@@ -13,7 +13,8 @@ use jiff::tz::TimeZone;
 use regex::Regex;
 
 use crate::engine::book::{Keep, Record};
-use crate::engine::observe::{Artifact, LocalFile, World, synced_properties};
+use crate::engine::file::LocalFile;
+use crate::engine::observe::{Artifact, World, synced_properties};
 use crate::engine::work::{self, Mode};
 use crate::engine::{RunError, Turn};
 use crate::janitor::{Answer, Graph, Node, Side};

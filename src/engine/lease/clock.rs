@@ -27,8 +27,13 @@ impl Moment {
     }
 }
 
-/// `/proc/uptime` counts the time asleep (proc_uptime(5)), to 10 ms.
+/// A clock that counts the time asleep (`CLOCK_BOOTTIME` in clock_gettime(2)), where there is one.
+#[cfg(target_os = "linux")]
 fn since_boot() -> Option<Duration> {
-    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
-    Duration::try_from_secs_f64(uptime.split_whitespace().next()?.parse().ok()?).ok()
+    rustix::time::clock_gettime(rustix::time::ClockId::Boottime).try_into().ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn since_boot() -> Option<Duration> {
+    None
 }

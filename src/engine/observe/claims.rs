@@ -117,8 +117,7 @@ async fn published(
         }
         Published::Branch { head, .. } => Published::Branch { head: head.clone(), since: None },
     };
-    let none = BTreeMap::new();
-    let held = history::held(eyes.git, eyes.tree, &now, &world.kinds, &none, keys).await?;
+    let held = history::held(eyes.git, &now, &world.kinds, keys).await?;
     let there = held.into_iter().filter(|(_, files)| files.iter().any(Option::is_some));
     Ok(there.map(|(key, _)| key).collect())
 }

@@ -1,23 +1,26 @@
 //! Reading of bodies and files, and the decision about each artifact.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use agent_sync_core::document;
 use agent_sync_core::kind::Kind;
 use agent_sync_core::markdown::{self, Dialect, Links};
 use agent_sync_core::model::{Key, Severity, Side, Stretch};
 use agent_sync_core::plan::{self, Content, Existence, LocalPresence, RemotePresence};
 use futures::stream::{self, StreamExt, TryStreamExt};
+use rayon::prelude::*;
 
 use super::claims::hold_back;
 use super::identify::{classified, identity_changes};
 use super::named::freeze;
 use super::stretches::{Remote, remote_value, stretches, synced_properties};
 use super::trace::{follow, recover};
-use super::{Artifact, Eyes, LocalFile, RemoteBody, World, finding, settled};
+use super::{Artifact, Eyes, RemoteBody, World, finding, settled};
 use crate::backend::{BackendError, Life, Presence};
 use crate::engine::book::{Book, Intent, Record, Seen, stretch_name, text_id};
+use crate::engine::file::LocalFile;
 use crate::engine::{Phase, RunError, links};
+use crate::repo::{ReadError, Tree};
 
 /// Reads the bodies and files that are needed, and decides.
 pub(super) async fn compare(
@@ -121,6 +124,7 @@ pub(super) async fn compare(
     let needed = needed_texts(eyes.book, &name, &artifacts, eyes.writes);
     eyes.book.fetch(&needed).await?;
     translate(eyes.book, &name, dialect, &artifacts).await?;
+    let mut files = changed_files(eyes, world, &artifacts);
     // A file that goes with its page is no target of a link any more; so these are decided first.
     for trashed in [true, false] {
         for (key, artifact) in &mut artifacts {
@@ -130,7 +134,7 @@ pub(super) async fn compare(
                 continue;
             }
             let intents = eyes.book.intents(&name, key);
-            decide(eyes, world, &kind, artifact, &intents).await?;
+            decide(eyes, world, &kind, artifact, &intents, files.remove(key)).await?;
             if artifact.existence == Existence::DeleteLocal {
                 world.paths.doomed.insert(key.clone());
             }
@@ -220,12 +224,43 @@ pub(in crate::engine) fn body_content(digest: &str, text: &str, empty: bool) -> 
     (!empty).then(|| Content::Body { digest: digest.to_owned(), text: text.to_owned() })
 }
 
+fn read_file(tree: &Tree, kind: &Kind, key: &Key, path: &str) -> Result<LocalFile, ReadError> {
+    Ok(LocalFile::new(kind, key, path, tree.read(path)?))
+}
+
+/// The files that differ from what is known of them: read, and what a run asks of each found out, by all cores.
+fn changed_files(
+    eyes: &Eyes<'_>,
+    world: &World,
+    artifacts: &BTreeMap<Key, Artifact>,
+) -> BTreeMap<Key, Result<LocalFile, ReadError>> {
+    let name = eyes.backend.name();
+    let changed = |(key, artifact): &(&Key, &Artifact)| {
+        let clean = eyes.book.record(name, key).and_then(|record| record.clean.as_ref());
+        !artifact.blocked
+            && artifact.file_digest.is_some()
+            && artifact.file_digest.as_ref() != clean
+    };
+    let changed: Vec<(&Key, &Artifact)> = artifacts.iter().filter(changed).collect();
+    let (tree, kinds, dialect) = (eyes.tree, &eyes.kinds, eyes.backend.dialect());
+    let read = |(key, artifact): (&Key, &Artifact)| {
+        let (kind, path) = (kinds.get(&key.kind)?, artifact.path.as_deref()?);
+        let file = read_file(tree, kind, key, path);
+        if let Ok(file) = &file {
+            file.prepare(&world.links(path).planned(), dialect);
+        }
+        Some((key.clone(), file))
+    };
+    changed.into_par_iter().filter_map(read).collect()
+}
+
 async fn decide(
     eyes: &mut Eyes<'_>,
     world: &mut World,
     kind: &Kind,
     artifact: &mut Artifact,
     intents: &[Intent],
+    read: Option<Result<LocalFile, ReadError>>,
 ) -> Result<(), RunError> {
     let name = eyes.backend.name().to_owned();
     let record = eyes.book.record(&name, &artifact.key).cloned();
@@ -252,8 +287,12 @@ async fn decide(
     if artifact.file_digest.is_some()
         && let Some(path) = &path
     {
-        let text = match eyes.tree.read(path) {
-            Ok(text) => text,
+        let file = match read {
+            Some(file) => file,
+            None => read_file(eyes.tree, kind, &artifact.key, path),
+        };
+        let file = match file {
+            Ok(file) => file,
             Err(error) => {
                 world.findings.push(finding(
                     "unreadable-file",
@@ -268,13 +307,9 @@ async fn decide(
                 return Ok(());
             }
         };
-        let document = document::parse(kind, &artifact.key.id, path, &text);
-        world.findings.extend(document.findings.iter().cloned());
-        let file = LocalFile { text, document };
-        let local = world.links(path);
-        let broken = links::findings(&artifact.key, path, &file.body(kind, &local));
-        world.findings.extend(broken);
-        artifact.file = Some(file);
+        world.findings.extend(file.document.findings.iter().cloned());
+        world.findings.extend(links::findings(&artifact.key, path, &file, &world.links(path)));
+        artifact.file = Some(Arc::new(file));
     }
     if artifact.page.is_none() && artifact.presence == RemotePresence::Absent {
         let title = artifact.file.as_ref().and_then(|file| file.document.title.clone());
@@ -329,7 +364,7 @@ async fn decide(
             .map(|(stretch, seen)| (stretch.clone(), plan::step(&artifact.key, stretch, seen)))
             .collect();
         follow(eyes, world, kind, artifact, record.as_ref()).await?;
-        links::settle(eyes.book, eyes.backend, world, kind, artifact).await?;
+        links::settle(eyes.book, eyes.backend, world, artifact).await?;
     }
     Ok(())
 }

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use agent_sync_core::document;
 use agent_sync_core::kind::{Kind, Property, PropertyType, same_option};
-use agent_sync_core::markdown::{self, Local};
+use agent_sync_core::markdown;
 use agent_sync_core::model::{Finding, Key, Properties, Severity, Side, Stretch, Value};
 use agent_sync_core::plan::{Content, Observed, Pair, RemotePresence};
 
 use super::compare::body_content;
 use super::{Artifact, World, finding};
 use crate::backend::RemotePage;
-use crate::engine::book::{Record, text_id};
+use crate::engine::book::Record;
+use crate::engine::file::LocalFile;
 
 /// Properties that are stretches: all but the id, which is the identity itself.
 pub(in crate::engine) fn synced_properties(kind: &Kind) -> impl Iterator<Item = &Property> {
@@ -173,11 +173,10 @@ fn linked(
 pub(in crate::engine) fn local_contents(
     world: &World,
     kind: &Kind,
-    key: &Key,
     path: &str,
-    text: &str,
+    file: &LocalFile,
 ) -> BTreeMap<Stretch, Option<Content>> {
-    let document = document::parse(kind, &key.id, path, text);
+    let document = &file.document;
     let mut contents = BTreeMap::new();
     for property in synced_properties(kind) {
         if document.unsynced.contains(&property.name) {
@@ -187,11 +186,7 @@ pub(in crate::engine) fn local_contents(
         let (value, _) = linked(world, kind, property, value);
         contents.insert(Stretch::Property(property.name.clone()), value.map(Content::Value));
     }
-    let (excluded, format) = (&document.excluded, kind.format);
-    let local = Local { text, excluded, format, links: Some(&world.links(path)) };
-    let digest = markdown::local_digest(&local);
-    let empty = digest == markdown::empty_digest();
-    contents.insert(Stretch::Body, body_content(&digest, &text_id(text.as_bytes()), empty));
+    contents.insert(Stretch::Body, file.content(&world.links(path)));
     contents
 }
 
@@ -261,7 +256,6 @@ pub(super) fn stretches(
     artifact: &mut Artifact,
     record: Option<&Record>,
 ) {
-    let dialect_empty = markdown::empty_digest();
     let observed = |stretch: &Stretch, local: Option<Content>, remote: Option<Content>| Observed {
         base: record.and_then(|record| record.base(stretch)).cloned(),
         proposed: record.map(|record| record.proposals(stretch).to_vec()).unwrap_or_default(),
@@ -329,13 +323,10 @@ pub(super) fn stretches(
     let local = artifact.file.as_ref().and_then(|file| {
         // As if the pages were made already that this run makes: then these links are to be sent, too.
         let links = world.links(artifact.path.as_deref().unwrap_or_default()).planned();
-        let digest = markdown::local_digest(&file.body(kind, &links));
-        let empty = digest == dialect_empty;
-        body_content(&digest, &text_id(file.text.as_bytes()), empty)
+        file.content(&links)
     });
-    let remote = artifact
-        .body
-        .as_ref()
-        .and_then(|body| body_content(&body.digest, &body.id, body.digest == dialect_empty));
+    let remote = artifact.body.as_ref().and_then(|body| {
+        body_content(&body.digest, &body.id, body.digest == markdown::empty_digest())
+    });
     artifact.stretches.insert(Stretch::Body, observed(&Stretch::Body, local, remote));
 }

@@ -12,9 +12,9 @@ use super::stretches::local_contents;
 use super::{Artifact, Eyes, World, minute};
 use crate::engine::RunError;
 use crate::engine::book::{Intent, Record};
-use crate::engine::history::{self, Published};
+use crate::engine::file::{FileText, LocalFile};
+use crate::engine::history::{self, HeldFile, Published};
 use crate::engine::merge::BodyMerge;
-use crate::engine::remote::FileText;
 
 /// Rule 16: writes of a run that did not end, seen from their traces.
 pub(super) async fn recover(
@@ -154,10 +154,13 @@ async fn unpublished(
     let Some(head) = eyes.git.head().await? else { return Ok(Vec::new()) };
     let branch = Published::Branch { head: Some(head), since: published.clone() };
     let keys = BTreeSet::from([key.clone()]);
-    let held =
-        history::held(eyes.git, eyes.tree, &branch, &world.kinds, &BTreeMap::new(), &keys).await?;
+    let held = history::held(eyes.git, &branch, &world.kinds, &keys).await?;
     let files = held.into_values().flatten().flatten();
-    Ok(files.map(|file| local_contents(world, kind, key, &file.path, &file.text)).collect())
+    let contents = |held: HeldFile| {
+        let file = LocalFile::new(kind, key, &held.path, held.text);
+        local_contents(world, kind, &held.path, &file)
+    };
+    Ok(files.map(contents).collect())
 }
 
 /// Whether a body holds, word for word, what a proposal brought.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::{BODY_ATTEMPTS, BodyJob, BodyWrite, Done, HUNKS, STEP, Sender};
 use crate::backend::{BackendError, BodyRead};
-use crate::engine::book::{Seen, text_id};
+use crate::engine::book::Seen;
 use crate::engine::execute::write;
 use crate::engine::merge::Writes;
 use crate::engine::observe::{body_content, minute};
@@ -21,15 +21,14 @@ impl Sender<'_> {
     pub(super) fn answer(&self, kind: &Kind, done: &mut Done, body: &BodyJob, base: &str) {
         if let (Some(merge), Some(merged)) = (&body.merge, &body.merged) {
             if let Some(made) = merge.pair(self.dialect(), merged, kind, &body.local, base) {
-                done.texts.extend(made.texts);
+                made.texts.iter().for_each(|text| drop(done.keep(text)));
                 done.pairs.insert(Stretch::Body, made.pair);
             }
             return;
         }
-        let digest = markdown::remote_digest(self.dialect(), base);
+        let digest = body.local.digest_of(self.dialect(), base);
         let empty = digest == markdown::empty_digest();
-        let remote = body_content(&digest, &text_id(base.as_bytes()), empty);
-        done.texts.push(base.to_owned());
+        let remote = body_content(&digest, &done.keep(base), empty);
         done.pairs.insert(Stretch::Body, Pair::new(body.local.content(), remote));
     }
 
@@ -99,10 +98,10 @@ impl Sender<'_> {
                         read: None,
                         // A read back after a lost answer proves the text, not that it was our last word.
                         wrote: (answered && !unexpected).then(|| minute(now.began)),
-                        digest: Some(markdown::remote_digest(self.dialect(), &now.text)),
-                        text: Some(text_id(now.text.as_bytes())),
+                        digest: Some(job.local.digest_of(self.dialect(), &now.text)),
+                        text: Some(done.keep(&now.text)),
                     };
-                    done.seen = Some((seen, now.text));
+                    done.seen = Some(seen);
                     return Ok(());
                 }
                 Verdict::Rest { base, hunks, progress }
@@ -138,8 +137,7 @@ impl Sender<'_> {
 
     fn judge(&self, job: &BodyJob, now: &BodyRead, answered: bool) -> Verdict {
         let dialect = self.dialect();
-        let local = markdown::local_digest(&job.local.local());
-        if now.complete && markdown::remote_digest(dialect, &now.text) == local {
+        if now.complete && job.local.digest_of(dialect, &now.text) == job.local.digest() {
             return Verdict::Done { base: now.text.clone(), unexpected: false };
         }
         match &job.write {

@@ -6,7 +6,7 @@ use agent_sync_core::model::{Key, Properties, Stretch, Value};
 
 use super::{BODY_ATTEMPTS, BodyJob, BodyWrite, Done, Job, Sender};
 use crate::backend::{BackendError, Place, Presence, RemotePage};
-use crate::engine::book::{Seen, text_id};
+use crate::engine::book::Seen;
 use crate::engine::observe::minute;
 
 impl Sender<'_> {
@@ -99,9 +99,9 @@ impl Sender<'_> {
         };
         let Some(body) = &job.body else { return done };
         let sent = sent_text(body);
-        let digest = markdown::remote_digest(self.dialect(), &read.text);
-        let mut base = read.text.clone();
-        if digest != markdown::local_digest(&body.local.local()) {
+        let digest = body.local.digest_of(self.dialect(), &read.text);
+        let mut base = read.text.as_str();
+        if digest != body.local.digest() {
             // Our text made different by the backend, or a person's edit between the two requests: only the
             // page's author tells.
             let author = match self.backend.page(kind, place, &id).await {
@@ -110,18 +110,18 @@ impl Sender<'_> {
                 Err(error) => return done.fail(error),
             };
             if author.as_deref() != Some(self.bot.as_str()) {
-                base = sent.to_owned();
+                base = sent;
             }
         }
-        self.answer(kind, &mut done, body, &base);
+        self.answer(kind, &mut done, body, base);
         let seen = Seen {
             edited: Some(page.edited),
             read: Some(minute(read.began)),
             wrote: None,
-            text: Some(text_id(read.text.as_bytes())),
+            text: Some(done.keep(&read.text)),
             digest: Some(digest),
         };
-        done.seen = Some((seen, read.text));
+        done.seen = Some(seen);
         done
     }
 

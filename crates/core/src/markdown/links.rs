@@ -134,6 +134,11 @@ impl Links {
         Self { planned: true, ..self.clone() }
     }
 
+    /// Whether the backend keeps targets as they are written, wherever they lead.
+    pub fn are_as_written(&self) -> bool {
+        self.site.as_written
+    }
+
     /// Where a target leads that stands in the file.
     pub fn fate(&self, target: &str, image: bool) -> Fate {
         let Some(parts) = Parts::of(target) else { return Fate::NoPath };

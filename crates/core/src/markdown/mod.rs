@@ -252,7 +252,13 @@ pub fn render_agreed(local: &Local<'_>, dialect: Dialect, remote: &str) -> Strin
 
 /// The text of a body for a store that keeps it as it is.
 fn as_it_is(local: &Local<'_>, dialect: Dialect) -> Option<String> {
-    if dialect == Dialect::Markdown { plain::kept(local) } else { None }
+    if dialect == Dialect::Markdown { kept(local, &local_digest(local)) } else { None }
+}
+
+/// The body of a file for [`Dialect::Markdown`], where that is the file's own text; `digest` is its
+/// [`local_digest`], and the text's [`remote_digest`], too.
+pub fn kept(local: &Local<'_>, digest: &str) -> Option<String> {
+    plain::kept(local, digest)
 }
 
 /// The whole body as it stands in a new file: LF, with a final newline unless it is empty.

@@ -36,10 +36,11 @@ pub(super) fn render(nodes: &[Node]) -> String {
     out
 }
 
-/// A file's body as it is kept: its text, unless it means something else without the property regions.
-pub(super) fn kept(local: &Local<'_>) -> Option<String> {
+/// A file's body as it is kept, from its [`local_digest`]: its text, unless it means something else without the
+/// property regions.
+pub(super) fn kept(local: &Local<'_>, means: &str) -> Option<String> {
     let text = Lifted::of(local).filter(|_| local.format == Format::Markdown)?.text;
-    (digest(&parse(&text)) == local_digest(local)).then_some(text)
+    (digest(&parse(&text)) == means).then_some(text)
 }
 
 /// A body as it stands in a new file.
@@ -64,8 +65,9 @@ pub(super) fn hunks(
 
 /// The hunks that make a body that is the text of `base` the text of `local`; nothing where it is not.
 pub(super) fn push(base: &Local<'_>, local: &Local<'_>, remote: &str) -> Option<Vec<Hunk>> {
-    (!remote.is_empty() && kept(base)? == remote).then_some(())?;
-    let hunks = by_lines(remote, &kept(local)?);
+    let whole = |local: &Local<'_>| kept(local, &local_digest(local));
+    (!remote.is_empty() && whole(base)? == remote).then_some(())?;
+    let hunks = by_lines(remote, &whole(local)?);
     (!hunks.is_empty()).then_some(hunks)
 }
 
@@ -73,7 +75,7 @@ pub(super) fn push(base: &Local<'_>, local: &Local<'_>, remote: &str) -> Option<
 /// change goes across a property region.
 pub(super) fn pull(base: &str, local: &Local<'_>, remote: &str) -> Option<Vec<Edit>> {
     let lifted = Lifted::of(local).filter(|_| local.format == Format::Markdown)?;
-    (lifted.text == base && kept(local)? == base).then_some(())?;
+    (lifted.text == base && kept(local, &local_digest(local))? == base).then_some(())?;
     let crlf = local.text.contains("\r\n");
     let mut edits = Vec::new();
     for (at, new) in changes(base, &ended(remote)) {
