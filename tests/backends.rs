@@ -198,6 +198,139 @@ fn two_backends_that_changed_the_same_thing_are_one_conflict_that_names_both() {
     repo.settle();
 }
 
+/// A story of which the repository, the wiki and the board each have another first paragraph and another status.
+fn three_versions(pair: &Pair) -> (Repo<'_>, String) {
+    let (repo, mut paths) = pair.synced(1);
+    let path = paths.remove(0);
+    repo.replace(&path, "The first paragraph.", "By a commit.");
+    repo.replace(&path, "DRAFT", "REVIEW");
+    repo.commit("another version");
+    pair.edit("wiki", "INFRA-1", "first", "By Ada.");
+    pair.set("wiki", "INFRA-1", "Status", "Blocked");
+    pair.edit("board", "INFRA-1", "first", "By Ben.");
+    pair.set("board", "INFRA-1", "Status", "Done");
+    (repo, path)
+}
+
+#[test]
+fn three_versions_are_one_conflict_that_names_all_sides() {
+    let pair = Pair::new();
+    let (repo, _) = three_versions(&pair);
+    let json = pair.sync(&repo, 1).json();
+    let conflicts = json["conflicts"].as_array().unwrap();
+    assert_eq!((conflicts.len(), &json["counts"]["conflicts"]), (2, &2.into()), "{json:#}");
+    for name in ["wiki", "board"] {
+        assert_eq!(part(&json, name)["counts"]["conflicts"], 2, "{json:#}");
+    }
+    for conflict in conflicts {
+        let message = conflict["message"].as_str().unwrap();
+        let sides = "Notion (wiki), Notion (board) and the repository all changed";
+        assert!(message.starts_with(sides), "{message}");
+        assert_eq!(
+            (&conflict["backend"], &conflict["others"][0]["backend"]),
+            (&"wiki".into(), &"board".into())
+        );
+    }
+    let body = conflicts.iter().find(|conflict| conflict["property"].is_null()).unwrap();
+    for (text, who) in [
+        (&body["local"], "a commit"),
+        (&body["remote"], "Ada"),
+        (&body["others"][0]["remote"], "Ben"),
+    ] {
+        assert!(text.as_str().unwrap().contains(who), "{body:#}");
+    }
+    // People read of all of them, too.
+    let text = repo.human(&["check"]).expect(1).stderr;
+    for who in ["By a commit.", "By Ada.", "By Ben."] {
+        assert!(text.contains(&format!("+ {who}")), "{text}");
+    }
+}
+
+#[test]
+fn one_decision_is_about_all_sides_of_a_conflict() {
+    let winner = |name: &str| match name {
+        "wiki" => ("By Ada.", "BLOCKED"),
+        "board" => ("By Ben.", "DONE"),
+        _ => ("By a commit.", "REVIEW"),
+    };
+    for (kept, answer) in [
+        ("repository", &["--keep", "local"][..]),
+        ("wiki", &["--keep", "remote", "--backend", "wiki"]),
+        ("board", &["--keep", "remote", "--backend", "board"]),
+    ] {
+        let pair = Pair::new();
+        let (repo, path) = three_versions(&pair);
+        pair.sync(&repo, 1);
+        // By the artifact, or by the fingerprints of the sides that are to stay.
+        let resolve = [&["resolve", "INFRA-1"], answer].concat();
+        repo.run(&resolve).expect(0);
+        let check = repo.run(&["check"]).expect(0).json();
+        assert_eq!(check["conflicts"].as_array().unwrap().len(), 0, "{kept}: {check:#}");
+        assert_eq!(check["decided"].as_array().unwrap().len(), 2, "{kept}: {check:#}");
+        pair.sync(&repo, 0);
+        let (text, status) = winner(kept);
+        let file = repo.read(&path);
+        assert!(file.contains(text) && file.contains(status), "{kept}: {file}");
+        for backend in ["wiki", "board"] {
+            let page = pair.text(backend, "INFRA-1");
+            assert!(page.contains(text), "{kept}, {backend}: {page}");
+        }
+        assert_eq!(
+            pair.property("wiki", "INFRA-1", "Status"),
+            pair.property("board", "INFRA-1", "Status")
+        );
+        repo.settle();
+    }
+}
+
+#[test]
+fn a_decision_for_one_backend_holds_for_what_the_person_saw_in_the_others() {
+    let pair = Pair::new();
+    let (repo, path) = three_versions(&pair);
+    let json = pair.sync(&repo, 1).json();
+    let prints = json["conflicts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|conflict| conflict["others"][0]["fingerprint"].as_str().unwrap().to_owned());
+    let prints: Vec<String> = prints.collect();
+    repo.run(&["resolve", &prints[0], &prints[1], "--keep", "remote"]).expect(0);
+    // Nobody has seen this one.
+    pair.edit("wiki", "INFRA-1", "By Ada", "By Ada, later.");
+    let json = pair.sync(&repo, 1).json();
+    assert!(repo.read(&path).contains("By Ben."), "{json:#}");
+    assert!(pair.text("wiki", "INFRA-1").contains("By Ada, later."), "{json:#}");
+    let conflicts = json["conflicts"].as_array().unwrap();
+    assert_eq!(conflicts.len(), 1, "{json:#}");
+    assert_eq!(
+        (&conflicts[0]["backend"], &conflicts[0]["property"]),
+        (&"wiki".into(), &Value::Null)
+    );
+    let print = conflicts[0]["fingerprint"].as_str().unwrap();
+    repo.run(&["resolve", print, "--keep", "remote"]).expect(0);
+    pair.sync(&repo, 0);
+    assert!(pair.text("board", "INFRA-1").contains("By Ada, later."));
+    repo.settle();
+}
+
+#[test]
+fn what_only_a_plan_sees_can_be_decided_before_the_sync() {
+    let pair = Pair::new();
+    let (repo, paths) = pair.synced(1);
+    pair.edit("wiki", "INFRA-1", "first", "By Ada.");
+    pair.edit("board", "INFRA-1", "first", "By Ben.");
+    pair.lab.minutes(2);
+    let seen = repo.run(&["check"]).expect(1).json();
+    let print = seen["conflicts"][0]["fingerprint"].as_str().unwrap();
+    let before = repo.files();
+    repo.run(&["resolve", print, "--keep", "remote"]).expect(0);
+    assert_eq!(repo.files(), before);
+    pair.sync(&repo, 0);
+    assert!(repo.read(&paths[0]).contains("By Ben."));
+    assert!(pair.text("wiki", "INFRA-1").contains("By Ben."));
+    repo.settle();
+}
+
 #[test]
 fn the_failure_of_one_leaves_the_others_correct() {
     let pair = Pair::new();

@@ -282,6 +282,23 @@ pub struct Decision {
     /// Login of the person who gave it, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// Name of the backend that it is about; none where an older version recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<String>,
+    /// Another backend's content stays instead: nothing is done until the file holds it, and then the file's stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub yields: Option<Yields>,
+}
+
+/// What gives way to what, where a person chose one of several backends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Yields {
+    /// Name of the backend whose content stays.
+    pub to: String,
+    /// Digest of that content as it stands in a file.
+    pub local: String,
+    /// Digest of the content that gives way.
+    pub remote: String,
 }
 
 /// What a decision keeps.
@@ -413,6 +430,7 @@ impl Replaced {
 }
 
 /// The state of one run.
+#[derive(Clone)]
 pub(super) struct Book {
     store: Arc<dyn Store>,
     snapshot: Snapshot,

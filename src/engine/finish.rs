@@ -96,7 +96,10 @@ pub(super) async fn adopt(
             }
         }
         // The base moved past what these decisions were about (rule 17).
-        let still = |decision: &Decision| open.contains(&decision.fingerprint);
+        let still = |decision: &Decision| {
+            let other = |name: &String| name != backend.name();
+            open.contains(&decision.fingerprint) || decision.backend.as_ref().is_some_and(other)
+        };
         book.meta.decisions.retain(|decision| {
             decision.key != *key || !moved.contains(&decision.stretch) || still(decision)
         });
@@ -215,6 +218,8 @@ pub(super) async fn finish(
         for (conflict, keep) in &task.decisions {
             pen.book.meta.decisions.retain(|old| old.fingerprint != conflict.fingerprint);
             pen.book.meta.decisions.push(Decision {
+                backend: Some(name.clone()),
+                yields: None,
                 fingerprint: conflict.fingerprint.clone(),
                 key: key.clone(),
                 stretch: conflict.stretch.clone(),

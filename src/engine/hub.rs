@@ -41,6 +41,8 @@ pub(super) struct Relay {
     pub answered: BTreeSet<String>,
     /// Why answers were about nothing that is open.
     pub unanswered: BTreeMap<String, RunError>,
+    /// Conflicts that were open while answers were taken.
+    pub open: Vec<resolve::Open>,
     /// What is on its way to the default branch, as the run's state knows it.
     pub outgoing: Outgoing,
     /// Whether this turn is the last one of those that share a state, and all that are configured took part.
@@ -82,6 +84,11 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
+    /// Name in the configuration.
+    fn name(&self) -> &str {
+        self.config.name()
+    }
+
     /// Whether others have brought something that it does not have.
     fn is_behind(&self, relay: &Relay) -> bool {
         let mut news = relay.brought.difference(&self.seen);
@@ -116,6 +123,7 @@ pub(super) async fn run(
     let done = conduct(session, gate, meter, &mut book, &mut report).await;
     // Whatever else went wrong, what was done is recorded.
     let stored = book.settle(&session.run).await;
+    report.join_conflicts();
     done?;
     stored?;
     report.state_commit = book.commit_id().map(str::to_owned);
@@ -146,7 +154,8 @@ async fn conduct(
         ..Relay::default()
     };
     let writes = request.command.writes() && !request.dry_run;
-    let tree = match writes || relay.alone {
+    let asks = matches!(request.command, Command::Resolve { .. });
+    let tree = match writes && !asks || relay.alone {
         true => session.tree.clone(),
         // Those that come later see what a run that may not write would bring.
         false => session.tree.draft(),
@@ -157,7 +166,10 @@ async fn conduct(
         forget(session, book, &mut parts, report).await?;
     }
     check_named(session, &relay, &parts)?;
-    answers(session, &mut relay, report)?;
+    if let Command::Resolve { .. } = request.command {
+        answers(session, &mut relay, report)?;
+        share_decisions(session, &relay, &mut parts, book, report).await?;
+    }
     let healthy = |parts: &[Part<'_>]| whole && parts.iter().all(|part| part.failed.is_none());
     let mut published = false;
     if how == Some(Publish::Push) && report.stopped.is_none() {
@@ -324,11 +336,16 @@ fn connect<'a>(
     session: &'a Session<'_>,
     report: &mut Report,
 ) -> Result<(Vec<Part<'a>>, bool), RunError> {
-    let chosen = chosen(session);
-    let mut whole = session.request.backends.is_empty();
+    let named = &session.request.backends;
+    let mut whole = named.is_empty();
+    // An answer about one backend's content is one about all that clash with it.
+    let chosen = match session.request.command {
+        Command::Resolve { .. } => session.config.backends.iter().collect(),
+        _ => chosen(session),
+    };
     let (mut parts, mut missing) = (Vec::new(), Vec::new());
     for config in chosen.iter().copied() {
-        let asked = !session.request.backends.is_empty() || chosen.len() == 1;
+        let asked = named.iter().any(|name| name == config.name()) || chosen.len() == 1;
         match crate::backend::connect(config, session.git.root(), &session.request.env) {
             Ok(connected) => parts.push(Part {
                 label: connected.backend.label().to_owned(),
@@ -396,6 +413,38 @@ fn answers(session: &Session<'_>, relay: &mut Relay, report: &mut Report) -> Res
             (true, _) => {}
             (false, true) => report.notices.push(error.to_string()),
             (false, false) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Records what answers mean for the other backends. One that was not named and cannot be asked is left as it is.
+async fn share_decisions(
+    session: &Session<'_>,
+    relay: &Relay,
+    parts: &mut [Part<'_>],
+    book: &mut Book,
+    report: &mut Report,
+) -> Result<(), RunError> {
+    let named = &session.request.backends;
+    for part in parts
+        .iter_mut()
+        .filter(|part| !named.is_empty() && !named.iter().any(|name| name == part.name()))
+    {
+        if let Some(error) = part.failed.take() {
+            report
+                .notices
+                .push(format!("{} was not asked what it holds of this: {error}", part.label));
+        }
+    }
+    for (name, decision) in resolve::shared(&relay.open, !named.is_empty()) {
+        let Some(part) = parts.iter_mut().find(|part| part.name() == name) else { continue };
+        let own = part.book.is_some();
+        let book = part.book.as_mut().unwrap_or(book);
+        resolve::record(book, decision);
+        book.owe(session.message("resolve: decided for several backends"));
+        if own {
+            book.settle(&session.run).await?;
         }
     }
     Ok(())

@@ -43,7 +43,7 @@ async fn adopt(turn: &mut Turn<'_>) -> Result<(), RunError> {
             ..ArtifactReport::default()
         });
     }
-    let message = turn.message(&format!("init: took over the table {table:?}"));
+    let message = turn.session.message(&format!("init: took over the table {table:?}"));
     turn.commit(&message).await?;
     Ok(())
 }
@@ -141,7 +141,7 @@ pub(super) async fn databases(
         turn.book.meta.mapping.clone_from(&turn.session.config.mapping_hash);
     }
     environment::show(turn, identity, make).await;
-    let message = turn.message(&format!("init: {}", turn.report.summary()));
+    let message = turn.session.message(&format!("init: {}", turn.report.summary()));
     turn.commit(&message).await?;
     Ok(left)
 }

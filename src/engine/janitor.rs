@@ -93,7 +93,7 @@ async fn tell_backend(
     turn.book.meta.found = counts;
     comments::comment(turn, &identity.id, &remarks).await?;
     environment::show(turn, identity, environment::Make::Never).await;
-    let message = turn.message(&format!("janitor: {} found", findings.len()));
+    let message = turn.session.message(&format!("janitor: {} found", findings.len()));
     turn.commit(&message).await?;
     Ok(())
 }
@@ -230,7 +230,8 @@ async fn repair(
     let done = |fix: &&Fix| is_done(fix, &tasks, &executed, &repairs);
     let done = fixes.iter().map(|(_, fix)| fix).filter(done).cloned().collect();
     turn.report.findings.extend(executed.findings);
-    let message = turn.message(&format!("janitor: {} repaired", turn.report.artifacts.len()));
+    let message =
+        turn.session.message(&format!("janitor: {} repaired", turn.report.artifacts.len()));
     turn.commit(&message).await?;
     turn.report.stopped = executed.stop.map(RunError::from);
     Ok(done)

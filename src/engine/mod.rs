@@ -344,6 +344,24 @@ struct Session<'a> {
     first: bool,
 }
 
+impl Session<'_> {
+    /// Message of a commit of the state.
+    fn message(&self, summary: &str) -> String {
+        let env = &self.request.env;
+        let mut message = format!("{summary}\n\nRun: {}\n", self.run);
+        if let Some(actor) = env.get("GITHUB_ACTOR") {
+            message.push_str(&format!("Actor: {}\n", crate::report::one_line(actor)));
+        }
+        if let (Some(server), Some(repository), Some(id)) =
+            (env.get("GITHUB_SERVER_URL"), env.get("GITHUB_REPOSITORY"), env.get("GITHUB_RUN_ID"))
+        {
+            let link = crate::report::one_line(&format!("{server}/{repository}/actions/runs/{id}"));
+            message.push_str(&format!("Link: {link}\n"));
+        }
+        message
+    }
+}
+
 /// Runs a command once. Where it ended without doing what was asked, `stopped` of the report says why, and the
 /// exit code follows from it.
 pub async fn run(request: &Request, progress: &dyn Progress) -> Report {
@@ -683,21 +701,6 @@ impl Turn<'_> {
 
     async fn commit(&mut self, message: &str) -> Result<bool, RunError> {
         Ok(self.book.commit(&self.session.run, message).await?)
-    }
-
-    fn message(&self, summary: &str) -> String {
-        let env = &self.session.request.env;
-        let mut message = format!("{summary}\n\nRun: {}\n", self.session.run);
-        if let Some(actor) = env.get("GITHUB_ACTOR") {
-            message.push_str(&format!("Actor: {}\n", crate::report::one_line(actor)));
-        }
-        if let (Some(server), Some(repository), Some(id)) =
-            (env.get("GITHUB_SERVER_URL"), env.get("GITHUB_REPOSITORY"), env.get("GITHUB_RUN_ID"))
-        {
-            let link = crate::report::one_line(&format!("{server}/{repository}/actions/runs/{id}"));
-            message.push_str(&format!("Link: {link}\n"));
-        }
-        message
     }
 }
 

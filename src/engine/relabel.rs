@@ -103,7 +103,7 @@ pub(super) async fn record(
         relabels.push(Relabel { backend, old, new, page: Some(page), run });
     }
     turn.book.meta.distinct.retain(|other| other.backend != name || other.key != old);
-    let message = turn.message(&format!("relabel: {old} becomes {new}"));
+    let message = turn.session.message(&format!("relabel: {old} becomes {new}"));
     turn.commit(&message).await?;
     Ok(())
 }

@@ -83,7 +83,7 @@ pub(super) async fn restore(
             record.seen = super::book::Seen::default();
             record.clean = None;
         }
-        let message = turn.message(&format!("restore: {key} as before run {run}"));
+        let message = turn.session.message(&format!("restore: {key} as before run {run}"));
         turn.commit(&message).await?;
     }
     let record = turn.book.record(&name, &key);

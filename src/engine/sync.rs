@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use agent_sync_core::model::{Finding, Key, Selector, Side, Stretch};
 use agent_sync_core::plan::{self, Conflict};
 
-use super::book::Record;
+use super::book::{Decision, Record};
 use super::damage;
 use super::environment::{self, Make};
 use super::execute::{self, Executed};
@@ -133,7 +133,12 @@ async fn once(turn: &mut Turn<'_>, identity: &Identity) -> Result<(), Failure> {
     // An answer may be given again while it has not taken effect.
     let decisions = match &resolving {
         Some(_) => Vec::new(),
-        None => turn.book.meta.decisions.clone(),
+        None => {
+            let ours = |decision: &&Decision| {
+                decision.backend.as_ref().is_none_or(|of| *of == name) || decision.yields.is_none()
+            };
+            turn.book.meta.decisions.iter().filter(ours).cloned().collect()
+        }
     };
     let tasks: BTreeMap<Key, Task> = world
         .artifacts
@@ -184,7 +189,7 @@ async fn once(turn: &mut Turn<'_>, identity: &Identity) -> Result<(), Failure> {
         resolve::tidy(turn.book, &world, turn.backend.name());
     }
     report(turn, &world, &tasks, &executed, writes).await?;
-    if !writes && !turn.relay.alone {
+    if (!writes || resolving.is_some()) && !turn.relay.alone {
         foresee(turn, &mut world, &tasks).await?;
     }
     let request = &turn.session.request;
@@ -202,7 +207,7 @@ async fn once(turn: &mut Turn<'_>, identity: &Identity) -> Result<(), Failure> {
         if let (true, super::Published::Branch { head: Some(head), .. }) = (whole, turn.published) {
             turn.book.meta.content = Some(head.to_string());
         }
-        let message = turn.message(&format!(
+        let message = turn.session.message(&format!(
             "{}: {}",
             turn.session.request.command.name(),
             turn.report.summary()
@@ -230,8 +235,11 @@ async fn foresee(
     world: &mut World,
     tasks: &BTreeMap<Key, Task>,
 ) -> Result<(), RunError> {
-    let mut hands = turn.hands(world);
-    let executed = execute::foresee(&mut hands, tasks).await?;
+    // What is only foreseen is no part of the state.
+    let known = turn.book.clone();
+    let executed = execute::foresee(&mut turn.hands(world), tasks).await;
+    *turn.book = known;
+    let executed = executed?;
     turn.relay.bring(turn.backend.name(), turn.label, brought(&executed));
     Ok(())
 }
@@ -448,7 +456,7 @@ async fn report(
             });
         }
         for (conflict, decision) in &task.answered {
-            turn.report.decided.push(DecisionReport::new(conflict, decision));
+            turn.report.decided.push(DecisionReport::new(conflict, decision, turn.label));
         }
         let claim = world.claims.get(key).filter(|claim| claim.done || !wrote);
         let action = match action(remote, local, !open.is_empty(), !outcome.stale.is_empty(), task)

@@ -7,6 +7,7 @@ use agent_sync_core::plan::{self, Conflict, Damage, Existence, Merge, Pair, Step
 
 use super::book::{Decision, Keep};
 use super::observe::{Artifact, World};
+use super::resolve::gives_way;
 
 /// Which ways a command lets changes go, and who wins.
 #[derive(Clone, Copy, Debug)]
@@ -73,12 +74,22 @@ fn deleted(side: Side, artifact: &Artifact) -> Conflict {
     plan::deletion(&artifact.key, &artifact.stretches, side)
 }
 
-fn answer<'d>(conflict: &Conflict, decisions: &'d [Decision]) -> Option<&'d Decision> {
-    decisions.iter().find(|decision| decision.fingerprint == conflict.fingerprint)
+/// What was decided about a conflict, and what that means for now.
+fn answer<'d>(conflict: &Conflict, decisions: &'d [Decision]) -> Option<(&'d Decision, Keep)> {
+    let mut decisions_of = decisions.iter();
+    match decisions_of.find(|decision| decision.fingerprint == conflict.fingerprint) {
+        // What stays instead is not in the file yet.
+        Some(decision) if decision.yields.is_some() => Some((decision, Keep::Skip)),
+        Some(decision) => Some((decision, decision.keep)),
+        None => {
+            let decision = decisions.iter().find(|decision| gives_way(decision, conflict))?;
+            Some((decision, Keep::Local))
+        }
+    }
 }
 
 fn choice(conflict: &Conflict, mode: Mode, decisions: &[Decision]) -> Option<(Keep, bool)> {
-    let decided = answer(conflict, decisions).map(|decision| (decision.keep, false));
+    let decided = answer(conflict, decisions).map(|(_, keep)| (keep, false));
     let forced = mode.force.map(|side| match side {
         Side::Local => (Keep::Local, true),
         Side::Remote => (Keep::Remote, true),
@@ -179,7 +190,9 @@ fn choose(
     };
     if forced {
         task.decisions.push((conflict.clone(), keep));
-    } else if let Some(decision) = answer(conflict, decisions) {
+    } else if let Some((decision, _)) = answer(conflict, decisions)
+        && decision.yields.is_none()
+    {
         task.answered.push((conflict.clone(), decision.clone()));
     }
     Some(keep)

@@ -53,6 +53,10 @@ pub fn human(report: &Report, verbose: bool) -> String {
             let base = conflict.base.as_deref().unwrap_or_default();
             write_side(&mut out, "repository", base, local);
             write_side(&mut out, &one_line(&conflict.label), base, remote);
+            for other in &conflict.others {
+                let remote = other.remote.as_deref().unwrap_or_default();
+                write_side(&mut out, &one_line(&other.label), base, remote);
+            }
         }
     }
     if !report.findings.is_empty() {

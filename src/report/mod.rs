@@ -210,9 +210,56 @@ pub struct ConflictReport {
     pub editor: Option<String>,
     /// What happened and what to do; sentences with periods.
     pub message: String,
+    /// Other backends that clash with the same words or value.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Clashing>,
     /// Lines of the file that could be replaced, and by what, so that they hold the words of both.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suggestion: Option<Suggestion>,
+}
+
+/// One of the backends of a conflict.
+#[derive(Clone, Copy)]
+struct BackendSide<'a> {
+    label: &'a str,
+    fingerprint: &'a str,
+    remote: Option<&'a str>,
+    url: Option<&'a str>,
+    edited: Option<&'a str>,
+    editor: Option<&'a str>,
+}
+
+impl<'a> From<&'a Clashing> for BackendSide<'a> {
+    fn from(other: &'a Clashing) -> Self {
+        Self {
+            label: &other.label,
+            fingerprint: &other.fingerprint,
+            remote: other.remote.as_deref(),
+            url: other.url.as_deref(),
+            edited: other.edited.as_deref(),
+            editor: other.editor.as_deref(),
+        }
+    }
+}
+
+/// A backend beside the first one of a [`ConflictReport`]; fields as there.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Clashing {
+    /// Name of the backend.
+    pub backend: String,
+    /// The same for people.
+    #[serde(skip)]
+    pub label: String,
+    /// What an answer about this backend's content names.
+    pub fingerprint: String,
+    /// What it holds.
+    pub remote: Option<String>,
+    /// Address of its page.
+    pub url: Option<String>,
+    /// When that was last edited.
+    pub edited: Option<String>,
+    /// Who did that.
+    pub editor: Option<String>,
 }
 
 /// A text in place of lines of a file.
@@ -253,9 +300,116 @@ fn first_line(block: &Clash) -> String {
 }
 
 impl ConflictReport {
-    /// Who clashes, where the repository's side is called `here`.
-    fn parties(&self, here: &str) -> String {
-        format!("{} and {}", self.label, self.brought_by.as_deref().unwrap_or(here))
+    /// Who clashes, where the repository's side is called `here`: "A and B both", "A, B and C all".
+    fn parties(&self, here: &str) -> (String, &'static str) {
+        let here = self.brought_by.as_deref().unwrap_or(here);
+        let labels: Vec<&str> = self.sides().map(|side| side.label).collect();
+        let all = if labels.len() > 1 { "all" } else { "both" };
+        (format!("{} and {here}", labels.join(", ")), all)
+    }
+
+    /// What each backend that clashes holds.
+    fn sides(&self) -> impl Iterator<Item = BackendSide<'_>> {
+        let first = BackendSide {
+            label: &self.label,
+            fingerprint: &self.fingerprint,
+            remote: self.remote.as_deref(),
+            url: self.url.as_deref(),
+            edited: self.edited.as_deref(),
+            editor: self.editor.as_deref(),
+        };
+        std::iter::once(first).chain(self.others.iter().map(BackendSide::from))
+    }
+
+    /// Whether another backend clashes with the same words or value of the file.
+    fn is_same(&self, other: &Self) -> bool {
+        (&self.kind, &self.id, &self.property, &self.block)
+            == (&other.kind, &other.id, &other.property, &other.block)
+            && (self.deleted, other.deleted) == (None, None)
+            && (&self.base, &self.local, &self.brought_by)
+                == (&other.base, &other.local, &other.brought_by)
+            && self.sides().all(|side| side.fingerprint != other.fingerprint)
+            && self.backend != other.backend
+    }
+
+    /// Takes another backend's part in.
+    fn join(&mut self, other: Self) {
+        self.others.push(Clashing {
+            backend: other.backend,
+            label: other.label,
+            fingerprint: other.fingerprint,
+            remote: other.remote,
+            url: other.url,
+            edited: other.edited,
+            editor: other.editor,
+        });
+        // No text holds the words of three.
+        self.suggestion = None;
+        self.message = self.said();
+    }
+
+    /// What happened and what to do.
+    fn said(&self) -> String {
+        let (backend, key) = (&self.label, Key::new(&self.kind, &self.id));
+        let choose = match self.others.is_empty() {
+            true => format!(
+                "Or leave word for the next run: `agent-sync resolve {} --keep local`, `remote`, `both` or `skip`.",
+                self.fingerprint
+            ),
+            false => {
+                let each = self.sides().map(|side| {
+                    format!(
+                        "`agent-sync resolve {} --keep remote` ({})",
+                        side.fingerprint, side.label
+                    )
+                });
+                let each: Vec<String> = each.collect();
+                format!(
+                    "Or leave word for the next run: `agent-sync resolve {} --keep local`, `both` or `skip`, or for \
+                     one of the backends {}.",
+                    self.fingerprint,
+                    each.join(" or ")
+                )
+            }
+        };
+        match self.deleted {
+            Some(Side::Local) => {
+                return format!(
+                    "The file of {key} was deleted and its page in {backend} was edited. Keep the page with \
+                     `agent-sync pull --force {key}`, or delete it with `agent-sync push --force {key}`. {choose}"
+                );
+            }
+            Some(Side::Remote) => {
+                return format!(
+                    "The page of {key} was trashed in {backend} and its file was edited. Keep the file with \
+                     `agent-sync push --force {key}`, or delete it with `agent-sync pull --force {key}`. {choose}"
+                );
+            }
+            None => {}
+        }
+        // Backends are in conflict with each other; the file only stands between them.
+        let here = self.brought_by.as_deref().map_or_else(
+            || "the repository".to_owned(),
+            |other| format!("{other}, whose version is now in the repository,"),
+        );
+        let labels: Vec<&str> = self.sides().map(|side| side.label).collect();
+        let (parties, all) = (labels.join(", "), self.parties("").1);
+        let name = if self.others.is_empty() { "" } else { " --backend NAME" };
+        let remedy = format!(
+            "Merge by hand and then `agent-sync push --force {key}`, or take {} with `agent-sync pull --force \
+             {key}{name}`. {choose}",
+            if self.others.is_empty() { "the other side" } else { "another side" },
+        );
+        let what = match (&self.property, self.block.as_deref(), &self.base) {
+            (Some(name), _, None) => format!("hold different values of \"{name}\" of {key}."),
+            (Some(name), _, Some(_)) => format!("{all} changed \"{name}\" of {key}."),
+            (None, Some("body") | None, None) => format!("hold different texts of {key}."),
+            (None, Some("body") | None, Some(_)) => format!("{all} changed the body of {key}."),
+            (None, Some(_), _) => {
+                format!("{all} changed this block of {key}; everything else of it merges.")
+            }
+        };
+        format!("{parties} and {here} {what} {remedy}")
     }
 
     /// The report of a conflict.
@@ -279,48 +433,8 @@ impl ConflictReport {
             _ => None,
         };
         let key = &conflict.key;
-        let answer = format!(
-            "Or leave word for the next run: `agent-sync resolve {} --keep local`, `remote`, `both` or `skip`.",
-            conflict.fingerprint
-        );
-        let remedy = format!(
-            "Merge by hand and then `agent-sync push --force {key}`, or take the other side with \
-             `agent-sync pull --force {key}`. {answer}"
-        );
-        // Both are in conflict with each other; the file only stands between them.
-        let file = brought_by.map_or_else(
-            || "the repository".to_owned(),
-            |other| format!("{other}, whose version is now in the repository,"),
-        );
-        let message = match (conflict.deleted, &property) {
-            (Some(Side::Local), _) => format!(
-                "The file of {key} was deleted and its page in {backend} was edited. Keep the page with \
-                 `agent-sync pull --force {key}`, or delete it with `agent-sync push --force {key}`. {answer}"
-            ),
-            (Some(Side::Remote), _) => format!(
-                "The page of {key} was trashed in {backend} and its file was edited. Keep the file with \
-                 `agent-sync push --force {key}`, or delete it with `agent-sync pull --force {key}`. {answer}"
-            ),
-            (None, Some(name)) if base.is_none() => {
-                format!(
-                    "{backend} and {file} hold different values of \"{name}\" of {key}. {remedy}"
-                )
-            }
-            (None, Some(name)) => {
-                format!("{backend} and {file} both changed \"{name}\" of {key}. {remedy}")
-            }
-            (None, None) if conflict.block.is_some() => format!(
-                "{backend} and {file} both changed this block of {key}; everything else of it merges. {remedy}"
-            ),
-            (None, None) if base.is_none() => {
-                format!("{backend} and {file} hold different texts of {key}. {remedy}")
-            }
-            (None, None) => {
-                format!("{backend} and {file} both changed the body of {key}. {remedy}")
-            }
-        };
         let edited = artifact.page.as_ref().map(|page| page.edited_at.unwrap_or(page.edited));
-        Self {
+        let mut report = Self {
             backend: name.to_owned(),
             label: backend.to_owned(),
             brought_by: brought_by.map(str::to_owned),
@@ -339,13 +453,16 @@ impl ConflictReport {
             remote,
             url: url.map(str::to_owned),
             deleted: conflict.deleted,
-            message,
+            message: String::new(),
+            others: Vec::new(),
             suggestion: conflict
                 .block
                 .as_ref()
                 .zip(artifact.file.as_ref())
                 .and_then(|(block, file)| Suggestion::of(block, &file.text)),
-        }
+        };
+        report.message = report.said();
+        report
     }
 }
 
@@ -362,6 +479,9 @@ pub struct DecisionReport {
     pub property: Option<String>,
     /// For the body: as in [`ConflictReport`].
     pub block: Option<String>,
+    /// Name for people of the backend that clashed.
+    #[serde(skip)]
+    pub label: String,
     /// What stays.
     pub keep: Keep,
     /// Login of the person who decided, where it is known.
@@ -372,9 +492,10 @@ pub struct DecisionReport {
 
 impl DecisionReport {
     /// The report of a decision.
-    pub fn new(conflict: &Conflict, decision: &Decision) -> Self {
+    pub fn new(conflict: &Conflict, decision: &Decision, label: &str) -> Self {
         let (property, block) = names(conflict);
         Self {
+            label: label.to_owned(),
             fingerprint: conflict.fingerprint.clone(),
             kind: conflict.key.kind.clone(),
             id: conflict.key.id.clone(),
@@ -610,10 +731,11 @@ impl Report {
     /// What was done, and what is open: with one backend or with all.
     fn count_of(&self, backend: Option<&str>) -> Counts {
         let of = |name: &String| backend.is_none_or(|backend| name == backend);
-        let mut counts = Counts {
-            conflicts: self.conflicts.iter().filter(|conflict| of(&conflict.backend)).count(),
-            ..Counts::default()
+        let is_of = |conflict: &&ConflictReport| {
+            of(&conflict.backend) || conflict.others.iter().any(|other| of(&other.backend))
         };
+        let mut counts =
+            Counts { conflicts: self.conflicts.iter().filter(is_of).count(), ..Counts::default() };
         for artifact in self.artifacts.iter().filter(|artifact| of(&artifact.backend)) {
             let Sides { remote, local } = artifact.sides;
             match remote {
@@ -664,7 +786,16 @@ impl Report {
         self.schema.extend(turn.schema);
         self.conflicts.extend(turn.conflicts);
         for decided in turn.decided {
-            if !self.decided.iter().any(|old| old.fingerprint == decided.fingerprint) {
+            // One answer may be about several backends.
+            let same = |old: &DecisionReport| {
+                let whole = |one: &DecisionReport| {
+                    let DecisionReport { kind, id, property, block, keep, run, .. } = one.clone();
+                    (kind, id, property, block, keep, run)
+                };
+                old.fingerprint == decided.fingerprint
+                    || decided.keep != Keep::Remote && whole(old) == whole(&decided)
+            };
+            if !self.decided.iter().any(same) {
                 self.decided.push(decided);
             }
         }
@@ -684,6 +815,18 @@ impl Report {
                 self.notices.push(notice);
             }
         }
+    }
+
+    /// Makes one conflict of those in which several backends clash with the same words or value of a file.
+    pub fn join_conflicts(&mut self) {
+        let mut joined: Vec<ConflictReport> = Vec::new();
+        for conflict in std::mem::take(&mut self.conflicts) {
+            match joined.iter_mut().find(|first| first.is_same(&conflict)) {
+                Some(first) => first.join(conflict),
+                None => joined.push(conflict),
+            }
+        }
+        self.conflicts = joined;
     }
 
     /// Says why a backend was not synced to the end.

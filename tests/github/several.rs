@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::check::Scene;
 use crate::common::github::VIEWER;
 use crate::common::story;
 use crate::job::World;
@@ -101,4 +102,53 @@ fn a_commit_brings_it_to_the_other_backend_in_the_same_run() {
     sync(&world, 0);
     assert_eq!(world.lab.writes(), 0);
     assert_eq!(world.github.head("main"), head);
+}
+
+#[test]
+fn one_box_of_a_pull_request_decides_between_three_versions() {
+    let (world, board) = world("pull-request");
+    let wiki = world.lab.sim.parent_page();
+    edit(&world, &wiki, "Another", "Another, by Ada.");
+    edit(&world, &board, "Another", "Another, by Ben.");
+    world.lab.minutes(5);
+    let path = ".agent/cache/stories/INFRA/INFRA-1-story.md";
+    let body = "One paragraph.\n\nAnother, by a commit.\n\nThe end.\n";
+    let edited = story("INFRA-1", "Story", "DRAFT", body);
+    world.github.push("feature", &[(path, Some(&edited))], "edit");
+    let scene = Scene { world, number: 0, head: String::new() }.with_branch("feature");
+    scene.check().expect(1);
+    let (id, body) = scene.comments().remove(0);
+    assert!(body.contains("1 conflict needs a decision"), "{body}");
+    assert_eq!(body.lines().filter(|line| line.starts_with("- [ ] ")).count(), 4, "{body}");
+    for who in ["+ Another, by Ada.", "+ Another, by Ben.", "+ Another, by a commit."] {
+        assert!(body.contains(who), "{body}");
+    }
+    // Two of them are no answer.
+    let both = body.replace("- [ ] keep Notion", "- [x] keep Notion");
+    scene.edit(id, &both, "ada").expect(0);
+    assert_eq!(scene.state().0, "failure");
+    let board_wins = body.replace("- [ ] keep Notion (board)", "- [x] keep Notion (board)");
+    assert_ne!(board_wins, body);
+    scene.edit(id, &board_wins, "ada").expect(0);
+    assert_eq!(scene.state(), ("success".to_owned(), "1 conflict decided".to_owned()));
+    assert_eq!(scene.world.lab.writes(), 0);
+
+    // The board's version comes into the file, by a pull request, and from there to the wiki.
+    scene.merge();
+    let world = &scene.world;
+    let json = sync(world, 0);
+    assert!(json["conflicts"].as_array().unwrap().is_empty(), "{json:#}");
+    assert!(text(world, &wiki).contains("by Ada"), "nothing goes there before the merge");
+    let pulls = world.github.ask(VIEWER, "GET", "/pulls", Value::Null);
+    world.github.merge(pulls[0]["number"].as_u64().unwrap(), true);
+    sync(world, 0);
+    let main = world.github.head("main");
+    assert!(world.github.files(&main)[path].contains("by Ben"));
+    for parent in [&wiki, &board] {
+        assert!(text(world, parent).contains("by Ben"), "{}", text(world, parent));
+    }
+    for _ in 0..2 {
+        sync(world, 0);
+    }
+    assert_eq!(world.lab.writes(), 0);
 }

@@ -91,6 +91,7 @@ fn message(conflict: &ConflictReport, scene: &Scene) -> String {
     let here = scene.here();
     let (backend, of) = (&conflict.label, format!("{} {}", conflict.kind, conflict.id));
     let since = since(conflict);
+    let (parties, all) = conflict.parties(here);
     let what = match (&conflict.property, &conflict.block) {
         (Some(name), _) => format!("\"{name}\" of {of}"),
         (None, Some(block)) if block != "body" => format!("a block of {of}"),
@@ -104,9 +105,9 @@ fn message(conflict: &ConflictReport, scene: &Scene) -> String {
             format!("The page of {of} was trashed in {backend} and its file was edited{since}.")
         }
         None if conflict.base.is_none() => {
-            format!("{} hold different versions of {what}{since}.", conflict.parties(here))
+            format!("{parties} hold different versions of {what}{since}.")
         }
-        None => format!("{} both changed {what}{since}.", conflict.parties(here)),
+        None => format!("{parties} {all} changed {what}{since}."),
     };
     let merge = match conflict.deleted {
         Some(_) => "",

@@ -8,7 +8,7 @@ use super::conflict::{artifact, digits, section, stretch};
 use super::marker::{SIGNED, signed};
 use super::plan::{counts, table};
 use super::sections::{Section, fit};
-use super::{Answer, BODY, Scene};
+use super::{Answer, BODY, NOTION, Scene};
 use crate::engine::Keep;
 
 /// Title of the issue about conflicts on the default branch.
@@ -30,6 +30,8 @@ pub struct Decided {
     pub property: Option<String>,
     /// For the body: first line of the block, or `body`.
     pub block: Option<String>,
+    /// Name for people of the backend that clashed.
+    pub label: String,
     /// What stays.
     pub keep: Keep,
     /// Login of the person.
@@ -45,6 +47,7 @@ impl From<&DecisionReport> for Decided {
             key: Key::new(&decision.kind, &decision.id),
             property: decision.property.clone(),
             block: decision.block.clone(),
+            label: decision.label.clone(),
             keep: decision.keep,
             by: decision.by.clone(),
             run: Some(decision.run.clone()),
@@ -128,12 +131,12 @@ fn title(report: &Report, decided: &[Decided]) -> String {
 }
 
 fn intro(report: &Report, scene: &Scene, decided: &[Decided]) -> Option<String> {
-    let label = report.conflicts.first().map_or("Notion", |conflict| &conflict.label);
-    let backend = markdown_text(label);
-    if !report.conflicts.is_empty() {
-        let here = scene.here();
+    if let Some(first) = report.conflicts.first() {
+        let (parties, _) = first.parties(scene.here());
+        let sides = if first.others.is_empty() { "Both sides" } else { "All sides" };
         return Some(format!(
-            "{backend} and {here} changed the same text. Both sides stay as they are until somebody decides."
+            "{} changed the same text. {sides} stay as they are until somebody decides.",
+            markdown_text(&parties)
         ));
     }
     (!decided.is_empty()).then(|| {
@@ -157,8 +160,12 @@ fn how(report: &Report) -> String {
         true => &first.id,
         false => &digits(&first.fingerprint),
     };
+    let name = match first.backend.chars().all(plain) && !first.backend.is_empty() {
+        true => &first.backend,
+        false => NOTION,
+    };
     format!(
-        "Tick one box of a conflict, or answer with a comment: `/agent-sync keep notion {id}`, `keep repository` or \
+        "Tick one box of a conflict, or answer with a comment: `/agent-sync keep {name} {id}`, `keep repository` or \
          `keep skip` (write access is needed). A decision holds for exactly these versions. To have parts of both, \
          merge them by hand in the file and then keep the repository's.\n"
     )
@@ -169,10 +176,10 @@ fn settled(decided: &Decided, scene: &Scene) -> Section {
     let what = stretch(decided.property.as_deref(), decided.block.as_deref());
     let of = artifact(&decided.key.kind, &decided.key.id, None, scene);
     let keep = match decided.keep {
-        Keep::Local => "keep the repository's",
-        Keep::Remote => "keep Notion's",
-        Keep::Both => "keep both as they are",
-        Keep::Skip => "skip for now",
+        Keep::Local => "keep the repository's".to_owned(),
+        Keep::Remote => format!("keep {}'s", markdown_text(&cut(&decided.label, 60))),
+        Keep::Both => "keep both as they are".to_owned(),
+        Keep::Skip => "skip for now".to_owned(),
     };
     let by = decided.by.as_deref().map(|by| format!(" by @\u{200b}{}", login(by)));
     let run = decided.run.as_deref().map(|run| format!(" at run {}", markdown_text(&cut(run, 60))));

@@ -17,13 +17,21 @@ pub(super) fn since(conflict: &ConflictReport) -> String {
     if let Some(since) = &conflict.since {
         text.push_str(&format!(" since {since}"));
     }
-    match (&conflict.editor, &conflict.edited) {
-        (Some(editor), Some(edited)) => {
-            text.push_str(&format!(" (page last edited by {editor}, {edited})"));
-        }
-        (Some(editor), None) => text.push_str(&format!(" (page last edited by {editor})")),
-        (None, Some(edited)) => text.push_str(&format!(" (page last edited {edited})")),
-        (None, None) => {}
+    let edits = conflict.sides().filter_map(|side| {
+        let edit = match (side.editor, side.edited) {
+            (Some(editor), Some(edited)) => format!("by {editor}, {edited}"),
+            (Some(editor), None) => format!("by {editor}"),
+            (None, Some(edited)) => edited.to_owned(),
+            (None, None) => return None,
+        };
+        Some(match conflict.others.is_empty() {
+            true => format!("page last edited {edit}"),
+            false => format!("page in {} last edited {edit}", side.label),
+        })
+    });
+    let edits: Vec<String> = edits.collect();
+    if !edits.is_empty() {
+        text.push_str(&format!(" ({})", edits.join("; ")));
     }
     text
 }
@@ -59,20 +67,22 @@ pub(super) fn section(conflict: &ConflictReport, scene: &Scene) -> Section {
         let line = conflict.line.map(|line| format!(":{line}")).unwrap_or_default();
         place.push(format!("{}{line}", markdown_text(&cut(path, NAME))));
     }
-    if let Some(url) = &conflict.url {
-        place.push(link(&format!("page in {backend}"), url));
+    for side in conflict.sides() {
+        let name = format!("page in {}", markdown_text(side.label));
+        place.extend(side.url.map(|url| link(&name, url)));
     }
     place.push(format!("`{}`", digits(&conflict.fingerprint)));
     head.push_str(&place.join(" · "));
     head.push_str("\n\n");
-    let parties = markdown_text(&conflict.parties(scene.here()));
+    let (parties, all) = conflict.parties(scene.here());
+    let parties = markdown_text(&parties);
     let clash = match conflict.deleted {
         Some(Side::Local) => format!("The file was deleted, and the page in {backend} was edited"),
         Some(Side::Remote) => format!("The page in {backend} was trashed, and the file was edited"),
         None if conflict.base.is_none() => {
             format!("{parties} hold different versions")
         }
-        None => format!("{parties} both changed it"),
+        None => format!("{parties} {all} changed it"),
     };
     head.push_str(&format!("{clash}{}.\n\n", markdown_text(&since(conflict))));
     let boxes = match scene.answer {
@@ -82,7 +92,7 @@ pub(super) fn section(conflict: &ConflictReport, scene: &Scene) -> Section {
         ),
         Answer::Comment | Answer::Issue => boxes(conflict),
     };
-    let difference = difference(conflict, &backend);
+    let difference = difference(conflict);
     Section {
         short: format!("{head}The difference is too long to be shown here.\n\n{boxes}"),
         full: format!("{head}{difference}{boxes}"),
@@ -94,9 +104,10 @@ pub(super) fn digits(fingerprint: &str) -> String {
     fingerprint.chars().filter(char::is_ascii_hexdigit).take(16).collect()
 }
 
-fn difference(conflict: &ConflictReport, backend: &str) -> String {
-    let [local, remote] =
-        [&conflict.local, &conflict.remote].map(|text| text.as_deref().unwrap_or_default());
+fn difference(conflict: &ConflictReport) -> String {
+    let local = conflict.local.as_deref().unwrap_or_default();
+    let remotes =
+        conflict.sides().map(|side| (markdown_text(side.label), side.remote.unwrap_or_default()));
     let mut out = "<details><summary>What each side holds</summary>\n\n".to_owned();
     let mut part = |title: &str, text: &str| {
         out.push_str(title);
@@ -109,14 +120,17 @@ fn difference(conflict: &ConflictReport, backend: &str) -> String {
     };
     match (&conflict.base, conflict.deleted) {
         (None, None) => {
-            part(&format!("From the repository (-) to {backend} (+):"), &unified(local, remote));
+            for (backend, remote) in remotes {
+                let title = format!("From the repository (-) to {backend} (+):");
+                part(&title, &unified(local, remote));
+            }
         }
         (base, deleted) => {
             let base = base.as_deref().unwrap_or_default();
             if deleted != Some(Side::Local) {
                 part("In the repository:", &unified(base, local));
             }
-            if deleted != Some(Side::Remote) {
+            for (backend, remote) in remotes.filter(|_| deleted != Some(Side::Remote)) {
                 part(&format!("In {backend}:"), &unified(base, remote));
             }
         }

@@ -5,7 +5,7 @@ use agent_sync_core::model::{Finding, Key, Severity, Side};
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-use super::super::{ArtifactReport, BackendReport, ConflictReport, Report, Sides};
+use super::super::{ArtifactReport, BackendReport, Clashing, ConflictReport, Report, Sides};
 use super::runner::{Parsed, as_compared, parse};
 use super::*;
 use crate::backend::Requests;
@@ -87,6 +87,10 @@ prop_compose! {
             id: names[1].clone(), message: names[2].clone(), path: text(0), line: Some(3), property: text(1),
             block: text(2), base: text(3), local: text(4), remote: text(5), url: text(6), editor: text(7),
             since: None, edited: text(8), deleted, suggestion: None,
+            others: Vec::from_iter(deleted.is_none().then(|| Clashing {
+                backend: "cache".into(), label: "SQLite".into(), fingerprint: "fedcba9876543210".into(),
+                remote: text(0), url: text(1), edited: text(2), editor: text(3),
+            })),
         }
     }
 }
@@ -245,7 +249,7 @@ proptest! {
         };
         let decided = Decided {
             fingerprint: person.clone(), key: Key::new(person.clone(), person.clone()),
-            property: Some(person.clone()), block: None, keep: Keep::Local, by: Some(person.clone()),
+            property: Some(person.clone()), block: None, label: person.clone(), keep: Keep::Remote, by: Some(person.clone()),
             run: Some(person.clone()),
         };
         let mut pulled = Report::new("sync", false);

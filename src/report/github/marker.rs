@@ -1,6 +1,5 @@
 //! Marks in our own texts, and the reader of exactly what we wrote: whose text it is, and which boxes are ticked.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -27,6 +26,19 @@ pub struct Answers {
     pub ambiguous: Vec<String>,
 }
 
+impl Answers {
+    /// Takes what is ticked of one conflict.
+    fn of_one(&mut self, ticked: &mut Vec<(String, Keep)>) {
+        match ticked.len() {
+            0 => {}
+            1 => self.chosen.append(ticked),
+            _ => {
+                self.ambiguous.extend(ticked.drain(..).take(1).map(|(fingerprint, _)| fingerprint))
+            }
+        }
+    }
+}
+
 static BOX: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"^- \[([ xX])\] (?:keep the repository's|keep [^<>\n]{1,200}'s|skip for now) <!-- agent-sync:keep (local|remote|skip) ([0-9a-f]{16}) -->$",
@@ -42,18 +54,21 @@ static MARKER: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// Begin of the line above the mark, which may differ from run to run and does not count.
 const FOOTER: &str = "<sub>";
 
-/// The three boxes of a conflict; none for a fingerprint that is not one of ours.
+/// The boxes of a conflict, in lines that follow each other; none for a fingerprint that is not one of ours.
 pub(super) fn boxes(conflict: &ConflictReport) -> String {
     let fingerprint = &conflict.fingerprint;
-    if fingerprint.len() != 16 || digits(fingerprint) != fingerprint.to_ascii_lowercase() {
+    let ours = |print: &str| print.len() == 16 && digits(print) == print.to_ascii_lowercase();
+    if !conflict.sides().all(|side| ours(side.fingerprint)) {
         return String::new();
     }
-    let backend = markdown_text(&conflict.label);
-    format!(
-        "- [ ] keep the repository's <!-- agent-sync:keep local {fingerprint} -->\n\
-         - [ ] keep {backend}'s <!-- agent-sync:keep remote {fingerprint} -->\n\
-         - [ ] skip for now <!-- agent-sync:keep skip {fingerprint} -->\n\n"
-    )
+    let mut text =
+        format!("- [ ] keep the repository's <!-- agent-sync:keep local {fingerprint} -->\n");
+    for side in conflict.sides() {
+        let (backend, print) = (markdown_text(side.label), side.fingerprint);
+        text.push_str(&format!("- [ ] keep {backend}'s <!-- agent-sync:keep remote {print} -->\n"));
+    }
+    text.push_str(&format!("- [ ] skip for now <!-- agent-sync:keep skip {fingerprint} -->\n\n"));
+    text
 }
 
 /// A body: the text, a last line that does not count (Markdown, one line), and the mark. `key` has letters, digits
@@ -120,7 +135,8 @@ pub fn answers(body: &str) -> Option<Answers> {
     if digest(&text) != marker.fingerprint {
         return None;
     }
-    let mut ticked: BTreeMap<String, Vec<Keep>> = BTreeMap::new();
+    let mut answers = Answers::default();
+    let mut ticked: Vec<(String, Keep)> = Vec::new();
     let mut fence: Option<usize> = None;
     for line in text.lines() {
         let ticks = line.bytes().take_while(|byte| *byte == b'`').count();
@@ -137,21 +153,20 @@ pub fn answers(body: &str) -> Option<Answers> {
             }
             None => {}
         }
-        let found = BOX.as_ref().and_then(|pattern| pattern.captures(line));
-        let Some(found) = found.filter(|found| &found[1] != " ") else { continue };
+        let Some(found) = BOX.as_ref().and_then(|pattern| pattern.captures(line)) else {
+            answers.of_one(&mut ticked);
+            continue;
+        };
+        if &found[1] == " " {
+            continue;
+        }
         let keep = match &found[2] {
             "local" => Keep::Local,
             "remote" => Keep::Remote,
             _ => Keep::Skip,
         };
-        ticked.entry(found[3].to_owned()).or_default().push(keep);
+        ticked.push((found[3].to_owned(), keep));
     }
-    let mut answers = Answers::default();
-    for (fingerprint, keeps) in ticked {
-        match keeps.as_slice() {
-            [keep] => answers.chosen.push((fingerprint, *keep)),
-            _ => answers.ambiguous.push(fingerprint),
-        }
-    }
+    answers.of_one(&mut ticked);
     Some(answers)
 }

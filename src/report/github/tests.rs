@@ -115,6 +115,7 @@ fn decided() -> Decided {
         key: Key::new("story", "INFRA-009"),
         property: Some("Impact".into()),
         block: None,
+        label: "Notion".into(),
         keep: Keep::Remote,
         by: Some("ada".into()),
         run: Some("20261125T140200000Z-1".into()),
