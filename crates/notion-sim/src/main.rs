@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use notion_sim::{ClockMode, Options, Rate, Server};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// A simulator of the Notion API on the loopback interface.
 #[derive(Debug, Parser)]
@@ -68,20 +69,25 @@ fn run(arguments: Arguments) -> std::io::Result<()> {
         odd_text: arguments.odd_text,
         ..Options::default()
     })?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Listened for before anybody knows that there is something to stop.
+    let stop = {
+        let _inside = runtime.enter();
+        [SignalKind::terminate(), SignalKind::interrupt()].map(signal)
+    };
     let mut out = std::io::stdout();
     writeln!(out, "NOTION_API_URL={}", server.url())?;
     writeln!(out, "NOTION_PARENT_PAGE_ID={}", server.parent_page())?;
     writeln!(out, "NOTION_TOKEN={token}")?;
     writeln!(out, "# Stop with Ctrl-C or SIGTERM.")?;
     out.flush()?;
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(stopped())
-}
-
-/// Waits until the program is told to stop.
-async fn stopped() -> std::io::Result<()> {
-    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        done = tokio::signal::ctrl_c() => done,
-        _ = term.recv() => Ok(()),
-    }
+    let [terminate, interrupt] = stop;
+    let (mut terminate, mut interrupt) = (terminate?, interrupt?);
+    runtime.block_on(async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    });
+    Ok(())
 }
