@@ -9,3 +9,5 @@ mod costs;
 mod faults;
 #[path = "database/scenario.rs"]
 mod scenario;
+#[path = "database/tls.rs"]
+mod tls;

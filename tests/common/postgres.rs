@@ -7,8 +7,9 @@
     reason = "a test fails where it cannot go on, and each binary uses its own part"
 )]
 
+use std::fs::Permissions;
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -56,7 +57,8 @@ fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     if let Some((uid, gid)) = user() {
         command.uid(uid).gid(gid);
     }
-    command.env_remove("PGHOST").env("LC_ALL", "C.UTF-8").current_dir("/");
+    // Certificates of the person who runs this are nobody's business, and may not be readable.
+    command.env_remove("PGHOST").env("LC_ALL", "C.UTF-8").env("HOME", "/").current_dir("/");
     command
 }
 
@@ -81,6 +83,15 @@ fn guarded(script: &str, args: &[&std::ffi::OsStr]) -> Child {
 impl Server {
     /// Starts one in a folder below `parent`, or in the usual place.
     pub fn start_in(parent: Option<&Path>) -> Self {
+        Self::start(parent, None)
+    }
+
+    /// Starts one that takes connections by TLS alone, with `server.crt` and `server.key` of this folder.
+    pub fn with_tls(keys: &Path) -> Self {
+        Self::start(None, Some(keys))
+    }
+
+    fn start(parent: Option<&Path>, keys: Option<&Path>) -> Self {
         let folder = match parent {
             Some(parent) => TempDir::new_in(parent),
             None => TempDir::new(),
@@ -100,6 +111,23 @@ impl Server {
             .output()
             .expect("PostgreSQL is needed: apt-get install postgresql pgbouncer");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        if let Some(keys) = keys {
+            for name in ["server.crt", "server.key"] {
+                let to = data.join(name);
+                std::fs::copy(keys.join(name), &to).unwrap();
+                std::fs::set_permissions(&to, Permissions::from_mode(0o600)).unwrap();
+                if let Some((uid, gid)) = user() {
+                    chown(&to, Some(uid), Some(gid)).unwrap();
+                }
+            }
+            std::fs::write(
+                data.join("pg_hba.conf"),
+                "hostssl all all 127.0.0.1/32 scram-sha-256\n",
+            )
+            .unwrap();
+            let config = data.join("postgresql.auto.conf");
+            std::fs::write(config, "ssl = on\n").unwrap();
+        }
         let port = free_port();
         let process = Self::run(&data, port);
         let server = Self { port, folder, process };

@@ -209,9 +209,27 @@ async fn answer<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Fa
     }
 }
 
+/// Why there will be no TLS however often it is tried: the certificate, or a server that knows none.
+fn distrust(error: &Error) -> Option<String> {
+    let source = std::error::Error::source(error)?;
+    match source.downcast_ref::<std::io::Error>() {
+        Some(error) => match error.get_ref()?.downcast_ref::<rustls::Error>()? {
+            error @ rustls::Error::InvalidCertificate(_) => Some(error.to_string()),
+            _ => None,
+        },
+        None => error.to_string().contains("TLS handshake").then(|| source.to_string()),
+    }
+}
+
 /// What an error means. Its text never holds the URL or a password.
 fn trouble(error: &Error) -> Trouble {
     let Some(code) = error.code() else {
+        if let Some(reason) = distrust(error) {
+            return Trouble::Refused {
+                message: format!("The server of PostgreSQL is not trusted ({reason})."),
+                remedy: "See `sslmode` and `sslrootcert` in docs/backends.md.".to_owned(),
+            };
+        }
         let source = std::error::Error::source(error).map(|source| format!(": {source}"));
         return Trouble::Unavailable(format!(
             "PostgreSQL cannot be reached ({error}{}).",
