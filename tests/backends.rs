@@ -314,6 +314,54 @@ fn a_decision_for_one_backend_holds_for_what_the_person_saw_in_the_others() {
 }
 
 #[test]
+fn what_should_give_way_is_asked_again_where_the_other_did_not_stay() {
+    let pair = Pair::new();
+    let (repo, path) = three_versions(&pair);
+    pair.sync(&repo, 1);
+    repo.run(&["resolve", "INFRA-1", "--keep", "remote", "--backend", "board"]).expect(0);
+    // The version that was to stay is not there any more, and then nobody wants the newer one.
+    pair.edit("board", "INFRA-1", "By Ben", "By Ben, later.");
+    let json = pair.sync(&repo, 1).json();
+    let conflicts = json["conflicts"].as_array().unwrap();
+    assert_eq!(
+        (conflicts.len(), conflicts[0]["others"].as_array().unwrap().len()),
+        (1, 1),
+        "{json:#}"
+    );
+    repo.run(&["resolve", "INFRA-1", "--keep", "local", "--backend", "board"]).expect(0);
+    let json = pair.sync(&repo, 1).json();
+    let conflicts = json["conflicts"].as_array().unwrap();
+    assert_eq!((conflicts.len(), &conflicts[0]["backend"]), (1, &"wiki".into()), "{json:#}");
+    assert!(pair.text("wiki", "INFRA-1").contains("By Ada."));
+    assert!(repo.read(&path).contains("By a commit.") && repo.read(&path).contains("DONE"));
+    assert!(pair.text("board", "INFRA-1").contains("By a commit."));
+    repo.run(&["resolve", "INFRA-1", "--keep", "local", "--backend", "wiki"]).expect(0);
+    pair.sync(&repo, 0);
+    assert!(pair.text("wiki", "INFRA-1").contains("By a commit."));
+    repo.settle();
+}
+
+#[test]
+fn two_backends_that_say_the_same_are_one_side() {
+    let pair = Pair::new();
+    let (repo, paths) = pair.synced(1);
+    repo.replace(&paths[0], "The first paragraph.", "By a commit.");
+    for backend in ["wiki", "board"] {
+        pair.edit(backend, "INFRA-1", "first", "By Ada.");
+    }
+    let json = pair.sync(&repo, 1).json();
+    let conflicts = json["conflicts"].as_array().unwrap();
+    assert_eq!(conflicts.len(), 1, "{json:#}");
+    let print = conflicts[0]["fingerprint"].as_str().unwrap();
+    let message = conflicts[0]["message"].as_str().unwrap();
+    assert!(message.contains("(Notion (wiki) and Notion (board))"), "{message}");
+    repo.run(&["resolve", print, "--keep", "remote"]).expect(0);
+    pair.sync(&repo, 0);
+    assert!(repo.read(&paths[0]).contains("By Ada."));
+    repo.settle();
+}
+
+#[test]
 fn what_only_a_plan_sees_can_be_decided_before_the_sync() {
     let pair = Pair::new();
     let (repo, paths) = pair.synced(1);

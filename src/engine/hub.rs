@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use agent_sync_core::kind::{Kind, Kinds, PropertyType};
 use agent_sync_core::markdown::Web;
-use agent_sync_core::model::{Key, Selector, Side};
+use agent_sync_core::model::{Key, Selector, Side, Stretch};
 use jiff::SignedDuration;
 
 use super::book::{Book, Keep};
@@ -29,6 +29,8 @@ use crate::state::StateError;
 pub(super) struct Relay {
     /// Artifacts whose files this run changed, each with the name of a backend that did so.
     brought: BTreeSet<(Key, String)>,
+    /// What of these files it was.
+    stretches: BTreeSet<(Key, Stretch, String)>,
     /// Names for people of those backends.
     labels: BTreeMap<String, String>,
     /// Whether what one backend brought must not go to another one yet.
@@ -51,21 +53,27 @@ pub(super) struct Relay {
 
 impl Relay {
     /// Takes up what a backend brought.
-    pub(super) fn bring(&mut self, name: &str, label: &str, keys: impl Iterator<Item = Key>) {
+    pub(super) fn bring(&mut self, name: &str, label: &str, what: Vec<(Key, Vec<Stretch>)>) {
         self.labels.insert(name.to_owned(), label.to_owned());
-        self.brought.extend(keys.map(|key| (key, name.to_owned())));
+        for (key, stretches) in what {
+            let of = |stretch| (key.clone(), stretch, name.to_owned());
+            self.stretches.extend(stretches.into_iter().map(of));
+            self.brought.insert((key, name.to_owned()));
+        }
     }
 
     /// Whether a backend has to wait for the file of this artifact to reach the default branch.
     pub(super) fn holds_back(&self, name: &str, key: &Key) -> bool {
-        self.waits && self.bringer(name, key).is_some()
+        let of = self.brought.range((key.clone(), String::new())..);
+        self.waits && of.take_while(|(brought, _)| brought == key).any(|(_, by)| by != name)
     }
 
-    /// Who else brought what the file of this artifact holds, by its name for people.
-    pub(super) fn bringer(&self, name: &str, key: &Key) -> Option<&str> {
-        let of = self.brought.range((key.clone(), String::new())..);
-        let mut of = of.take_while(|(brought, _)| brought == key).filter(|(_, by)| by != name);
-        of.find_map(|(_, by)| self.labels.get(by)).map(String::as_str)
+    /// Who else brought this of the file of an artifact, by its name for people.
+    pub(super) fn bringer(&self, name: &str, key: &Key, stretch: &Stretch) -> Option<&str> {
+        let of = self.stretches.range((key.clone(), stretch.clone(), String::new())..);
+        let of = of.take_while(|(brought, what, _)| (brought, what) == (key, stretch));
+        let mut of = of.filter(|(_, _, by)| by != name);
+        of.find_map(|(_, _, by)| self.labels.get(by)).map(String::as_str)
     }
 }
 

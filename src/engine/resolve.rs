@@ -226,7 +226,11 @@ pub(super) fn resolve(
         match answer {
             Answer::Conflict(decision) => {
                 if let Some(conflict) = &conflict {
-                    turn.report.decided.push(DecisionReport::new(conflict, &decision, turn.label));
+                    turn.report.decided.push(DecisionReport::new(
+                        conflict,
+                        &decision,
+                        (&backend, turn.label),
+                    ));
                 }
                 record(turn.book, decision);
             }

@@ -169,7 +169,7 @@ async fn once(turn: &mut Turn<'_>, identity: &Identity) -> Result<(), Failure> {
             executed = execute::execute(&mut hands, &tasks).await?;
         }
     }
-    turn.relay.bring(turn.backend.name(), turn.label, brought(&executed));
+    turn.relay.bring(turn.backend.name(), turn.label, brought(&executed, &world, &tasks));
     // An answer takes nothing up: what was observed waits for a run that acts on it.
     if writes && resolving.is_none() {
         let declined = publishing::declined(turn.session, &turn.relay.outgoing);
@@ -223,10 +223,20 @@ async fn once(turn: &mut Turn<'_>, identity: &Identity) -> Result<(), Failure> {
     }
 }
 
-/// Artifacts whose files were changed.
-fn brought(executed: &Executed) -> impl Iterator<Item = Key> {
+/// What was changed in which files.
+fn brought(
+    executed: &Executed,
+    world: &World,
+    tasks: &BTreeMap<Key, Task>,
+) -> Vec<(Key, Vec<Stretch>)> {
+    let stretches = |key: &Key, local: Action| match local {
+        Action::Edit => tasks.get(key).map(|task| task.pull.keys().cloned().collect()),
+        _ => world.artifacts.get(key).map(|artifact| artifact.stretches.keys().cloned().collect()),
+    };
     let changed = executed.outcomes.iter().filter(|(_, outcome)| outcome.local != Action::None);
-    changed.map(|(key, _)| key.clone())
+    changed
+        .map(|(key, outcome)| (key.clone(), stretches(key, outcome.local).unwrap_or_default()))
+        .collect()
 }
 
 /// Lets those that come later see what this backend would bring to the files; the tree is a draft.
@@ -240,7 +250,7 @@ async fn foresee(
     let executed = execute::foresee(&mut turn.hands(world), tasks).await;
     *turn.book = known;
     let executed = executed?;
-    turn.relay.bring(turn.backend.name(), turn.label, brought(&executed));
+    turn.relay.bring(turn.backend.name(), turn.label, brought(&executed, world, tasks));
     Ok(())
 }
 
@@ -441,7 +451,7 @@ async fn report(
             let shown = ConflictReport::new(
                 conflict,
                 (turn.backend.name(), turn.label),
-                turn.relay.bringer(turn.backend.name(), key),
+                turn.relay.bringer(turn.backend.name(), key, &conflict.stretch),
                 path.as_deref(),
                 url.as_deref(),
                 artifact,
@@ -452,11 +462,16 @@ async fn report(
             turn.report.conflicts.push(ConflictReport {
                 since: since.map(|day| day.to_string()),
                 editor: editor(turn, world, artifact).await,
+                yields_to: task.yields.get(&conflict.fingerprint).cloned(),
                 ..shown
             });
         }
         for (conflict, decision) in &task.answered {
-            turn.report.decided.push(DecisionReport::new(conflict, decision, turn.label));
+            turn.report.decided.push(DecisionReport::new(
+                conflict,
+                decision,
+                (turn.backend.name(), turn.label),
+            ));
         }
         let claim = world.claims.get(key).filter(|claim| claim.done || !wrote);
         let action = match action(remote, local, !open.is_empty(), !outcome.stale.is_empty(), task)

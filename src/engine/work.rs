@@ -59,6 +59,8 @@ pub(super) struct Task {
     pub merge: Option<BTreeMap<String, Keep>>,
     /// What a person has to choose.
     pub conflicts: Vec<Conflict>,
+    /// Those of them that are settled once the file holds what another backend does, by fingerprint: its name.
+    pub yields: BTreeMap<String, String>,
     /// The other direction has something to do.
     pub waiting: bool,
 }
@@ -74,22 +76,18 @@ fn deleted(side: Side, artifact: &Artifact) -> Conflict {
     plan::deletion(&artifact.key, &artifact.stretches, side)
 }
 
-/// What was decided about a conflict, and what that means for now.
-fn answer<'d>(conflict: &Conflict, decisions: &'d [Decision]) -> Option<(&'d Decision, Keep)> {
-    let mut decisions_of = decisions.iter();
-    match decisions_of.find(|decision| decision.fingerprint == conflict.fingerprint) {
-        // What stays instead is not in the file yet.
-        Some(decision) if decision.yields.is_some() => Some((decision, Keep::Skip)),
-        Some(decision) => Some((decision, decision.keep)),
-        None => {
-            let decision = decisions.iter().find(|decision| gives_way(decision, conflict))?;
-            Some((decision, Keep::Local))
-        }
-    }
+fn of_versions<'d>(conflict: &Conflict, decisions: &'d [Decision]) -> Option<&'d Decision> {
+    decisions.iter().find(|decision| decision.fingerprint == conflict.fingerprint)
+}
+
+/// What was decided about a conflict; nothing where another backend's content stays and is not in the file yet.
+fn answer<'d>(conflict: &Conflict, decisions: &'d [Decision]) -> Option<&'d Decision> {
+    let exact = of_versions(conflict, decisions).filter(|decision| decision.yields.is_none());
+    exact.or_else(|| decisions.iter().find(|decision| gives_way(decision, conflict)))
 }
 
 fn choice(conflict: &Conflict, mode: Mode, decisions: &[Decision]) -> Option<(Keep, bool)> {
-    let decided = answer(conflict, decisions).map(|(_, keep)| (keep, false));
+    let decided = answer(conflict, decisions).map(|decision| (decision.keep, false));
     let forced = mode.force.map(|side| match side {
         Side::Local => (Keep::Local, true),
         Side::Remote => (Keep::Remote, true),
@@ -185,14 +183,15 @@ fn choose(
     task: &mut Task,
 ) -> Option<Keep> {
     let Some((keep, forced)) = choice(conflict, mode, decisions) else {
+        let of = of_versions(conflict, decisions).and_then(|decision| decision.yields.as_ref());
+        let of = of.map(|yields| (conflict.fingerprint.clone(), yields.to.clone()));
+        task.yields.extend(of);
         task.conflicts.push(conflict.clone());
         return None;
     };
     if forced {
         task.decisions.push((conflict.clone(), keep));
-    } else if let Some((decision, _)) = answer(conflict, decisions)
-        && decision.yields.is_none()
-    {
+    } else if let Some(decision) = answer(conflict, decisions).filter(|one| one.yields.is_none()) {
         task.answered.push((conflict.clone(), decision.clone()));
     }
     Some(keep)

@@ -210,6 +210,9 @@ pub struct ConflictReport {
     pub editor: Option<String>,
     /// What happened and what to do; sentences with periods.
     pub message: String,
+    /// Name of the backend whose content stays instead, as a person decided.
+    #[serde(skip)]
+    pub yields_to: Option<String>,
     /// Other backends that clash with the same words or value.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<Clashing>,
@@ -321,19 +324,33 @@ impl ConflictReport {
         std::iter::once(first).chain(self.others.iter().map(BackendSide::from))
     }
 
+    /// What could stay instead of the repository's, by fingerprint, with the names for people of who holds it.
+    fn contents(&self) -> Vec<(&str, String)> {
+        let mut out: Vec<(&str, String)> = Vec::new();
+        for side in self.sides() {
+            match out.iter_mut().find(|(fingerprint, _)| *fingerprint == side.fingerprint) {
+                Some((_, labels)) => labels.push_str(&format!(" and {}", side.label)),
+                None => out.push((side.fingerprint, side.label.to_owned())),
+            }
+        }
+        out
+    }
+
     /// Whether another backend clashes with the same words or value of the file.
     fn is_same(&self, other: &Self) -> bool {
         (&self.kind, &self.id, &self.property, &self.block)
             == (&other.kind, &other.id, &other.property, &other.block)
             && (self.deleted, other.deleted) == (None, None)
-            && (&self.base, &self.local, &self.brought_by)
-                == (&other.base, &other.local, &other.brought_by)
-            && self.sides().all(|side| side.fingerprint != other.fingerprint)
+            && (&self.base, &self.local) == (&other.base, &other.local)
             && self.backend != other.backend
     }
 
     /// Takes another backend's part in.
     fn join(&mut self, other: Self) {
+        // Words that one of them brought are not those that it clashes with.
+        if self.brought_by != other.brought_by {
+            self.brought_by = None;
+        }
         self.others.push(Clashing {
             backend: other.backend,
             label: other.label,
@@ -357,11 +374,8 @@ impl ConflictReport {
                 self.fingerprint
             ),
             false => {
-                let each = self.sides().map(|side| {
-                    format!(
-                        "`agent-sync resolve {} --keep remote` ({})",
-                        side.fingerprint, side.label
-                    )
+                let each = self.contents().into_iter().map(|(fingerprint, labels)| {
+                    format!("`agent-sync resolve {fingerprint} --keep remote` ({labels})")
                 });
                 let each: Vec<String> = each.collect();
                 format!(
@@ -454,6 +468,7 @@ impl ConflictReport {
             url: url.map(str::to_owned),
             deleted: conflict.deleted,
             message: String::new(),
+            yields_to: None,
             others: Vec::new(),
             suggestion: conflict
                 .block
@@ -479,7 +494,10 @@ pub struct DecisionReport {
     pub property: Option<String>,
     /// For the body: as in [`ConflictReport`].
     pub block: Option<String>,
-    /// Name for people of the backend that clashed.
+    /// Name of the backend that clashed.
+    #[serde(skip)]
+    pub backend: String,
+    /// The same for people.
     #[serde(skip)]
     pub label: String,
     /// What stays.
@@ -492,9 +510,10 @@ pub struct DecisionReport {
 
 impl DecisionReport {
     /// The report of a decision.
-    pub fn new(conflict: &Conflict, decision: &Decision, label: &str) -> Self {
+    pub fn new(conflict: &Conflict, decision: &Decision, (name, label): (&str, &str)) -> Self {
         let (property, block) = names(conflict);
         Self {
+            backend: name.to_owned(),
             label: label.to_owned(),
             fingerprint: conflict.fingerprint.clone(),
             kind: conflict.key.kind.clone(),
@@ -817,8 +836,33 @@ impl Report {
         }
     }
 
-    /// Makes one conflict of those in which several backends clash with the same words or value of a file.
+    /// Makes one conflict of those in which several backends clash with the same words or value of a file, and takes
+    /// out what was decided by the choice of another backend's content.
     pub fn join_conflicts(&mut self) {
+        let decided = |conflict: &ConflictReport| {
+            let same = |one: &DecisionReport| {
+                conflict.yields_to.as_ref() == Some(&one.backend)
+                    && one.keep == Keep::Remote
+                    && (&one.kind, &one.id, &one.property, &one.block)
+                        == (&conflict.kind, &conflict.id, &conflict.property, &conflict.block)
+            };
+            self.decided.iter().any(same)
+        };
+        let (settled, open): (Vec<_>, Vec<_>) = self.conflicts.drain(..).partition(decided);
+        self.conflicts = open;
+        for one in settled {
+            let of = |backend: &str, kind: &str, id: &str| {
+                (backend, kind, id) == (one.backend.as_str(), one.kind.as_str(), one.id.as_str())
+            };
+            let more =
+                self.conflicts.iter().any(|other| of(&other.backend, &other.kind, &other.id));
+            let entries = self.artifacts.iter_mut().filter(|_| !more);
+            for entry in entries.filter(|entry| of(&entry.backend, &entry.kind, &entry.id)) {
+                if entry.action == "conflict" {
+                    entry.action = "waiting".to_owned();
+                }
+            }
+        }
         let mut joined: Vec<ConflictReport> = Vec::new();
         for conflict in std::mem::take(&mut self.conflicts) {
             match joined.iter_mut().find(|first| first.is_same(&conflict)) {

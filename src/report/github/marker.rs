@@ -58,13 +58,14 @@ const FOOTER: &str = "<sub>";
 pub(super) fn boxes(conflict: &ConflictReport) -> String {
     let fingerprint = &conflict.fingerprint;
     let ours = |print: &str| print.len() == 16 && digits(print) == print.to_ascii_lowercase();
-    if !conflict.sides().all(|side| ours(side.fingerprint)) {
+    let contents = conflict.contents();
+    if !contents.iter().all(|(print, _)| ours(print)) {
         return String::new();
     }
     let mut text =
         format!("- [ ] keep the repository's <!-- agent-sync:keep local {fingerprint} -->\n");
-    for side in conflict.sides() {
-        let (backend, print) = (markdown_text(side.label), side.fingerprint);
+    for (print, labels) in contents {
+        let backend = markdown_text(&labels);
         text.push_str(&format!("- [ ] keep {backend}'s <!-- agent-sync:keep remote {print} -->\n"));
     }
     text.push_str(&format!("- [ ] skip for now <!-- agent-sync:keep skip {fingerprint} -->\n\n"));
