@@ -352,13 +352,147 @@ fn two_backends_that_say_the_same_are_one_side() {
     let json = pair.sync(&repo, 1).json();
     let conflicts = json["conflicts"].as_array().unwrap();
     assert_eq!(conflicts.len(), 1, "{json:#}");
-    let print = conflicts[0]["fingerprint"].as_str().unwrap();
     let message = conflicts[0]["message"].as_str().unwrap();
     assert!(message.contains("(Notion (wiki) and Notion (board))"), "{message}");
-    repo.run(&["resolve", print, "--keep", "remote"]).expect(0);
+    let whole = conflicts[0]["fingerprint"].as_str().unwrap();
+    let error = repo.run(&["resolve", whole, "--keep", "remote"]).expect(2).json();
+    let choice = conflicts[0]["choice"].as_str().unwrap();
+    assert!(error["error"].as_str().unwrap().contains(choice), "{error:#}");
+    repo.run(&["resolve", choice, "--keep", "remote"]).expect(0);
     pair.sync(&repo, 0);
     assert!(repo.read(&paths[0]).contains("By Ada."));
     repo.settle();
+    // The other way, and by the name of one of them.
+    for (answer, commit, ada, stays) in [
+        (&["--keep", "local"][..], "By Eve.", "By Ada again.", "By Eve."),
+        (
+            &["--keep", "remote", "--backend", "wiki"],
+            "By Bob.",
+            "By Ada at last.",
+            "By Ada at last.",
+        ),
+    ] {
+        let now =
+            repo.read(&paths[0]).lines().find(|line| line.starts_with("By ")).unwrap().to_owned();
+        repo.replace(&paths[0], &now, commit);
+        for backend in ["wiki", "board"] {
+            pair.edit(backend, "INFRA-1", &now, ada);
+        }
+        let json = pair.sync(&repo, 1).json();
+        let whole = json["conflicts"][0]["fingerprint"].as_str().unwrap();
+        let target = if answer.len() == 2 { whole } else { "INFRA-1" };
+        repo.run(&[&["resolve", target], answer].concat()).expect(0);
+        pair.sync(&repo, 0);
+        for backend in ["wiki", "board"] {
+            assert!(pair.text(backend, "INFRA-1").contains(stays), "{answer:?}, {backend}");
+        }
+        assert!(repo.read(&paths[0]).contains(stays), "{answer:?}");
+        repo.settle();
+    }
+}
+
+#[test]
+fn an_answer_is_about_the_versions_that_were_shown_on_every_side() {
+    let pair = Pair::new();
+    let (repo, _) = three_versions(&pair);
+    let json = pair.sync(&repo, 1).json();
+    let body = |json: &Value| {
+        let all = json["conflicts"].as_array().unwrap();
+        all.iter().find(|conflict| conflict["property"].is_null()).unwrap().clone()
+    };
+    let shown = body(&json);
+    // After it was shown and before it is answered, somebody writes on one side.
+    pair.edit("wiki", "INFRA-1", "By Ada", "By Ada, later.");
+    pair.lab.minutes(2);
+    let whole = shown["fingerprint"].as_str().unwrap();
+    let board = shown["others"][0]["fingerprint"].as_str().unwrap();
+    for (target, keep) in [(board, "remote"), (whole, "local"), (whole, "skip")] {
+        repo.run(&["resolve", target, "--keep", keep]).expect(2);
+    }
+    // As it is now, it can be answered.
+    let now = body(&repo.run(&["check"]).expect(1).json());
+    let board = now["others"][0]["fingerprint"].as_str().unwrap();
+    repo.run(&["resolve", board, "--keep", "remote"]).expect(0);
+    let status = repo.run(&["check"]).expect(1).json();
+    assert_eq!(status["conflicts"].as_array().unwrap().len(), 1, "{status:#}");
+    repo.run(&["resolve", "INFRA-1", "--keep", "local"]).expect(0);
+}
+
+#[test]
+fn what_clashes_behind_an_answer_can_be_answered() {
+    let pair = Pair::new();
+    let (repo, path) = three_versions(&pair);
+    let json = pair.sync(&repo, 1).json();
+    for conflict in json["conflicts"].as_array().unwrap() {
+        let wiki = conflict["choice"].as_str().unwrap();
+        repo.run(&["resolve", wiki, "--keep", "remote"]).expect(0);
+    }
+    pair.edit("board", "INFRA-1", "By Ben", "By Ben, later.");
+    pair.lab.minutes(2);
+    let check = repo.run(&["check"]).expect(1).json();
+    let conflicts = check["conflicts"].as_array().unwrap();
+    assert_eq!(conflicts.len(), 1, "{check:#}");
+    let message = conflicts[0]["message"].as_str().unwrap();
+    assert!(message.starts_with("Notion (board) and Notion (wiki), whose version"), "{message}");
+    let print = conflicts[0]["fingerprint"].as_str().unwrap();
+    repo.run(&["resolve", print, "--keep", "remote"]).expect(0);
+    pair.sync(&repo, 0);
+    assert!(repo.read(&path).contains("By Ben, later.") && repo.read(&path).contains("BLOCKED"));
+    assert!(pair.text("wiki", "INFRA-1").contains("By Ben, later."));
+    repo.settle();
+}
+
+#[test]
+fn what_gives_way_is_told_by_its_content_and_not_by_its_form() {
+    let pair = Pair::new();
+    let repo = pair.lab.repo("repo");
+    pair.configure(&repo);
+    let body = "A paragraph that goes\nover two lines.\n\n* one\n* two\n* three\n\nThe end.\n";
+    let path = repo.story("INFRA-1", "Story", "DRAFT", body);
+    repo.commit("stories");
+    repo.init();
+    repo.settle();
+    repo.replace(
+        &path,
+        "A paragraph that goes\nover two lines.",
+        "A text of the commit\nover two lines.",
+    );
+    repo.replace(&path, "* two", "* two, says the commit");
+    for (backend, who) in [("wiki", "Ada"), ("board", "Ben")] {
+        pair.edit(backend, "INFRA-1", "A paragraph that", &format!("A line by {who}."));
+        pair.edit(backend, "INFRA-1", "two", &format!("two, says {who}"));
+    }
+    let json = pair.sync(&repo, 1).json();
+    let conflicts = json["conflicts"].as_array().unwrap();
+    assert_eq!(conflicts.len(), 2, "{json:#}");
+    for conflict in conflicts {
+        let board = conflict["others"][0]["fingerprint"].as_str().unwrap();
+        repo.run(&["resolve", board, "--keep", "remote"]).expect(0);
+    }
+    pair.sync(&repo, 0);
+    assert!(
+        repo.read(&path).contains("A line by Ben.") && repo.read(&path).contains("* two, says Ben")
+    );
+    assert!(pair.text("wiki", "INFRA-1").contains("two, says Ben"));
+    repo.settle();
+}
+
+#[test]
+fn a_backend_that_cannot_be_asked_hinders_no_answer_about_another_one() {
+    let pair = Pair::new();
+    let (mut repo, paths) = pair.synced(1);
+    repo.replace(&paths[0], "The first paragraph.", "By a commit.");
+    pair.edit("wiki", "INFRA-1", "first", "By Ada.");
+    pair.sync(&repo, 1);
+    let config = repo.read("agent-sync.yml");
+    repo.write(
+        "agent-sync.yml",
+        &format!("{config}  team: {{type: postgres, url_env: TEAM_URL}}\n"),
+    );
+    repo.env.insert("TEAM_URL".to_owned(), "no address at all".to_owned());
+    repo.run(&["resolve", "INFRA-1", "--keep", "local"]).expect(3);
+    let run = repo.run(&["resolve", "INFRA-1", "--keep", "local", "--backend", "wiki"]).expect(0);
+    assert!(run.json()["notices"].to_string().contains("team"), "{run:?}");
 }
 
 #[test]

@@ -62,12 +62,19 @@ pub(super) async fn adopt(
     };
     for (key, versions) in &held {
         let Some(kind) = world.kinds.get(&key.kind) else { continue };
-        let read = world.artifacts.get(key).and_then(|artifact| artifact.file.as_ref());
+        let read = world
+            .artifacts
+            .get(key)
+            .and_then(|artifact| Some((artifact.path.as_deref()?, artifact.file.as_ref()?)));
+        // The name of the file may be its title.
+        let known = |held: &HeldFile| {
+            read.filter(|(path, file)| *path == held.path && file.text == held.text)
+        };
         let contents: Vec<BTreeMap<Stretch, _>> = versions
             .iter()
             .flatten()
-            .map(|held| match read.filter(|file| file.text == held.text) {
-                Some(file) => local_contents(world, kind, &held.path, file),
+            .map(|held| match known(held) {
+                Some((_, file)) => local_contents(world, kind, &held.path, file),
                 None => {
                     let file = LocalFile::new(kind, key, &held.path, held.text.clone());
                     local_contents(world, kind, &held.path, &file)

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use agent_sync_core::kind::{Kind, Kinds, PropertyType};
 use agent_sync_core::markdown::Web;
 use agent_sync_core::model::{Key, Selector, Side, Stretch};
+use agent_sync_core::plan::Conflict;
 use jiff::SignedDuration;
 
 use super::book::{Book, Keep};
+use super::joint::{self, Open};
 use super::lease::Gate;
 use super::publishing::Outgoing;
 use super::{
@@ -21,7 +23,7 @@ use super::{
 use crate::backend::{BackendError, Connected};
 use crate::config::{BackendConfig, Publish};
 use crate::repo::Tree;
-use crate::report::Report;
+use crate::report::{DecisionReport, Report};
 use crate::state::StateError;
 
 /// What the backends of a run bring to each other.
@@ -43,8 +45,8 @@ pub(super) struct Relay {
     pub answered: BTreeSet<String>,
     /// Why answers were about nothing that is open.
     pub unanswered: BTreeMap<String, RunError>,
-    /// Conflicts that were open while answers were taken.
-    pub open: Vec<resolve::Open>,
+    /// Conflicts that the turns left open.
+    pub open: Vec<Open>,
     /// What is on its way to the default branch, as the run's state knows it.
     pub outgoing: Outgoing,
     /// Whether this turn is the last one of those that share a state, and all that are configured took part.
@@ -68,12 +70,12 @@ impl Relay {
         self.waits && of.take_while(|(brought, _)| brought == key).any(|(_, by)| by != name)
     }
 
-    /// Who else brought this of the file of an artifact, by its name for people.
-    pub(super) fn bringer(&self, name: &str, key: &Key, stretch: &Stretch) -> Option<&str> {
+    /// Who else brought this of the file of an artifact: its name, and that for people.
+    pub(super) fn bringer(&self, name: &str, key: &Key, stretch: &Stretch) -> Option<(&str, &str)> {
         let of = self.stretches.range((key.clone(), stretch.clone(), String::new())..);
         let of = of.take_while(|(brought, what, _)| (brought, what) == (key, stretch));
         let mut of = of.filter(|(_, _, by)| by != name);
-        of.find_map(|(_, _, by)| self.labels.get(by)).map(String::as_str)
+        of.find_map(|(_, _, by)| Some((by.as_str(), self.labels.get(by)?.as_str())))
     }
 }
 
@@ -131,7 +133,6 @@ pub(super) async fn run(
     let done = conduct(session, gate, meter, &mut book, &mut report).await;
     // Whatever else went wrong, what was done is recorded.
     let stored = book.settle(&session.run).await;
-    report.join_conflicts();
     done?;
     stored?;
     report.state_commit = book.commit_id().map(str::to_owned);
@@ -174,9 +175,9 @@ async fn conduct(
         forget(session, book, &mut parts, report).await?;
     }
     check_named(session, &relay, &parts)?;
-    if let Command::Resolve { .. } = request.command {
-        answers(session, &mut relay, report)?;
-        share_decisions(session, &relay, &mut parts, book, report).await?;
+    if let Command::Resolve { answers: given, lenient } = &request.command {
+        decide(session, &mut relay, given, &mut parts, book, report).await?;
+        answers(&mut relay, *lenient, report)?;
     }
     let healthy = |parts: &[Part<'_>]| whole && parts.iter().all(|part| part.failed.is_none());
     let mut published = false;
@@ -186,13 +187,14 @@ async fn conduct(
         relay.waits =
             !publishing::publish(session, how, gate, book, report, healthy(&parts)).await?;
     }
-    if writes && !relay.waits && report.stopped.is_none() {
+    if writes && !asks && !relay.waits && report.stopped.is_none() {
         round.play(&mut parts, book, &mut relay, report, true).await?;
     }
     if !published {
         let gate = round.gate.as_ref();
         publishing::publish(session, how, gate, book, report, healthy(&parts)).await?;
     }
+    join(&relay, report);
     failures(report, parts);
     Ok(())
 }
@@ -367,6 +369,8 @@ fn connect<'a>(
                 whole = false;
                 missing.push((config.name(), error));
             }
+            // Whoever was not named does not stand in the way of those that were.
+            Err(error) if !asked && !named.is_empty() => missing.push((config.name(), error)),
             Err(error) => return Err(error.into()),
         }
     }
@@ -412,9 +416,18 @@ fn check_named(session: &Session<'_>, relay: &Relay, parts: &[Part<'_>]) -> Resu
     }
 }
 
+/// Makes one conflict of those that are one for people.
+fn join(relay: &Relay, report: &mut Report) {
+    report.settle_yielding();
+    let name = |backend: &str, fingerprint: &str| (backend.to_owned(), fingerprint.to_owned());
+    let shown = report.conflicts.iter().map(|one| name(&one.backend, &one.fingerprint));
+    let shown: BTreeSet<(String, String)> = shown.collect();
+    let is_shown = |backend: &str, fingerprint: &str| shown.contains(&name(backend, fingerprint));
+    report.join_conflicts(&joint::shown(&relay.open, is_shown));
+}
+
 /// Answers to nothing that is open in any backend.
-fn answers(session: &Session<'_>, relay: &mut Relay, report: &mut Report) -> Result<(), RunError> {
-    let lenient = matches!(session.request.command, Command::Resolve { lenient: true, .. });
+fn answers(relay: &mut Relay, lenient: bool, report: &mut Report) -> Result<(), RunError> {
     let answered = std::mem::take(&mut relay.answered);
     for (target, error) in std::mem::take(&mut relay.unanswered) {
         match (answered.contains(&target), lenient) {
@@ -426,27 +439,47 @@ fn answers(session: &Session<'_>, relay: &mut Relay, report: &mut Report) -> Res
     Ok(())
 }
 
-/// Records what answers mean for the other backends. One that was not named and cannot be asked is left as it is.
-async fn share_decisions(
+/// Records answers to conflicts of several backends at once, and what others mean for further backends. A backend that
+/// was not named and cannot be asked is left as it is.
+async fn decide(
     session: &Session<'_>,
-    relay: &Relay,
+    relay: &mut Relay,
+    given: &[(String, Keep)],
     parts: &mut [Part<'_>],
     book: &mut Book,
     report: &mut Report,
 ) -> Result<(), RunError> {
     let named = &session.request.backends;
-    for part in parts
-        .iter_mut()
-        .filter(|part| !named.is_empty() && !named.iter().any(|name| name == part.name()))
-    {
+    let is_named = |part: &&mut Part<'_>| named.iter().any(|name| name == part.name());
+    for part in parts.iter_mut().filter(|part| !named.is_empty() && !is_named(part)) {
         if let Some(error) = part.failed.take() {
             report
                 .notices
                 .push(format!("{} was not asked what it holds of this: {error}", part.label));
         }
     }
-    for (name, decision) in resolve::shared(&relay.open, !named.is_empty()) {
-        let Some(part) = parts.iter_mut().find(|part| part.name() == name) else { continue };
+    let mut decisions = joint::consequences(&relay.open);
+    for (target, keep) in given.iter().filter(|(target, _)| resolve::is_fingerprint(target)) {
+        let decision = |conflict: &Conflict| resolve::decision(session, conflict, *keep, "");
+        match joint::answer(&relay.open, (target, *keep), decision) {
+            Ok(None) => {}
+            Ok(Some((about, all))) => {
+                relay.answered.insert(target.clone());
+                let first = all.iter().find(|one| one.backend.as_ref() == Some(&about.backend));
+                report.decided.extend(first.map(|decision| {
+                    let of = (about.backend.as_str(), about.label.as_str());
+                    DecisionReport::new(&about.conflict, decision, of)
+                }));
+                decisions.extend(all);
+            }
+            Err(error) => {
+                relay.unanswered.insert(target.clone(), error);
+            }
+        }
+    }
+    for decision in decisions {
+        let of = |part: &&mut Part<'_>| decision.backend.as_deref() == Some(part.name());
+        let Some(part) = parts.iter_mut().find(of) else { continue };
         let own = part.book.is_some();
         let book = part.book.as_mut().unwrap_or(book);
         resolve::record(book, decision);

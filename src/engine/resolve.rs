@@ -1,16 +1,16 @@
 //! resolve: records a person's answers to conflicts and to questions about identity (rules 5, 8 and 17).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use agent_sync_core::model::{Key, Selector, Side};
-use agent_sync_core::plan::{Conflict, Content};
+use agent_sync_core::model::{Key, Selector};
+use agent_sync_core::plan::Conflict;
 use serde::{Deserialize, Serialize};
 
-use super::book::{Book, Decision, Keep, Yields, text_id};
+use super::book::{Book, Decision, Keep};
+use super::joint::{Given, Open};
 use super::observe::World;
 use super::relabel::single;
-use super::work::Task;
-use super::{RunError, Turn};
+use super::{RunError, Session, Turn};
 use crate::report::DecisionReport;
 
 /// An artifact whose file vanished and which no new file continues, whatever lines they share (rule 8). It holds
@@ -57,89 +57,37 @@ pub(super) fn is_fingerprint(text: &str) -> bool {
 }
 
 enum Answer {
-    Conflict(Decision),
+    Conflict(Box<Given>),
     Distinct(Key),
     Gone(String),
 }
 
-/// A conflict that was open in a backend while answers were taken, with the answer that it got.
-pub(super) struct Open {
-    backend: String,
-    conflict: Conflict,
-    decision: Option<Decision>,
-}
-
-/// Digest of what one side holds of what clashes.
-fn held(conflict: &Conflict, side: Side) -> String {
-    let text = match (&conflict.block, side) {
-        (Some(block), Side::Local) => block.local.trim().to_owned(),
-        (Some(block), Side::Remote) => block.remote.trim().to_owned(),
-        (None, Side::Local) => conflict.local.as_ref().map(Content::canonical).unwrap_or_default(),
-        (None, Side::Remote) => {
-            conflict.remote.as_ref().map(Content::canonical).unwrap_or_default()
-        }
-    };
-    text_id(text.as_bytes())
-}
-
-/// Whether two backends are in conflict with the same words or the same value of a file.
-fn is_same(a: &Conflict, b: &Conflict) -> bool {
-    let base =
-        |conflict: &Conflict| conflict.block.as_ref().map(|block| block.base.trim().to_owned());
-    a.key == b.key
-        && a.stretch == b.stretch
-        && (a.deleted, b.deleted) == (None, None)
-        && base(a) == base(b)
-        && held(a, Side::Local) == held(b, Side::Local)
-}
-
-/// Whether this conflict is the one that is left where another backend's content stays, as a person decided: the file
-/// holds that, and the backend what that person saw.
-pub(super) fn gives_way(decision: &Decision, conflict: &Conflict) -> bool {
-    decision.yields.as_ref().is_some_and(|yields| {
-        decision.key == conflict.key
-            && decision.stretch == conflict.stretch
-            && conflict.deleted.is_none()
-            && yields.local == held(conflict, Side::Local)
-            && yields.remote == held(conflict, Side::Remote)
-    })
-}
-
-/// What answers mean for the other backends that are in conflict with the same words: decisions, each for the backend
-/// of that name. `some` where not all backends were meant; then only who wins is for all.
-pub(super) fn shared(open: &[Open], some: bool) -> Vec<(String, Decision)> {
-    let mut out = Vec::new();
-    for one in open {
-        let Some(decision) = &one.decision else { continue };
-        let others = open.iter().filter(|other| {
-            other.backend != one.backend
-                && other.decision.is_none()
-                && is_same(&one.conflict, &other.conflict)
-        });
-        for other in others.filter(|_| !some || decision.keep == Keep::Remote) {
-            let yields = (decision.keep == Keep::Remote).then(|| Yields {
-                to: one.backend.clone(),
-                local: held(&one.conflict, Side::Remote),
-                remote: held(&other.conflict, Side::Remote),
-            });
-            let keep = if yields.is_some() { Keep::Local } else { decision.keep };
-            let decision = Decision {
-                fingerprint: other.conflict.fingerprint.clone(),
-                backend: Some(other.backend.clone()),
-                keep,
-                yields,
-                ..decision.clone()
-            };
-            out.push((other.backend.clone(), decision));
-        }
+/// A person's answer to a conflict in a backend.
+pub(super) fn decision(
+    session: &Session<'_>,
+    conflict: &Conflict,
+    keep: Keep,
+    backend: &str,
+) -> Decision {
+    Decision {
+        fingerprint: conflict.fingerprint.clone(),
+        key: conflict.key.clone(),
+        stretch: conflict.stretch.clone(),
+        keep,
+        run: session.run.clone(),
+        by: session.request.by.clone(),
+        backend: Some(backend.to_owned()),
+        yields: None,
     }
-    out
 }
 
-/// Records a decision in place of an older one about the same versions.
+/// Records a decision in place of an older one about the same versions of the same backend.
 pub(super) fn record(book: &mut Book, decision: Decision) {
     let decisions = &mut book.meta.decisions;
-    let same = |old: &Decision| old.fingerprint == decision.fingerprint;
+    let same = |old: &Decision| {
+        old.fingerprint == decision.fingerprint
+            && (old.backend.is_none() || old.backend == decision.backend)
+    };
     if decisions
         .iter()
         .any(|old| same(old) && (old.keep, &old.yields) == (decision.keep, &decision.yields))
@@ -157,31 +105,25 @@ pub(super) fn record(book: &mut Book, decision: Decision) {
 pub(super) fn resolve(
     turn: &mut Turn<'_>,
     world: &World,
-    tasks: &BTreeMap<Key, Task>,
     answers: &[(String, Keep)],
     lenient: bool,
 ) -> Result<(), RunError> {
-    let open: Vec<&Conflict> = tasks.values().flat_map(|task| &task.conflicts).collect();
+    let backend = turn.backend.name().to_owned();
+    let of_turn = |one: &&Open| one.backend == backend;
+    let open: Vec<Conflict> =
+        turn.relay.open.iter().filter(of_turn).map(|one| one.conflict.clone()).collect();
+    let open: Vec<&Conflict> = open.iter().collect();
     let mut known: BTreeSet<&Key> = world.scan.files.keys().chain(world.page_of.keys()).collect();
     known.extend(world.artifacts.keys());
     let run = turn.session.run.clone();
-    let backend = turn.backend.name().to_owned();
     let named = &turn.session.request.backends;
     let asked = named.is_empty() || named.contains(&backend);
     let mut found = Vec::new();
     for (target, keep) in answers.iter().filter(|_| asked) {
-        let decide = |conflict: &Conflict| {
-            let decision = Decision {
-                fingerprint: conflict.fingerprint.clone(),
-                key: conflict.key.clone(),
-                stretch: conflict.stretch.clone(),
-                keep: *keep,
-                run: run.clone(),
-                by: turn.session.request.by.clone(),
-                backend: Some(backend.clone()),
-                yields: None,
-            };
-            (Answer::Conflict(decision), Some(conflict.clone()))
+        let decide = |conflict: &Conflict, by_artifact: bool| {
+            let decision = decision(turn.session, conflict, *keep, &backend);
+            let given = Box::new(Given { decision, by_artifact });
+            (Answer::Conflict(given), Some(conflict.clone()))
         };
         let answer = || {
             // Parsing a selector cannot fail.
@@ -191,10 +133,10 @@ pub(super) fn resolve(
                     let of: Vec<_> = open.iter().filter(|conflict| conflict.key == key).collect();
                     match of.is_empty() {
                         true => vec![(question(world, &key, *keep)?, None)],
-                        false => of.into_iter().map(|conflict| decide(conflict)).collect(),
+                        false => of.into_iter().map(|conflict| decide(conflict, true)).collect(),
                     }
                 }
-                None => vec![decide(by_fingerprint(turn, target, &open)?)],
+                None => vec![decide(by_fingerprint(turn, target, &open)?, false)],
             })
         };
         match answer() {
@@ -209,22 +151,24 @@ pub(super) fn resolve(
             Err(error) => return Err(error),
         }
     }
-    let decisions = found.iter().filter_map(|(answer, _)| match answer {
-        Answer::Conflict(decision) => Some(decision),
+    let given = found.iter().filter_map(|(answer, _)| match answer {
+        Answer::Conflict(given) => Some(given),
         _ => None,
     });
-    let decisions: Vec<&Decision> = decisions.collect();
-    turn.relay.open.extend(open.into_iter().map(|conflict| Open {
-        backend: backend.clone(),
-        conflict: conflict.clone(),
-        decision:
-            decisions.iter().find(|d| d.fingerprint == conflict.fingerprint).map(|d| (*d).clone()),
-    }));
+    for given in given {
+        let of = |one: &&mut Open| {
+            one.backend == backend && one.conflict.fingerprint == given.decision.fingerprint
+        };
+        for one in turn.relay.open.iter_mut().filter(of) {
+            one.given = Some((**given).clone());
+        }
+    }
     for (answer, conflict) in found {
         let run = run.clone();
         let meta = &mut turn.book.meta;
         match answer {
-            Answer::Conflict(decision) => {
+            Answer::Conflict(given) => {
+                let Given { decision, .. } = *given;
                 if let Some(conflict) = &conflict {
                     turn.report.decided.push(DecisionReport::new(
                         conflict,

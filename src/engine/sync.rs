@@ -11,6 +11,7 @@ use super::environment::{self, Make};
 use super::execute::{self, Executed};
 use super::finish::{self, Pen};
 use super::init;
+use super::joint::Open;
 use super::observe::{self, Artifact, Eyes, World};
 use super::publishing;
 use super::relabel;
@@ -130,16 +131,8 @@ async fn once(turn: &mut Turn<'_>, identity: &Identity) -> Result<(), Failure> {
         Command::Resolve { answers, lenient } => Some((answers.clone(), *lenient)),
         _ => None,
     };
-    // An answer may be given again while it has not taken effect.
-    let decisions = match &resolving {
-        Some(_) => Vec::new(),
-        None => {
-            let ours = |decision: &&Decision| {
-                decision.backend.as_ref().is_none_or(|of| *of == name) || decision.yields.is_none()
-            };
-            turn.book.meta.decisions.iter().filter(ours).cloned().collect()
-        }
-    };
+    let ours = |decision: &&Decision| decision.backend.as_ref().is_none_or(|of| *of == name);
+    let decisions: Vec<Decision> = turn.book.meta.decisions.iter().filter(ours).cloned().collect();
     let tasks: BTreeMap<Key, Task> = world
         .artifacts
         .iter()
@@ -149,10 +142,11 @@ async fn once(turn: &mut Turn<'_>, identity: &Identity) -> Result<(), Failure> {
             Some((key.clone(), work::task(artifact, mode, &decisions)?))
         })
         .collect();
+    note_open(turn, &tasks, resolving.is_some());
     let mut executed = Executed::default();
     let writes = turn.session.request.command.writes() && !turn.session.request.dry_run;
     if let Some((answers, lenient)) = &resolving {
-        resolve::resolve(turn, &world, &tasks, answers, *lenient)?;
+        resolve::resolve(turn, &world, answers, *lenient)?;
     } else if turn.session.request.command.writes() {
         match guard(turn, &world, &tasks).await {
             // The plan is what a person has to look at now.
@@ -220,6 +214,28 @@ async fn once(turn: &mut Turn<'_>, identity: &Identity) -> Result<(), Failure> {
             Ok(())
         }
         None => Ok(()),
+    }
+}
+
+/// Tells the other turns what is open here. An answer may be given again while it has not taken effect.
+fn note_open(turn: &mut Turn<'_>, tasks: &BTreeMap<Key, Task>, with_answered: bool) {
+    let (backend, label) = (turn.backend.name().to_owned(), turn.label.to_owned());
+    turn.relay.open.retain(|one| one.backend != backend);
+    for (key, task) in tasks {
+        let answered = task.answered.iter().filter(|_| with_answered).map(|(one, _)| (one, true));
+        for (conflict, answered) in task.conflicts.iter().map(|one| (one, false)).chain(answered) {
+            let by = turn.relay.bringer(&backend, key, &conflict.stretch);
+            let one = Open {
+                backend: backend.clone(),
+                label: label.clone(),
+                conflict: conflict.clone(),
+                brought_by: by.map(|(name, _)| name.to_owned()),
+                answered,
+                yields: task.yields.contains_key(&conflict.fingerprint),
+                given: None,
+            };
+            turn.relay.open.push(one);
+        }
     }
 }
 
@@ -451,7 +467,9 @@ async fn report(
             let shown = ConflictReport::new(
                 conflict,
                 (turn.backend.name(), turn.label),
-                turn.relay.bringer(turn.backend.name(), key, &conflict.stretch),
+                turn.relay
+                    .bringer(turn.backend.name(), key, &conflict.stretch)
+                    .map(|(_, label)| label),
                 path.as_deref(),
                 url.as_deref(),
                 artifact,

@@ -6,8 +6,8 @@ use agent_sync_core::model::{Key, Side, Stretch};
 use agent_sync_core::plan::{self, Conflict, Damage, Existence, Merge, Pair, Step};
 
 use super::book::{Decision, Keep};
+use super::joint::gives_way;
 use super::observe::{Artifact, World};
-use super::resolve::gives_way;
 
 /// Which ways a command lets changes go, and who wins.
 #[derive(Clone, Copy, Debug)]

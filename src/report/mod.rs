@@ -8,7 +8,7 @@ use agent_sync_core::plan::Conflict;
 use serde::{Serialize, Serializer};
 
 use crate::backend::Requests;
-use crate::engine::{Action, Artifact, Decision, Keep, RunError};
+use crate::engine::{Action, Artifact, Decision, Joint, Keep, RunError};
 use crate::janitor::Neighbourhood;
 
 mod diff;
@@ -180,6 +180,9 @@ pub struct ConflictReport {
     pub brought_by: Option<String>,
     /// Stable over runs for the same versions.
     pub fingerprint: String,
+    /// Where several backends clash: what an answer names that keeps the content of the first one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub choice: Option<String>,
     /// Kind.
     pub kind: String,
     /// Id.
@@ -315,7 +318,7 @@ impl ConflictReport {
     fn sides(&self) -> impl Iterator<Item = BackendSide<'_>> {
         let first = BackendSide {
             label: &self.label,
-            fingerprint: &self.fingerprint,
+            fingerprint: self.choice.as_deref().unwrap_or(&self.fingerprint),
             remote: self.remote.as_deref(),
             url: self.url.as_deref(),
             edited: self.edited.as_deref(),
@@ -336,17 +339,8 @@ impl ConflictReport {
         out
     }
 
-    /// Whether another backend clashes with the same words or value of the file.
-    fn is_same(&self, other: &Self) -> bool {
-        (&self.kind, &self.id, &self.property, &self.block)
-            == (&other.kind, &other.id, &other.property, &other.block)
-            && (self.deleted, other.deleted) == (None, None)
-            && (&self.base, &self.local) == (&other.base, &other.local)
-            && self.backend != other.backend
-    }
-
     /// Takes another backend's part in.
-    fn join(&mut self, other: Self) {
+    fn join(&mut self, other: Self, choice: &str) {
         // Words that one of them brought are not those that it clashes with.
         if self.brought_by != other.brought_by {
             self.brought_by = None;
@@ -354,7 +348,7 @@ impl ConflictReport {
         self.others.push(Clashing {
             backend: other.backend,
             label: other.label,
-            fingerprint: other.fingerprint,
+            fingerprint: choice.to_owned(),
             remote: other.remote,
             url: other.url,
             edited: other.edited,
@@ -362,7 +356,6 @@ impl ConflictReport {
         });
         // No text holds the words of three.
         self.suggestion = None;
-        self.message = self.said();
     }
 
     /// What happened and what to do.
@@ -456,6 +449,7 @@ impl ConflictReport {
             edited: edited.map(|time| time.strftime("%Y-%m-%d %H:%M UTC").to_string()),
             editor: None,
             fingerprint: conflict.fingerprint.clone(),
+            choice: None,
             kind: key.kind.clone(),
             id: key.id.clone(),
             path: path.map(str::to_owned),
@@ -811,8 +805,8 @@ impl Report {
                     let DecisionReport { kind, id, property, block, keep, run, .. } = one.clone();
                     (kind, id, property, block, keep, run)
                 };
-                old.fingerprint == decided.fingerprint
-                    || decided.keep != Keep::Remote && whole(old) == whole(&decided)
+                let other = old.backend != decided.backend && decided.keep != Keep::Remote;
+                old.fingerprint == decided.fingerprint || other && whole(old) == whole(&decided)
             };
             if !self.decided.iter().any(same) {
                 self.decided.push(decided);
@@ -836,9 +830,8 @@ impl Report {
         }
     }
 
-    /// Makes one conflict of those in which several backends clash with the same words or value of a file, and takes
-    /// out what was decided by the choice of another backend's content.
-    pub fn join_conflicts(&mut self) {
+    /// Takes out the conflicts that were decided by the choice of another backend's content.
+    pub fn settle_yielding(&mut self) {
         let decided = |conflict: &ConflictReport| {
             let same = |one: &DecisionReport| {
                 conflict.yields_to.as_ref() == Some(&one.backend)
@@ -863,14 +856,23 @@ impl Report {
                 }
             }
         }
-        let mut joined: Vec<ConflictReport> = Vec::new();
-        for conflict in std::mem::take(&mut self.conflicts) {
-            match joined.iter_mut().find(|first| first.is_same(&conflict)) {
-                Some(first) => first.join(conflict),
-                None => joined.push(conflict),
-            }
+    }
+
+    /// Makes one conflict of those in which several backends clash with the same words or value of a file.
+    pub fn join_conflicts(&mut self, joints: &[Joint]) {
+        for joint in joints {
+            let mut sides = joint.sides.iter().filter_map(|(backend, own, choice)| {
+                let of = |one: &ConflictReport| one.backend == *backend && one.fingerprint == *own;
+                let at = self.conflicts.iter().position(of)?;
+                Some((self.conflicts.remove(at), choice, at))
+            });
+            let Some((mut first, choice, at)) = sides.next() else { continue };
+            first.fingerprint.clone_from(&joint.fingerprint);
+            first.choice = Some(choice.clone());
+            sides.for_each(|(other, choice, _)| first.join(other, choice));
+            first.message = first.said();
+            self.conflicts.insert(at.min(self.conflicts.len()), first);
         }
-        self.conflicts = joined;
     }
 
     /// Says why a backend was not synced to the end.

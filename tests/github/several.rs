@@ -152,3 +152,38 @@ fn one_box_of_a_pull_request_decides_between_three_versions() {
     }
     assert_eq!(world.lab.writes(), 0);
 }
+
+#[test]
+fn a_choice_between_two_backends_is_made_once() {
+    let (world, board) = world("pull-request");
+    let wiki = world.lab.sim.parent_page();
+    edit(&world, &wiki, "Another", "Another, by Ada.");
+    edit(&world, &board, "Another", "Another, by Ben.");
+    let json = sync(&world, 1);
+    let conflict = &json["conflicts"][0];
+    assert_eq!(
+        (&conflict["backend"], &conflict["brought_by"]),
+        (&"board".into(), &"Notion (wiki)".into())
+    );
+    let print = conflict["fingerprint"].as_str().unwrap();
+    world.pushed(&["resolve", print, "--keep", "remote"]).expect(0);
+    let merge = || {
+        let pulls = world.github.ask(VIEWER, "GET", "/pulls", Value::Null);
+        for pull in pulls.as_array().unwrap() {
+            world.github.merge(pull["number"].as_u64().unwrap(), true);
+        }
+    };
+    for _ in 0..3 {
+        let json = sync(&world, 0);
+        assert!(json["conflicts"].as_array().unwrap().is_empty(), "{json:#}");
+        merge();
+    }
+    sync(&world, 0);
+    for parent in [&wiki, &board] {
+        assert!(text(&world, parent).contains("by Ben"), "{}", text(&world, parent));
+    }
+    for _ in 0..2 {
+        sync(&world, 0);
+    }
+    assert_eq!(world.lab.writes(), 0);
+}

@@ -86,7 +86,7 @@ prop_compose! {
             backend: "notion".into(), label: "Notion".into(), brought_by: None, fingerprint: "0123456789abcdef".into(), kind: names[0].clone(),
             id: names[1].clone(), message: names[2].clone(), path: text(0), line: Some(3), property: text(1),
             block: text(2), base: text(3), local: text(4), remote: text(5), url: text(6), editor: text(7),
-            since: None, edited: text(8), deleted, suggestion: None, yields_to: None,
+            since: None, edited: text(8), deleted, suggestion: None, yields_to: None, choice: Some("0011223344556677".into()),
             others: Vec::from_iter(deleted.is_none().then(|| Clashing {
                 backend: "cache".into(), label: "SQLite".into(), fingerprint: "fedcba9876543210".into(),
                 remote: text(0), url: text(1), edited: text(2), editor: text(3),
@@ -259,13 +259,11 @@ proptest! {
             one.editor = Some(person.clone());
         }
         let body = comment(Sticky { report: &report, scene: &scene, key: &person, decided: &[decided] });
-        let decisions = [(person.clone(), Keep::Skip)];
         for text in [
             &body,
             &summary(&report, &scene, SUMMARY),
             &pull_request(&pulled, &scene).1,
             &reply(Reply::NotAllowed { by: &person }),
-            &reply(Reply::Recorded { by: &person, decisions: &decisions }),
             &reply(Reply::Failed { why: &person }),
             &asked(&format!("/agent-sync keep {person}")).err().unwrap_or_default(),
         ] {

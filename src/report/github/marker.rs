@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::super::{ConflictReport, markdown_text};
+use super::super::{ConflictReport, cut, markdown_text};
 use super::conflict::digits;
 use crate::engine::Keep;
 
@@ -65,7 +65,7 @@ pub(super) fn boxes(conflict: &ConflictReport) -> String {
     let mut text =
         format!("- [ ] keep the repository's <!-- agent-sync:keep local {fingerprint} -->\n");
     for (print, labels) in contents {
-        let backend = markdown_text(&labels);
+        let backend = markdown_text(&cut(&labels, 60));
         text.push_str(&format!("- [ ] keep {backend}'s <!-- agent-sync:keep remote {print} -->\n"));
     }
     text.push_str(&format!("- [ ] skip for now <!-- agent-sync:keep skip {fingerprint} -->\n\n"));

@@ -3,7 +3,6 @@
 use super::super::{cut, markdown_text};
 use super::comment::login;
 use super::conflict::{NAME, digits};
-use crate::engine::Keep;
 
 /// What is said to a person who wrote a comment or ticked a box.
 #[derive(Clone, Copy, Debug)]
@@ -14,13 +13,6 @@ pub enum Reply<'a> {
     NotAllowed {
         /// Login of the person.
         by: &'a str,
-    },
-    /// The decision was recorded.
-    Recorded {
-        /// Login of the person.
-        by: &'a str,
-        /// Fingerprints with what stays.
-        decisions: &'a [(String, Keep)],
     },
     /// More than one box of a conflict is ticked.
     Ambiguous {
@@ -45,14 +37,6 @@ pub fn reply(reply: Reply<'_>) -> String {
         Reply::NotAllowed { by } => {
             format!("{} needs write access to decide. Nothing was decided.", login(by))
         }
-        Reply::Recorded { by, decisions } => {
-            let mut text = format!("Recorded for {}:\n\n", login(by));
-            for (fingerprint, keep) in decisions.iter().take(100) {
-                text.push_str(&format!("- `{}`: {}\n", digits(fingerprint), kept(*keep)));
-            }
-            text.push_str("\nIt holds for exactly these versions.\n");
-            text
-        }
         Reply::Ambiguous { conflicts } => {
             let list: Vec<String> = conflicts
                 .iter()
@@ -72,14 +56,5 @@ pub fn reply(reply: Reply<'_>) -> String {
                 why.lines().take(10).map(|line| markdown_text(&cut(line, NAME * 5))).collect();
             format!("Nothing was decided. {}", lines.join("\n\n"))
         }
-    }
-}
-
-fn kept(keep: Keep) -> &'static str {
-    match keep {
-        Keep::Local => "the repository's stays",
-        Keep::Remote => "Notion's stays",
-        Keep::Both => "both stay as they are",
-        Keep::Skip => "skipped for now",
     }
 }

@@ -151,11 +151,9 @@ fn every_text() {
 
 #[test]
 fn every_reply() {
-    let recorded = [("00000000000000aa".to_owned(), Keep::Remote), ("b".to_owned(), Keep::Skip)];
     let all = [
         Reply::Fork,
         Reply::NotAllowed { by: "eve" },
-        Reply::Recorded { by: "@ada", decisions: &recorded },
         Reply::Ambiguous { conflicts: &["00000000000000aa".to_owned()] },
         Reply::Changed,
         Reply::Failed { why: "No conflict `x` is open. @all" },

@@ -128,9 +128,10 @@ impl Inline {
 
     /// Normal form of runs as a parser found them.
     ///
-    /// NFC; white space runs are one space, none at the edges or beside a hard break; white space carries only
-    /// the marks of both its neighbours, since `**a **b` cannot be written; a link whose text is its target is
-    /// plain text; a link that Notion refuses is the literal text of its Markdown; equal neighbours are one run.
+    /// NFC; white space runs are one space, none at the edges or beside a hard break; white space of any other kind
+    /// stays, but at the edges, where a backend may take it away with the rest; white space carries only the marks of
+    /// both its neighbours, since `**a **b` cannot be written; a link whose text is its target is plain text; a link
+    /// that Notion refuses is the literal text of its Markdown; equal neighbours are one run.
     pub(super) fn normal(runs: Vec<Run>) -> Self {
         // Most texts are in normal form already.
         if let [Run { piece: Piece::Text(text), marks }] = runs.as_slice()
@@ -139,7 +140,7 @@ impl Inline {
         {
             return Self(runs);
         }
-        let runs = literal_links(runs);
+        let runs = literal_links(without_edges(runs));
         let mut parts: Vec<Marked> = Vec::with_capacity(runs.len());
         for Run { piece, marks } in runs {
             match piece {
@@ -200,6 +201,39 @@ pub(super) fn composed(text: String) -> String {
     } else {
         text.nfc().collect()
     }
+}
+
+/// Without white space and breaks before and behind everything else.
+fn without_edges(mut runs: Vec<Run>) -> Vec<Run> {
+    loop {
+        match runs.last_mut().map(|run| &mut run.piece) {
+            Some(Piece::Text(text)) => {
+                text.truncate(text.trim_end().len());
+                if !text.is_empty() {
+                    break;
+                }
+            }
+            Some(Piece::Break) => {}
+            _ => break,
+        }
+        runs.pop();
+    }
+    let mut empty = 0;
+    for run in &mut runs {
+        match &mut run.piece {
+            Piece::Text(text) => {
+                text.drain(..text.len() - text.trim_start().len());
+                if !text.is_empty() {
+                    break;
+                }
+            }
+            Piece::Break => {}
+            _ => break,
+        }
+        empty += 1;
+    }
+    runs.drain(..empty);
+    runs
 }
 
 fn push_text(text: String, marks: Marks, parts: &mut Vec<Marked>) {

@@ -52,6 +52,8 @@ pub struct Clash {
     pub remote: String,
     /// Line in the file, from 1.
     pub line: usize,
+    /// Digests of the canonical forms of what the file and the backend hold there.
+    pub held: (String, String),
 }
 
 /// What a merge comes to.

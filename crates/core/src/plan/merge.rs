@@ -97,6 +97,7 @@ mod tests {
             local: "l".into(),
             remote: "r".into(),
             line: 3,
+            held: (String::new(), String::new()),
         };
         let one = clash(&key, &seen, &block, 0);
         assert_eq!(one.fingerprint, clash(&key, &seen, &block, 0).fingerprint);

@@ -286,14 +286,8 @@ impl<'t> Writer<'t> {
 
     fn describe(&self, part: &Part<'t>) -> Clash {
         let local = self.sides.local;
-        let mut hash = Sha256::new();
-        for nodes in [&part.local_old, &part.remote_old, &part.local_nodes, &part.remote_nodes] {
-            hash.update(nodes.len().to_be_bytes());
-            for key in nodes.iter().map(|node| node.key()) {
-                hash.update(key.len().to_be_bytes());
-                hash.update(key.as_bytes());
-            }
-        }
+        let (here, there) = (&part.local_nodes, &part.remote_nodes);
+        let hash = digest_of(&[&part.local_old, &part.remote_old, here, there]);
         let base = match (self.table.local.old.get(part.local_base.clone())).unwrap_or_default() {
             [] => String::new(),
             [first, .., last] => source(self.sides.base.0, first.span.start..last.span.end),
@@ -316,7 +310,8 @@ impl<'t> Writer<'t> {
         let before = local.text.get(..span.start).unwrap_or_default();
         let nodes: Vec<Node> = part.remote_nodes.iter().map(|node| (*node).clone()).collect();
         Clash {
-            digest: hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+            digest: hash,
+            held: (digest_of(&[here]), digest_of(&[there])),
             line: 1 + before.matches('\n').count() + same,
             base,
             local: text,
@@ -367,4 +362,17 @@ impl<'t> Writer<'t> {
 
 fn source(local: &Local<'_>, span: std::ops::Range<usize>) -> String {
     local.text.get(span).unwrap_or_default().to_owned()
+}
+
+/// Lower-case hexadecimal SHA-256 of the canonical forms of these lists of blocks.
+fn digest_of(lists: &[&Vec<&Node>]) -> String {
+    let mut hash = Sha256::new();
+    for nodes in lists {
+        hash.update(nodes.len().to_be_bytes());
+        for key in nodes.iter().map(|node| node.key()) {
+            hash.update(key.len().to_be_bytes());
+            hash.update(key.as_bytes());
+        }
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

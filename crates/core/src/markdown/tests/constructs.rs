@@ -282,3 +282,36 @@ fn deep_and_odd_input_ends() {
         }
     }
 }
+
+#[test]
+fn white_space_of_any_kind_at_the_edge_of_a_text_is_none() {
+    for text in [
+        "&nbsp;\n",
+        "a\n\n&nbsp;\n\nb\n",
+        "&nbsp;a\n",
+        "a&nbsp;\n",
+        "a&nbsp;b\n",
+        "a  \n&nbsp;\n",
+        "- &nbsp;\n- b\n",
+        "- [ ] &nbsp;\n",
+        "# &nbsp;\n",
+        "> &nbsp;\n",
+        "| a | b |\n| --- | --- |\n| &nbsp; | c |\n",
+        "&emsp;\n",
+        "&nbsp;&nbsp;\n",
+        "**&nbsp;**\n",
+        "`a`&nbsp;\n",
+    ] {
+        for dialect in [V1, V2, MD] {
+            let remote = sent_in(dialect, text);
+            let digest = local_digest(&md(text));
+            assert_eq!(digest, remote_digest(dialect, &remote), "{dialect:?} {text:?} {remote:?}");
+            let file = filed_in(dialect, &remote);
+            assert_eq!(
+                digest,
+                local_digest(&md(&file)),
+                "{dialect:?} {text:?} {remote:?} {file:?}"
+            );
+        }
+    }
+}
