@@ -24,7 +24,8 @@ function isSendable(href) {
   return rest !== undefined && rest !== '' && !rest.startsWith('/');
 }
 
-const TAGS = { b: 'strong', strong: 'strong', i: 'em', em: 'em', s: 's', del: 's', u: 'u' };
+// Loss "HTML": a span that sets no mark says nothing.
+const TAGS = { span: 'span', b: 'strong', strong: 'strong', i: 'em', em: 'em', s: 's', del: 's', u: 'u' };
 
 // The visible characters of inline tokens, each with its marks.
 function cells(tokens, marks = {}, out = []) {
@@ -81,7 +82,11 @@ function cells(tokens, marks = {}, out = []) {
     }
     // Loss "HTML": what is no mark of Notion's is literal text.
     const mark = name === 'a' && slash ? 'link' : TAGS[name];
-    if (mark && !slash) { open.push([mark, marks]); marks = { ...marks, [mark]: true }; return; }
+    if (mark && !slash) {
+      open.push([mark, marks]);
+      marks = mark === 'span' ? marks : { ...marks, [mark]: true };
+      return;
+    }
     const at = mark && slash ? open.map(([m]) => m).lastIndexOf(mark) : -1;
     if (at < 0) { put(raw); return; }
     const before = open.splice(at)[0][1][mark];
@@ -95,10 +100,13 @@ function plain(tokens) {
   return cells(tokens).map(([c]) => (c === BREAK ? ' ' : c)).join('').replace(/[ \t\n]+/g, ' ').trim();
 }
 
-// Loss "White space": runs of it are one space, none at the edges or beside a break, and it carries no marks.
+// Loss "White space": runs of it are one space, none of any kind at the edges, none beside a break, and it carries no
+// marks.
 function text(list) {
   const out = [];
-  for (const [c, marks] of list) {
+  const blank = ([c, marks]) => c === BREAK || (/\s/.test(c) && !marks.code);
+  const inside = list.slice(list.findIndex((cell) => !blank(cell)), list.findLastIndex((cell) => !blank(cell)) + 1);
+  for (const [c, marks] of inside) {
     const space = /[ \t\n\r\f]/.test(c);
     const last = out.at(-1)?.[0];
     if (space && (last === undefined || last === ' ' || last === BREAK)) continue;

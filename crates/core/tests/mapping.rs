@@ -31,7 +31,7 @@ const LOSSES: &[(&str, &str)] = &[
     ("Hard wraps", "a line ending inside of a paragraph is a space"),
     (
         "White space",
-        "runs of it are one space, none at the edges; it carries no marks where words beside it have none; control characters go; letters are composed (NFC)",
+        "runs of it are one space, none of any kind at the edges; it carries no marks where words beside it have none; control characters go; letters are composed (NFC)",
     ),
     ("Headings 5 and 6", "are level 4"),
     ("Numbers", "a numbered list counts from 1, with `.`"),
@@ -49,7 +49,7 @@ const LOSSES: &[(&str, &str)] = &[
     ("Image inside of text", "is a link named by its caption"),
     (
         "HTML",
-        "other than marks, line breaks and toggles is the literal text that it is, in which addresses may be shown as links",
+        "other than marks, line breaks and toggles is the literal text that it is, in which addresses may be shown as links; a `span` that sets no mark is nothing",
     ),
     ("Comments", "are kept in the file alone"),
     ("Footnotes", "the reference stays as text, the definition is kept in the file alone"),
@@ -120,6 +120,7 @@ const LOCAL: &[(&str, &str, Verdict)] = &[
     ("Table with alignment or padding", "| a  |\n|:--:|\n| 1  |", Changed("Alignment")),
     ("Toggle", "<details>\n<summary>More</summary>\n\ntext\n\n- a\n\n</details>", Exact),
     ("HTML in text", "press <kbd>x</kbd>", Changed("HTML")),
+    ("Span that sets no mark", "<span id=\"x\">a</span> b", Changed("HTML")),
     ("Block of HTML", "<div align=\"center\">\nx\n</div>", Changed("HTML")),
     ("Comment", "<!-- note -->\n\ntext", Kept("<!-- note -->")),
     ("Comment in text", "a <!-- note --> b", Kept("<!-- note -->")),
