@@ -478,6 +478,105 @@ fn what_gives_way_is_told_by_its_content_and_not_by_its_form() {
 }
 
 #[test]
+fn a_decision_about_one_place_is_none_about_another_with_the_same_words() {
+    let pair = Pair::new();
+    let repo = pair.lab.repo("repo");
+    pair.configure(&repo);
+    let text = |one: &str, two: &str| format!("{one} one.\n\nBetween.\n\n{two} two.\n");
+    let path = repo.story("INFRA-1", "Story", "DRAFT", &text("Planned", "Planned"));
+    repo.replace(&path, "Planned one.", "Planned.");
+    repo.replace(&path, "Planned two.", "Planned.");
+    repo.commit("stories");
+    repo.init();
+    repo.settle();
+    // The first paragraph has three versions, the second two: those that the decision about the first is between.
+    let file = repo.read(&path);
+    repo.write(&path, &file.replacen("Planned.", "Started.", 1).replacen("Planned.", "Done.", 1));
+    pair.edit("wiki", "INFRA-1", "Planned", "Done.");
+    pair.edit("board", "INFRA-1", "Planned", "Dropped.");
+    pair.edit("board", "INFRA-1", "Planned", "Dropped.");
+    let json = pair.sync(&repo, 1).json();
+    let conflicts = json["conflicts"].as_array().unwrap();
+    assert_eq!(conflicts.len(), 2, "{json:#}");
+    let joint = conflicts.iter().find(|one| one["others"].is_array()).unwrap();
+    repo.run(&["resolve", joint["choice"].as_str().unwrap(), "--keep", "remote"]).expect(0);
+    let json = pair.sync(&repo, 1).json();
+    assert_eq!(json["conflicts"].as_array().unwrap().len(), 1, "{json:#}");
+    assert_eq!(pair.text("board", "INFRA-1").matches("Dropped.").count(), 1, "{json:#}");
+    assert_eq!(repo.read(&path).matches("Done.").count(), 2);
+}
+
+#[test]
+fn a_choice_holds_where_the_words_have_a_link() {
+    let pair = Pair::new();
+    let repo = pair.lab.repo("repo");
+    pair.configure(&repo);
+    let link = "[the other](INFRA-2-other.md)";
+    let path = repo.story("INFRA-1", "Story", "DRAFT", &format!("See {link} first.\n"));
+    repo.write(
+        ".agent/cache/stories/INFRA/INFRA-2-other.md",
+        &common::story("INFRA-2", "Other", "DRAFT", "Words.\n"),
+    );
+    repo.commit("stories");
+    repo.init();
+    repo.settle();
+    repo.replace(&path, "first", "by a commit");
+    for (backend, who) in [("wiki", "by Ada"), ("board", "by Ben")] {
+        let page = pair.page(backend, "INFRA-1");
+        let text = pair.text(backend, "INFRA-1");
+        let line = text.lines().find(|line| line.contains("first")).unwrap().to_owned();
+        let new = line.replace("first", who);
+        pair.lab.sim.workspace().edit_block(&page, "first", &new).unwrap();
+    }
+    let json = pair.sync(&repo, 1).json();
+    let choice = json["conflicts"][0]["choice"].as_str().unwrap();
+    repo.run(&["resolve", choice, "--keep", "remote"]).expect(0);
+    pair.sync(&repo, 0);
+    assert!(repo.read(&path).contains(&format!("See {link} by Ada")), "{}", repo.read(&path));
+    assert!(pair.text("board", "INFRA-1").contains("by Ada"));
+    repo.settle();
+}
+
+#[test]
+fn a_choice_can_be_changed_before_it_is_applied() {
+    for last in ["board", "repository"] {
+        let pair = Pair::new();
+        let (repo, path) = three_versions(&pair);
+        let json = pair.sync(&repo, 1).json();
+        let conflicts = json["conflicts"].as_array().unwrap();
+        let print = |one: &Value, of: &str| one[of].as_str().unwrap().to_owned();
+        for one in conflicts {
+            repo.run(&["resolve", &print(one, "choice"), "--keep", "remote"]).expect(0);
+        }
+        for one in conflicts {
+            let (target, keep) = match last {
+                "board" => (print(&one["others"][0], "fingerprint"), "remote"),
+                _ => (print(one, "fingerprint"), "local"),
+            };
+            repo.run(&["resolve", &target, "--keep", keep]).expect(0);
+        }
+        pair.sync(&repo, 0);
+        let stays = if last == "board" { "By Ben." } else { "By a commit." };
+        assert!(repo.read(&path).contains(stays), "{last}");
+        for backend in ["wiki", "board"] {
+            assert!(pair.text(backend, "INFRA-1").contains(stays), "{last}, {backend}");
+        }
+        repo.settle();
+    }
+}
+
+#[test]
+fn of_several_answers_all_are_recorded_or_none() {
+    let pair = Pair::new();
+    let (repo, path) = three_versions(&pair);
+    pair.sync(&repo, 1);
+    repo.run(&["resolve", "INFRA-1", "INFRA-9", "--keep", "local"]).expect(2);
+    pair.sync(&repo, 1);
+    assert!(pair.text("wiki", "INFRA-1").contains("By Ada."));
+    assert!(repo.read(&path).contains("By a commit."));
+}
+
+#[test]
 fn a_backend_that_cannot_be_asked_hinders_no_answer_about_another_one() {
     let pair = Pair::new();
     let (mut repo, paths) = pair.synced(1);

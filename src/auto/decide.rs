@@ -205,7 +205,9 @@ async fn record(
         let resolved = engine::run(&request, job.progress).await;
         if let Some(error) = &resolved.stopped {
             let why = error.to_string();
-            answer(job, place, &reply(Reply::Failed { why: &why }), "confused").await?;
+            let partly = !resolved.decided.is_empty();
+            let said = reply(Reply::Failed { why: &why, partly });
+            answer(job, place, &said, "confused").await?;
             return Ok(Err(Box::new(Done::plain(resolved, job.scene.clone()))));
         }
         notices.extend(resolved.notices);

@@ -293,8 +293,11 @@ pub struct Decision {
 /// What gives way to what, where a person chose one of several backends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Yields {
-    /// Name of the backend whose content stays.
+    /// Fingerprint of the conflict of the backend whose content stays.
     pub to: String,
+    /// Where it is; none where the backend that gives way had no conflict of its own yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// Digest of that content as it stands in a file.
     pub local: String,
     /// Digest of the content that gives way.

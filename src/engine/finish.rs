@@ -13,6 +13,7 @@ use super::file::LocalFile;
 use super::history::{self, HeldFile, Published};
 use super::links;
 use super::observe::{World, local_contents, minute};
+use super::resolve::record;
 use super::work::{Action, Task};
 use crate::backend::Backend;
 use crate::repo::Tree;
@@ -105,7 +106,9 @@ pub(super) async fn adopt(
         // The base moved past what these decisions were about (rule 17).
         let still = |decision: &Decision| {
             let other = |name: &String| name != backend.name();
-            open.contains(&decision.fingerprint) || decision.backend.as_ref().is_some_and(other)
+            open.contains(&decision.fingerprint)
+                || decision.yields.is_some() && !open.is_empty()
+                || decision.backend.as_ref().is_some_and(other)
         };
         book.meta.decisions.retain(|decision| {
             decision.key != *key || !moved.contains(&decision.stretch) || still(decision)
@@ -223,17 +226,19 @@ pub(super) async fn finish(
     }
     for (key, task) in tasks {
         for (conflict, keep) in &task.decisions {
-            pen.book.meta.decisions.retain(|old| old.fingerprint != conflict.fingerprint);
-            pen.book.meta.decisions.push(Decision {
-                backend: Some(name.clone()),
-                yields: None,
-                fingerprint: conflict.fingerprint.clone(),
-                key: key.clone(),
-                stretch: conflict.stretch.clone(),
-                keep: *keep,
-                run: pen.run.to_owned(),
-                by: None,
-            });
+            record(
+                pen.book,
+                Decision {
+                    backend: Some(name.clone()),
+                    yields: None,
+                    fingerprint: conflict.fingerprint.clone(),
+                    key: key.clone(),
+                    stretch: conflict.stretch.clone(),
+                    keep: *keep,
+                    run: pen.run.to_owned(),
+                    by: None,
+                },
+            );
         }
     }
     withdraw(pen, tasks, executed, &name);
@@ -285,7 +290,9 @@ async fn publish(pen: &mut Pen<'_>, executed: &Executed, name: &str) -> Result<(
             };
             if absent {
                 pen.book.records.remove(&slot);
-                pen.book.meta.decisions.retain(|decision| decision.key != *key);
+                pen.book.meta.decisions.retain(|decision| {
+                    decision.key != *key || decision.backend.as_ref().is_some_and(|of| of != name)
+                });
             }
             continue;
         }

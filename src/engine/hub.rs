@@ -12,7 +12,7 @@ use agent_sync_core::model::{Key, Selector, Side, Stretch};
 use agent_sync_core::plan::Conflict;
 use jiff::SignedDuration;
 
-use super::book::{Book, Keep};
+use super::book::{Book, Decision, Keep};
 use super::joint::{self, Open};
 use super::lease::Gate;
 use super::publishing::Outgoing;
@@ -47,6 +47,10 @@ pub(super) struct Relay {
     pub unanswered: BTreeMap<String, RunError>,
     /// Conflicts that the turns left open.
     pub open: Vec<Open>,
+    /// Targets that need no answer any more.
+    pub done: BTreeSet<String>,
+    /// Whether conflicts are looked at as if nothing were decided.
+    pub afresh: bool,
     /// What is on its way to the default branch, as the run's state knows it.
     pub outgoing: Outgoing,
     /// Whether this turn is the last one of those that share a state, and all that are configured took part.
@@ -62,6 +66,13 @@ impl Relay {
             self.stretches.extend(stretches.into_iter().map(of));
             self.brought.insert((key, name.to_owned()));
         }
+    }
+
+    /// Forgets what was foreseen.
+    fn look_again(&mut self) {
+        self.afresh = true;
+        self.brought.clear();
+        self.stretches.clear();
     }
 
     /// Whether a backend has to wait for the file of this artifact to reach the default branch.
@@ -169,15 +180,27 @@ async fn conduct(
         // Those that come later see what a run that may not write would bring.
         false => session.tree.draft(),
     };
-    let round = Round { session, gate, web, tree, whole };
+    let mut round = Round { session, gate, web, tree, whole };
     round.play(&mut parts, book, &mut relay, report, false).await?;
     if round.gate.is_some() && matches!(request.command, Command::Janitor { .. }) {
         forget(session, book, &mut parts, report).await?;
     }
     check_named(session, &relay, &parts)?;
     if let Command::Resolve { answers: given, lenient } = &request.command {
-        decide(session, &mut relay, given, &mut parts, book, report).await?;
-        answers(&mut relay, *lenient, report)?;
+        let mut decisions = decide(session, &mut relay, given, &mut parts, report);
+        let open = |relay: &Relay| relay.unanswered.keys().any(|one| !relay.answered.contains(one));
+        if open(&relay) && !relay.alone {
+            // An answer may change an earlier one, which what was foreseen hides.
+            relay.look_again();
+            round.tree = session.tree.draft();
+            round.play(&mut parts, book, &mut relay, report, false).await?;
+            decisions.extend(decide(session, &mut relay, given, &mut parts, report));
+        }
+        if let Err(error) = answers(&mut relay, *lenient, report) {
+            report.decided.clear();
+            return Err(error);
+        }
+        record(session, decisions, &mut parts, book).await?;
     }
     let healthy = |parts: &[Part<'_>]| whole && parts.iter().all(|part| part.failed.is_none());
     let mut published = false;
@@ -439,16 +462,17 @@ fn answers(relay: &mut Relay, lenient: bool, report: &mut Report) -> Result<(), 
     Ok(())
 }
 
-/// Records answers to conflicts of several backends at once, and what others mean for further backends. A backend that
-/// was not named and cannot be asked is left as it is.
-async fn decide(
+/// What the answers of a run decide, for whichever backend. One that was not named and cannot be asked is left as it is.
+fn decide(
     session: &Session<'_>,
     relay: &mut Relay,
     given: &[(String, Keep)],
     parts: &mut [Part<'_>],
-    book: &mut Book,
     report: &mut Report,
-) -> Result<(), RunError> {
+) -> Vec<Decision> {
+    if relay.alone {
+        return Vec::new();
+    }
     let named = &session.request.backends;
     let is_named = |part: &&mut Part<'_>| named.iter().any(|name| name == part.name());
     for part in parts.iter_mut().filter(|part| !named.is_empty() && !is_named(part)) {
@@ -458,10 +482,13 @@ async fn decide(
                 .push(format!("{} was not asked what it holds of this: {error}", part.label));
         }
     }
-    let mut decisions = joint::consequences(&relay.open);
-    for (target, keep) in given.iter().filter(|(target, _)| resolve::is_fingerprint(target)) {
+    let own = relay.open.iter().filter_map(|one| Some(one.given.as_ref()?.decision.clone()));
+    let mut decisions: Vec<Decision> = own.collect();
+    decisions.extend(joint::consequences(&relay.open));
+    let given = given.iter().filter(|(target, _)| resolve::is_fingerprint(target));
+    for (target, keep) in given.filter(|(target, _)| !relay.done.contains(target)) {
         let decision = |conflict: &Conflict| resolve::decision(session, conflict, *keep, "");
-        match joint::answer(&relay.open, (target, *keep), decision) {
+        match joint::answer(&relay.open, named, (target, *keep), decision) {
             Ok(None) => {}
             Ok(Some((about, all))) => {
                 relay.answered.insert(target.clone());
@@ -472,21 +499,29 @@ async fn decide(
                 }));
                 decisions.extend(all);
             }
-            Err(error) => {
-                relay.unanswered.insert(target.clone(), error);
-            }
+            Err(error) => drop(relay.unanswered.insert(target.clone(), error)),
         }
     }
+    relay.done.clone_from(&relay.answered);
+    decisions
+}
+
+/// Records decisions, each where the state of its backend is.
+async fn record(
+    session: &Session<'_>,
+    decisions: Vec<Decision>,
+    parts: &mut [Part<'_>],
+    book: &mut Book,
+) -> Result<(), RunError> {
     for decision in decisions {
         let of = |part: &&mut Part<'_>| decision.backend.as_deref() == Some(part.name());
         let Some(part) = parts.iter_mut().find(of) else { continue };
-        let own = part.book.is_some();
         let book = part.book.as_mut().unwrap_or(book);
         resolve::record(book, decision);
         book.owe(session.message("resolve: decided for several backends"));
-        if own {
-            book.settle(&session.run).await?;
-        }
+    }
+    for book in parts.iter_mut().filter_map(|part| part.book.as_mut()) {
+        book.settle(&session.run).await?;
     }
     Ok(())
 }

@@ -4,8 +4,6 @@
 //! file are one for people. It has a fingerprint over all of them, and one more for each content that could stay
 //! instead of the file's; so an answer is about exactly the versions that were shown, on every side.
 
-use std::collections::BTreeMap;
-
 use agent_sync_core::model::{Key, Side, Stretch};
 use agent_sync_core::plan::{Conflict, Content};
 
@@ -64,21 +62,34 @@ fn held(conflict: &Conflict, side: Side) -> String {
     }
 }
 
-/// What of the file it is: base and text as they stand there. Nothing where one side is gone as a whole.
-fn words(conflict: &Conflict) -> Option<(Option<String>, Option<String>)> {
+/// Which words or value of the file it is: place, base and text. Nothing where one side is gone as a whole.
+fn words(conflict: &Conflict) -> Option<(String, String, String)> {
     if conflict.deleted.is_some() {
         return None;
     }
-    let text = |content: Option<&Content>| {
-        content.map(|content| content.text().map_or_else(|| content.canonical(), str::to_owned))
-    };
+    let canonical = |content: Option<&Content>| content.map(Content::canonical).unwrap_or_default();
     Some(match &conflict.block {
-        Some(block) => (Some(block.base.trim().to_owned()), Some(block.local.trim().to_owned())),
+        Some(block) => {
+            let at = block.place.split(' ').next().unwrap_or_default();
+            (format!("block {at}"), block.base.trim().to_owned(), block.local.trim().to_owned())
+        }
         None => {
             let base = conflict.base.as_ref().and_then(|base| base.local.as_ref());
-            (text(base), text(conflict.local.as_ref()))
+            (String::new(), canonical(base), canonical(conflict.local.as_ref()))
         }
     })
+}
+
+/// Where it is, for one and the same backend.
+fn place(conflict: &Conflict) -> String {
+    match &conflict.block {
+        Some(block) => block.place.clone(),
+        None => {
+            let base = conflict.base.clone().unwrap_or_default();
+            let side = |content: Option<Content>| content.map(|content| content.canonical());
+            format!("{:?}", (side(base.local), side(base.remote)))
+        }
+    }
 }
 
 fn digest(parts: &[&str]) -> String {
@@ -88,18 +99,14 @@ fn digest(parts: &[&str]) -> String {
 
 /// Those of these conflicts that are one with others.
 fn groups<'o>(open: &[&'o Open]) -> Vec<(Joint, Vec<&'o Open>)> {
-    type Place = (Key, Stretch, bool, Option<String>, Option<String>, usize);
+    type Place = (Key, Stretch, (String, String, String));
     let mut places: Vec<(Place, Vec<&'o Open>)> = Vec::new();
-    let mut seen: BTreeMap<(String, Place), usize> = BTreeMap::new();
     for one in open.iter().copied() {
-        let Some((base, local)) = words(&one.conflict) else { continue };
-        let (key, stretch) = (one.conflict.key.clone(), one.conflict.stretch.clone());
-        let mut place = (key, stretch, one.conflict.block.is_some(), base, local, 0);
-        // The same words may stand at several places: the first is the first in each backend.
-        let nth = seen.entry((one.backend.clone(), place.clone())).or_default();
-        place.5 = *nth;
-        *nth += 1;
+        let Some(words) = words(&one.conflict) else { continue };
+        let place = (one.conflict.key.clone(), one.conflict.stretch.clone(), words);
         match places.iter_mut().find(|(other, _)| *other == place) {
+            // Of one backend there is one.
+            Some((_, sides)) if sides.iter().any(|side| side.backend == one.backend) => {}
             Some((_, sides)) => sides.push(one),
             None => places.push((place, vec![one])),
         }
@@ -137,16 +144,24 @@ pub(super) fn gives_way(decision: &Decision, conflict: &Conflict) -> bool {
             && conflict.deleted.is_none()
             && yields.local == held(conflict, Side::Local)
             && yields.remote == held(conflict, Side::Remote)
+            && yields.place.as_ref().is_none_or(|at| *at == place(conflict))
     })
 }
 
 /// What gives way to the content of the winner, as it is held by this backend.
-fn loser(winner: &Open, decision: &Decision, backend: &str, remote: String) -> Decision {
+fn loser(
+    winner: &Open,
+    decision: &Decision,
+    backend: &str,
+    remote: String,
+    place: Option<String>,
+) -> Decision {
     Decision {
         backend: Some(backend.to_owned()),
         keep: Keep::Local,
         yields: Some(Yields {
-            to: winner.backend.clone(),
+            to: winner.conflict.fingerprint.clone(),
+            place,
             local: held(&winner.conflict, Side::Remote),
             remote,
         }),
@@ -181,13 +196,14 @@ fn settled(winner: &Open, decision: &Decision, side: &Open) -> Decision {
         return Decision { backend: Some(side.backend.clone()), ..decision.clone() };
     }
     let decision = Decision { fingerprint, ..decision.clone() };
-    loser(winner, &decision, &side.backend, held(&side.conflict, Side::Remote))
+    let (remote, at) = (held(&side.conflict, Side::Remote), place(&side.conflict));
+    loser(winner, &decision, &side.backend, remote, Some(at))
 }
 
 /// The decision for the backend that brought what is not to stay.
 fn bringer(one: &Open, decision: &Decision) -> Option<Decision> {
     let by = one.brought_by.as_ref().filter(|_| decision.keep == Keep::Remote)?;
-    Some(loser(one, decision, by, held(&one.conflict, Side::Local)))
+    Some(loser(one, decision, by, held(&one.conflict, Side::Local), None))
 }
 
 /// An answer to a joint conflict: the conflict of the side that it is about, and the decisions for all. `None` where
@@ -197,6 +213,7 @@ fn bringer(one: &Open, decision: &Decision) -> Option<Decision> {
 /// A usage error for an answer that fits several, or does not say whose content stays.
 pub(super) fn answer(
     open: &[Open],
+    named: &[String],
     (target, keep): (&str, Keep),
     decision: impl Fn(&Conflict) -> Decision,
 ) -> Result<Option<(Open, Vec<Decision>)>, RunError> {
@@ -204,8 +221,14 @@ pub(super) fn answer(
     // As a person saw it: what was open then, whether some of it waits for something by now or not.
     let seen: [&dyn Fn(&&Open) -> bool; 3] =
         [&|one| !one.answered && !one.yields, &|one| !one.answered, &|_| true];
-    for seen in seen {
-        let open: Vec<&Open> = open.iter().filter(seen).collect();
+    // What was shown may have been about the named backends alone.
+    let of = |one: &&Open| named.contains(&one.backend);
+    let some: Vec<&Open> = open.iter().filter(of).collect();
+    let all: Vec<&Open> = open.iter().collect();
+    let sets = [some, all];
+    let views = sets.iter().flat_map(|set| seen.iter().map(move |seen| (set, seen)));
+    for (set, seen) in views {
+        let open: Vec<&Open> = set.iter().copied().filter(|one| seen(one)).collect();
         let groups = groups(&open);
         let fits = |fingerprint: &str| fingerprint.starts_with(&target);
         let fitting: Vec<_> = groups
@@ -223,7 +246,24 @@ pub(super) fn answer(
                 )));
             }
         };
+        let mut choices: Vec<&str> = joint
+            .sides
+            .iter()
+            .map(|(_, _, choice)| choice.as_str())
+            .filter(|one| fits(one))
+            .collect();
+        choices.dedup();
+        if choices.len() > 1 {
+            return Err(RunError::Usage(format!(
+                "`{target}` fits several choices; give more digits."
+            )));
+        }
         let chosen = joint.sides.iter().position(|(_, _, choice)| fits(choice));
+        let is_named = |side: &&Open| named.contains(&side.backend);
+        let chosen = match (chosen, named) {
+            (None, [_]) if keep == Keep::Remote => sides.iter().position(is_named),
+            (chosen, _) => chosen,
+        };
         let about = sides.get(chosen.unwrap_or(0)).copied();
         let Some(about) = about else { continue };
         let all = |keep: Keep| {

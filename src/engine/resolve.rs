@@ -119,7 +119,8 @@ pub(super) fn resolve(
     let named = &turn.session.request.backends;
     let asked = named.is_empty() || named.contains(&backend);
     let mut found = Vec::new();
-    for (target, keep) in answers.iter().filter(|_| asked) {
+    let done = turn.relay.done.clone();
+    for (target, keep) in answers.iter().filter(|(target, _)| asked && !done.contains(target)) {
         let decide = |conflict: &Conflict, by_artifact: bool| {
             let decision = decision(turn.session, conflict, *keep, &backend);
             let given = Box::new(Given { decision, by_artifact });
@@ -176,7 +177,10 @@ pub(super) fn resolve(
                         (&backend, turn.label),
                     ));
                 }
-                record(turn.book, decision);
+                // Of several backends all is recorded together.
+                if turn.relay.alone {
+                    record(turn.book, decision);
+                }
             }
             Answer::Distinct(key) => {
                 meta.relabels.retain(|other| other.backend != backend || other.old != key);

@@ -132,7 +132,10 @@ async fn once(turn: &mut Turn<'_>, identity: &Identity) -> Result<(), Failure> {
         _ => None,
     };
     let ours = |decision: &&Decision| decision.backend.as_ref().is_none_or(|of| *of == name);
-    let decisions: Vec<Decision> = turn.book.meta.decisions.iter().filter(ours).cloned().collect();
+    let decisions: Vec<Decision> = match turn.relay.afresh {
+        true => Vec::new(),
+        false => turn.book.meta.decisions.iter().filter(ours).cloned().collect(),
+    };
     let tasks: BTreeMap<Key, Task> = world
         .artifacts
         .iter()

@@ -59,7 +59,8 @@ pub(super) struct Task {
     pub merge: Option<BTreeMap<String, Keep>>,
     /// What a person has to choose.
     pub conflicts: Vec<Conflict>,
-    /// Those of them that are settled once the file holds what another backend does, by fingerprint: its name.
+    /// Those of them that are settled once the file holds what another backend does, by fingerprint: that of its
+    /// conflict.
     pub yields: BTreeMap<String, String>,
     /// The other direction has something to do.
     pub waiting: bool,

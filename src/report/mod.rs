@@ -213,7 +213,7 @@ pub struct ConflictReport {
     pub editor: Option<String>,
     /// What happened and what to do; sentences with periods.
     pub message: String,
-    /// Name of the backend whose content stays instead, as a person decided.
+    /// Fingerprint of the conflict of the backend whose content stays instead, as a person decided.
     #[serde(skip)]
     pub yields_to: Option<String>,
     /// Other backends that clash with the same words or value.
@@ -358,27 +358,23 @@ impl ConflictReport {
         self.suggestion = None;
     }
 
+    /// How an answer is given in a shell: Markdown in one line.
+    fn commands(&self, label: impl Fn(&str) -> String) -> String {
+        let whole = format!("`agent-sync resolve {} --keep local`", self.fingerprint);
+        if self.others.is_empty() {
+            return format!("{whole}, `remote`, `both` or `skip`");
+        }
+        let each = self.contents().into_iter().map(|(fingerprint, labels)| {
+            format!("`agent-sync resolve {fingerprint} --keep remote` ({})", label(&labels))
+        });
+        let each: Vec<String> = each.collect();
+        format!("{whole}, `both` or `skip`, or for one of the backends {}", each.join(" or "))
+    }
+
     /// What happened and what to do.
     fn said(&self) -> String {
         let (backend, key) = (&self.label, Key::new(&self.kind, &self.id));
-        let choose = match self.others.is_empty() {
-            true => format!(
-                "Or leave word for the next run: `agent-sync resolve {} --keep local`, `remote`, `both` or `skip`.",
-                self.fingerprint
-            ),
-            false => {
-                let each = self.contents().into_iter().map(|(fingerprint, labels)| {
-                    format!("`agent-sync resolve {fingerprint} --keep remote` ({labels})")
-                });
-                let each: Vec<String> = each.collect();
-                format!(
-                    "Or leave word for the next run: `agent-sync resolve {} --keep local`, `both` or `skip`, or for \
-                     one of the backends {}.",
-                    self.fingerprint,
-                    each.join(" or ")
-                )
-            }
-        };
+        let choose = format!("Or leave word for the next run: {}.", self.commands(str::to_owned));
         match self.deleted {
             Some(Side::Local) => {
                 return format!(
@@ -834,10 +830,7 @@ impl Report {
     pub fn settle_yielding(&mut self) {
         let decided = |conflict: &ConflictReport| {
             let same = |one: &DecisionReport| {
-                conflict.yields_to.as_ref() == Some(&one.backend)
-                    && one.keep == Keep::Remote
-                    && (&one.kind, &one.id, &one.property, &one.block)
-                        == (&conflict.kind, &conflict.id, &conflict.property, &conflict.block)
+                conflict.yields_to.as_ref() == Some(&one.fingerprint) && one.keep == Keep::Remote
             };
             self.decided.iter().any(same)
         };

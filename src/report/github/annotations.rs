@@ -119,9 +119,6 @@ fn message(conflict: &ConflictReport, scene: &Scene) -> String {
         Answer::Issue => {
             format!("{clash} {choose} in the issue \"{}\".", super::comment::ISSUE_TITLE)
         }
-        Answer::Shell => format!(
-            "{clash} {choose} with `agent-sync resolve {} --keep local`, `remote`, `both` or `skip`.",
-            conflict.fingerprint
-        ),
+        Answer::Shell => format!("{clash} {choose} with {}.", conflict.commands(str::to_owned)),
     }
 }

@@ -86,10 +86,7 @@ pub(super) fn section(conflict: &ConflictReport, scene: &Scene) -> Section {
     };
     head.push_str(&format!("{clash}{}.\n\n", markdown_text(&since(conflict))));
     let boxes = match scene.answer {
-        Answer::Shell => format!(
-            "`agent-sync resolve {} --keep local`, `remote`, `both` or `skip`\n\n",
-            digits(&conflict.fingerprint)
-        ),
+        Answer::Shell => format!("{}\n\n", conflict.commands(markdown_text)),
         Answer::Comment | Answer::Issue => boxes(conflict),
     };
     let difference = difference(conflict);

@@ -264,7 +264,7 @@ proptest! {
             &summary(&report, &scene, SUMMARY),
             &pull_request(&pulled, &scene).1,
             &reply(Reply::NotAllowed { by: &person }),
-            &reply(Reply::Failed { why: &person }),
+            &reply(Reply::Failed { why: &person, partly: true }),
             &asked(&format!("/agent-sync keep {person}")).err().unwrap_or_default(),
         ] {
             prop_assert_eq!(acts(text), Vec::<String>::new(), "{}", text);

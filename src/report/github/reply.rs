@@ -25,6 +25,8 @@ pub enum Reply<'a> {
     Failed {
         /// The reason.
         why: &'a str,
+        /// Whether something of it was done all the same.
+        partly: bool,
     },
 }
 
@@ -51,10 +53,11 @@ pub fn reply(reply: Reply<'_>) -> String {
         Reply::Changed => "The comment was changed by hand, so its boxes decide nothing; the next check writes it \
                            anew. Tick a box there, or answer with `/agent-sync keep notion INFRA-054`."
             .to_owned(),
-        Reply::Failed { why } => {
+        Reply::Failed { why, partly } => {
             let lines: Vec<String> =
                 why.lines().take(10).map(|line| markdown_text(&cut(line, NAME * 5))).collect();
-            format!("Nothing was decided. {}", lines.join("\n\n"))
+            let done = if partly { "Not all of it was decided." } else { "Nothing was decided." };
+            format!("{done} {}", lines.join("\n\n"))
         }
     }
 }

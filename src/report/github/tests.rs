@@ -156,7 +156,7 @@ fn every_reply() {
         Reply::NotAllowed { by: "eve" },
         Reply::Ambiguous { conflicts: &["00000000000000aa".to_owned()] },
         Reply::Changed,
-        Reply::Failed { why: "No conflict `x` is open. @all" },
+        Reply::Failed { why: "No conflict `x` is open. @all", partly: false },
     ];
     insta::assert_snapshot!("replies", all.map(reply).join("\n---\n"));
 }

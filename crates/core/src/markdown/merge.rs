@@ -52,8 +52,10 @@ pub struct Clash {
     pub remote: String,
     /// Line in the file, from 1.
     pub line: usize,
-    /// Digests of the canonical forms of what the file and the backend hold there.
+    /// Digests of what the file and the backend hold there, as a file says it, wherever its links lead.
     pub held: (String, String),
+    /// Where it is: which block of the base, and what both bases hold there. Blocks of the same words differ by it.
+    pub place: String,
 }
 
 /// What a merge comes to.

@@ -98,6 +98,7 @@ mod tests {
             remote: "r".into(),
             line: 3,
             held: (String::new(), String::new()),
+            place: String::new(),
         };
         let one = clash(&key, &seen, &block, 0);
         assert_eq!(one.fingerprint, clash(&key, &seen, &block, 0).fingerprint);

@@ -6,7 +6,8 @@ use super::super::align::Slot;
 use super::super::block::{LocalUnit, Node};
 use super::super::relink::{is_held, labels};
 use super::super::{
-    Local, Push, apply_edits, is_visible, local_render, local_units, pull, push_slots, remote_units,
+    Links, Local, Push, apply_edits, is_visible, local_parse, local_render, local_units, pull,
+    push_slots, remote_units,
 };
 use super::hold::Sequence;
 use super::{Choice, Clash, Merged, New, Region, Sides, Table, Verdict};
@@ -275,7 +276,13 @@ impl<'t> Writer<'t> {
     fn clash(&mut self, part: &Part<'t>) {
         let clash = self.describe(part);
         let choice = (self.choose)(&clash);
-        self.clashes.push((clash, choice));
+        // What may not be written now is still to be done.
+        let done = match choice {
+            Choice::Local if !self.sides.push => Choice::Open,
+            Choice::Remote if !self.sides.pull => Choice::Open,
+            choice => choice,
+        };
+        self.clashes.push((clash, done));
         match choice {
             Choice::Open => self.keep(part),
             Choice::Local => self.send(part),
@@ -311,7 +318,12 @@ impl<'t> Writer<'t> {
         let nodes: Vec<Node> = part.remote_nodes.iter().map(|node| (*node).clone()).collect();
         Clash {
             digest: hash,
-            held: (digest_of(&[here]), digest_of(&[there])),
+            held: (in_a_file(here, local.links), in_a_file(there, local.links)),
+            place: format!(
+                "{} {}",
+                part.local_base.start,
+                digest_of(&[&part.local_old, &part.remote_old])
+            ),
             line: 1 + before.matches('\n').count() + same,
             base,
             local: text,
@@ -362,6 +374,14 @@ impl<'t> Writer<'t> {
 
 fn source(local: &Local<'_>, span: std::ops::Range<usize>) -> String {
     local.text.get(span).unwrap_or_default().to_owned()
+}
+
+/// Lower-case hexadecimal SHA-256 of what blocks say in a file, wherever its links lead.
+fn in_a_file(nodes: &[&Node], links: Option<&Links>) -> String {
+    let nodes: Vec<Node> = nodes.iter().map(|node| (*node).clone()).collect();
+    let text = local_render::render(&nodes, &local_render::Surroundings::default(), links);
+    let units = local_parse::parse_text(&text, None);
+    digest_of(&[&units.iter().map(|unit| &unit.node).collect()])
 }
 
 /// Lower-case hexadecimal SHA-256 of the canonical forms of these lists of blocks.
