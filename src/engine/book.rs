@@ -295,9 +295,8 @@ pub struct Decision {
 pub struct Yields {
     /// Fingerprint of the conflict of the backend whose content stays.
     pub to: String,
-    /// Where it is; none where the backend that gives way had no conflict of its own yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub place: Option<String>,
+    /// Where it is: in the bases of the backend that gives way, or just which block, where that had no conflict yet.
+    pub place: String,
     /// Digest of that content as it stands in a file.
     pub local: String,
     /// Digest of the content that gives way.

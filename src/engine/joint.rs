@@ -144,7 +144,8 @@ pub(super) fn gives_way(decision: &Decision, conflict: &Conflict) -> bool {
             && conflict.deleted.is_none()
             && yields.local == held(conflict, Side::Local)
             && yields.remote == held(conflict, Side::Remote)
-            && yields.place.as_ref().is_none_or(|at| *at == place(conflict))
+            && (yields.place == place(conflict)
+                || words(conflict).is_some_and(|(at, ..)| yields.place == at))
     })
 }
 
@@ -154,7 +155,7 @@ fn loser(
     decision: &Decision,
     backend: &str,
     remote: String,
-    place: Option<String>,
+    place: String,
 ) -> Decision {
     Decision {
         backend: Some(backend.to_owned()),
@@ -197,13 +198,14 @@ fn settled(winner: &Open, decision: &Decision, side: &Open) -> Decision {
     }
     let decision = Decision { fingerprint, ..decision.clone() };
     let (remote, at) = (held(&side.conflict, Side::Remote), place(&side.conflict));
-    loser(winner, &decision, &side.backend, remote, Some(at))
+    loser(winner, &decision, &side.backend, remote, at)
 }
 
 /// The decision for the backend that brought what is not to stay.
 fn bringer(one: &Open, decision: &Decision) -> Option<Decision> {
     let by = one.brought_by.as_ref().filter(|_| decision.keep == Keep::Remote)?;
-    Some(loser(one, decision, by, held(&one.conflict, Side::Local), None))
+    let (at, ..) = words(&one.conflict)?;
+    Some(loser(one, decision, by, held(&one.conflict, Side::Local), at))
 }
 
 /// An answer to a joint conflict: the conflict of the side that it is about, and the decisions for all. `None` where
