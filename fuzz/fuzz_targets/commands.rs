@@ -57,6 +57,7 @@ fn report(parts: &[&str]) -> Report {
         url: Some(text(n + 4)),
         message: text(n + 5),
         fix: text(n + 6),
+        about: None,
     }));
     report.notices.extend((0..choice % 13).map(text));
     report.log.push(LogLine {
