@@ -50,7 +50,17 @@ pub(super) fn parse(text: &str) -> Vec<RemoteUnit> {
 fn closing_lines(lines: &[Line<'_>]) -> HashMap<usize, usize> {
     let mut open: HashMap<&str, Vec<usize>> = HashMap::new();
     let mut out = HashMap::new();
+    let mut code_until = 0;
     for (n, line) in lines.iter().enumerate() {
+        // What stands in code is no tag.
+        if n < code_until {
+            continue;
+        }
+        if let Some(ticks) = fence(line.text.trim_end()) {
+            let rest = lines.get(n + 1..).unwrap_or_default();
+            let close = rest.iter().position(|line| closes_fence(line.text, ticks));
+            code_until = close.map_or(0, |close| n + close + 2);
+        }
         let text = line.text.trim();
         let opened = Tag::at(text).filter(|tag| !tag.closing);
         // A closing tag may follow the text of its block.

@@ -315,3 +315,18 @@ fn white_space_of_any_kind_at_the_edge_of_a_text_is_none() {
         }
     }
 }
+
+#[test]
+fn a_tag_in_code_opens_and_closes_nothing() {
+    for text in [
+        "```\n```\n\n<details>\n<summary>a</summary>\n\n```\n<details>\n```\n\n</details>\n",
+        "<details>\n<summary>a</summary>\n\n```html\n</details>\n```\n\nb\n\n</details>\n",
+        "> [!NOTE]\n> ```html\n> </callout>\n> ```\n> b\n",
+    ] {
+        for dialect in [V1, V2] {
+            let remote = sent_in(dialect, text);
+            let (local, there) = (local_digest(&md(text)), remote_digest(dialect, &remote));
+            assert_eq!(local, there, "{dialect:?} {text:?} {remote:?}");
+        }
+    }
+}
