@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use agent_sync_core::markdown::{Dialect, Hunk};
 use agent_sync_core::model::{Key, Properties, Side, Stretch, Value};
-use agent_sync_core::plan::{Content, Pair};
+use agent_sync_core::plan::{Conflict, Content, Pair};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -288,6 +288,28 @@ pub struct Decision {
     /// Another backend's content stays instead: nothing is done until the file holds it, and then the file's stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub yields: Option<Yields>,
+}
+
+impl Decision {
+    /// An answer to a conflict of a backend, given by `by` and recorded by this run.
+    pub(super) fn new(
+        conflict: &Conflict,
+        keep: Keep,
+        backend: &str,
+        run: &str,
+        by: Option<&str>,
+    ) -> Self {
+        Self {
+            fingerprint: conflict.fingerprint.clone(),
+            key: conflict.key.clone(),
+            stretch: conflict.stretch.clone(),
+            keep,
+            run: run.to_owned(),
+            by: by.map(str::to_owned),
+            backend: Some(backend.to_owned()),
+            yields: None,
+        }
+    }
 }
 
 /// What gives way to what, where a person chose one of several backends.

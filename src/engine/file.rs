@@ -12,7 +12,7 @@ use super::book::text_id;
 use super::observe::body_content;
 
 /// A file as read.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct LocalFile {
     /// The whole text.
     pub text: String,

@@ -224,21 +224,9 @@ pub(super) async fn finish(
             }
         }
     }
-    for (key, task) in tasks {
+    for task in tasks.values() {
         for (conflict, keep) in &task.decisions {
-            record(
-                pen.book,
-                Decision {
-                    backend: Some(name.clone()),
-                    yields: None,
-                    fingerprint: conflict.fingerprint.clone(),
-                    key: key.clone(),
-                    stretch: conflict.stretch.clone(),
-                    keep: *keep,
-                    run: pen.run.to_owned(),
-                    by: None,
-                },
-            );
+            record(pen.book, Decision::new(conflict, *keep, &name, pen.run, None));
         }
     }
     withdraw(pen, tasks, executed, &name);

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use agent_sync_core::kind::{Kind, Kinds, PropertyType};
 use agent_sync_core::markdown::Web;
 use agent_sync_core::model::{Key, Selector, Side, Stretch};
-use agent_sync_core::plan::Conflict;
 use jiff::SignedDuration;
 
 use super::book::{Book, Decision, Keep};
@@ -487,7 +486,9 @@ fn decide(
     decisions.extend(joint::consequences(&relay.open));
     let given = given.iter().filter(|(target, _)| resolve::is_fingerprint(target));
     for (target, keep) in given.filter(|(target, _)| !relay.done.contains(target)) {
-        let decision = |conflict: &Conflict| resolve::decision(session, conflict, *keep, "");
+        let by = session.request.by.as_deref();
+        let decision =
+            |one: &Open| Decision::new(&one.conflict, *keep, &one.backend, &session.run, by);
         match joint::answer(&relay.open, named, (target, *keep), decision) {
             Ok(None) => {}
             Ok(Some((about, all))) => {

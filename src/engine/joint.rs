@@ -217,7 +217,7 @@ pub(super) fn answer(
     open: &[Open],
     named: &[String],
     (target, keep): (&str, Keep),
-    decision: impl Fn(&Conflict) -> Decision,
+    decision: impl Fn(&Open) -> Decision,
 ) -> Result<Option<(Open, Vec<Decision>)>, RunError> {
     let target = target.to_ascii_lowercase();
     // As a person saw it: what was open then, whether some of it waits for something by now or not.
@@ -268,14 +268,6 @@ pub(super) fn answer(
         };
         let about = sides.get(chosen.unwrap_or(0)).copied();
         let Some(about) = about else { continue };
-        let all = |keep: Keep| {
-            let of = |side: &&Open| Decision {
-                backend: Some(side.backend.clone()),
-                keep,
-                ..decision(&side.conflict)
-            };
-            sides.iter().map(of).collect::<Vec<_>>()
-        };
         return match (keep, chosen) {
             (Keep::Remote, None) => {
                 let each = joint.sides.iter().zip(sides).map(|((_, _, choice), side)| {
@@ -287,13 +279,16 @@ pub(super) fn answer(
                 )))
             }
             (Keep::Remote, Some(_)) => {
-                let won = Decision { keep, ..decision(&about.conflict) };
+                let won = decision(about);
                 let mut decisions: Vec<Decision> =
                     sides.iter().map(|side| settled(about, &won, side)).collect();
                 decisions.extend(bringer(about, &won));
                 Ok(Some((about.clone(), decisions)))
             }
-            (keep, _) => Ok(Some((about.clone(), all(keep)))),
+            _ => {
+                let all = sides.iter().map(|side| decision(side)).collect();
+                Ok(Some((about.clone(), all)))
+            }
         };
     }
     Ok(None)

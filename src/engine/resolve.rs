@@ -10,7 +10,7 @@ use super::book::{Book, Decision, Keep};
 use super::joint::{Given, Open};
 use super::observe::World;
 use super::relabel::single;
-use super::{RunError, Session, Turn};
+use super::{RunError, Turn};
 use crate::report::DecisionReport;
 
 /// An artifact whose file vanished and which no new file continues, whatever lines they share (rule 8). It holds
@@ -62,25 +62,6 @@ enum Answer {
     Gone(String),
 }
 
-/// A person's answer to a conflict in a backend.
-pub(super) fn decision(
-    session: &Session<'_>,
-    conflict: &Conflict,
-    keep: Keep,
-    backend: &str,
-) -> Decision {
-    Decision {
-        fingerprint: conflict.fingerprint.clone(),
-        key: conflict.key.clone(),
-        stretch: conflict.stretch.clone(),
-        keep,
-        run: session.run.clone(),
-        by: session.request.by.clone(),
-        backend: Some(backend.to_owned()),
-        yields: None,
-    }
-}
-
 /// Records a decision in place of an older one about the same versions of the same backend.
 pub(super) fn record(book: &mut Book, decision: Decision) {
     let decisions = &mut book.meta.decisions;
@@ -122,7 +103,8 @@ pub(super) fn resolve(
     let done = turn.relay.done.clone();
     for (target, keep) in answers.iter().filter(|(target, _)| asked && !done.contains(target)) {
         let decide = |conflict: &Conflict, by_artifact: bool| {
-            let decision = decision(turn.session, conflict, *keep, &backend);
+            let by = turn.session.request.by.as_deref();
+            let decision = Decision::new(conflict, *keep, &backend, &run, by);
             let given = Box::new(Given { decision, by_artifact });
             (Answer::Conflict(given), Some(conflict.clone()))
         };

@@ -51,15 +51,20 @@ fn closing_lines(lines: &[Line<'_>]) -> HashMap<usize, usize> {
     let mut open: HashMap<&str, Vec<usize>> = HashMap::new();
     let mut out = HashMap::new();
     let mut code_until = 0;
+    // Ticks of a fence that nothing closes; a longer one is not closed either.
+    let mut unclosed = usize::MAX;
     for (n, line) in lines.iter().enumerate() {
         // What stands in code is no tag.
         if n < code_until {
             continue;
         }
-        if let Some(ticks) = fence(line.text.trim_end()) {
+        if let Some(ticks) = fence(line.text.trim_end()).filter(|ticks| *ticks < unclosed) {
             let rest = lines.get(n + 1..).unwrap_or_default();
             let close = rest.iter().position(|line| closes_fence(line.text, ticks));
-            code_until = close.map_or(0, |close| n + close + 2);
+            match close {
+                Some(close) => code_until = n + close + 2,
+                None => unclosed = ticks,
+            }
         }
         let text = line.text.trim();
         let opened = Tag::at(text).filter(|tag| !tag.closing);
